@@ -1,0 +1,1 @@
+"""What the services stand on: actors, the bus, the store, logs and retries."""

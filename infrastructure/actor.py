@@ -1,0 +1,104 @@
+"""Actors: a mailbox, some private state, one batch of events at a time.
+
+An actor is handed what has gathered in its mailbox. What `receive` does about it says what becomes
+of the events, so it must be safe to run twice on the same ones:
+
+* it returns: they are acknowledged;
+* it raises `UnavailableError`: what it stands on is away; they are held and tried again, for ever;
+* it raises anything else: the batch is halved until the poisonous events stand alone. Those are
+  dead-lettered with the reason, their neighbours are handled. Where event after event is poisonous
+  the fault is ours: all are given back and the error goes to the supervisor.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Generic, TypeVar
+
+import structlog
+
+from infrastructure.bus.port import Bus, Mailbox, Overflow
+from infrastructure.retry import backoff
+from market import Event, UnavailableError
+from market.routing import kind_of
+
+E = TypeVar("E", bound=Event)
+
+log = structlog.get_logger()
+
+
+class Actor(ABC, Generic[E]):
+    """Subclass it, say what it handles, and handle it."""
+
+    name: ClassVar[str]
+    handles: tuple[type[E], ...]
+    overflow: ClassVar[Overflow] = Overflow.WAIT
+    capacity: ClassVar[int] = 100_000
+    batch: ClassVar[int] = 1_000
+    tolerance: ClassVar[int] = 100
+    """Poisonous events in a row, not one good among them, that are taken for a fault of ours."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.bus = bus
+        self.listening = asyncio.Event()
+        self.handled = 0
+        self.dead = 0
+        self._poisonous_in_a_row = 0
+
+    @property
+    def patterns(self) -> list[str]:
+        """What the mailbox is bound to."""
+        return [f"{kind_of(kind)}.#" for kind in self.handles]
+
+    async def recover(self) -> None:
+        """Rebuild the state that a predecessor had; the mailbox is open and gathers meanwhile."""
+
+    @abstractmethod
+    async def receive(self, events: Sequence[E], /) -> None:
+        """Handle the events, oldest first."""
+
+    async def run(self) -> None:
+        """Live: handle the mailbox until cancelled or until the fault is ours."""
+        async with self.bus.mailbox(
+            self.name, self.patterns, capacity=self.capacity, overflow=self.overflow
+        ) as mailbox:
+            await self.recover()
+            self.listening.set()
+            try:
+                while True:
+                    events = await mailbox.receive(self.batch)
+                    await self._handle(mailbox, [e for e in events if isinstance(e, self.handles)])
+                    await mailbox.done()
+            finally:
+                self.listening.clear()
+
+    async def _handle(self, mailbox: Mailbox, events: Sequence[E]) -> None:
+        poisonous = await self._isolate(events)
+        if len(poisonous) < len(events):
+            self._poisonous_in_a_row = 0
+        else:
+            self._poisonous_in_a_row += len(poisonous)
+        if self._poisonous_in_a_row >= self.tolerance:
+            self._poisonous_in_a_row = 0
+            await mailbox.failed()
+            raise poisonous[-1][1]
+        for event, error in poisonous:
+            log.error("actor.dead_letter", actor=self.name, reason=repr(error))
+            await mailbox.dead_letter(event, repr(error))
+        self.dead += len(poisonous)
+        self.handled += len(events) - len(poisonous)
+
+    async def _isolate(self, events: Sequence[E]) -> list[tuple[E, Exception]]:
+        """Handle the events; return those that could not be, each with its error."""
+        if not events:
+            return []
+        try:
+            async for attempt in backoff(UnavailableError, longest_s=5.0):
+                with attempt:
+                    await self.receive(events)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is kept as the reason
+            if len(events) == 1:
+                return [(events[0], error)]
+            middle = len(events) // 2
+            return await self._isolate(events[:middle]) + await self._isolate(events[middle:])
+        return []

@@ -1,0 +1,150 @@
+"""The bus within one process: no server, no bytes, the same promises but durability."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import structlog
+
+from infrastructure.bus.port import DeadLetter, Overflow
+from market import Event, routing_key
+from market.routing import matches
+
+log = structlog.get_logger()
+
+DEAD_LETTERS_KEPT = 10_000
+
+
+class _Queue:
+    """What waits under one mailbox name, whoever has the mailbox open."""
+
+    def __init__(self, patterns: Sequence[str], capacity: int, overflow: Overflow) -> None:
+        self.patterns = patterns
+        self.capacity = capacity
+        self.overflow = overflow
+        self.waiting: deque[Event] = deque(
+            maxlen=capacity if overflow is Overflow.DROP_OLDEST else None
+        )
+        self.arrived = asyncio.Event()
+        self.has_room = asyncio.Event()
+        self.has_room.set()
+
+    def put(self, event: Event) -> None:
+        self.waiting.append(event)
+        self.arrived.set()
+        if self.overflow is Overflow.WAIT and len(self.waiting) >= self.capacity:
+            self.has_room.clear()
+
+    def take(self, at_most: int) -> list[Event]:
+        waiting = self.waiting
+        taken = [waiting.popleft() for _ in range(min(at_most, len(waiting)))]
+        self._note_levels()
+        return taken
+
+    def give_back(self, events: Sequence[Event]) -> None:
+        room = len(events)
+        if self.overflow is Overflow.DROP_OLDEST:
+            room = self.capacity - len(self.waiting)
+        self.waiting.extendleft(reversed(events[len(events) - room :] if room > 0 else ()))
+        self._note_levels()
+
+    def _note_levels(self) -> None:
+        if self.waiting:
+            self.arrived.set()
+        else:
+            self.arrived.clear()
+        if len(self.waiting) < self.capacity:
+            self.has_room.set()
+
+
+class LocalMailbox:
+    """One reader of a queue."""
+
+    def __init__(self, name: str, queue: _Queue, dead_letters: deque[DeadLetter]) -> None:
+        self._name = name
+        self._queue = queue
+        self._dead_letters = dead_letters
+        self._taken: list[Event] = []
+
+    async def receive(self, at_most: int) -> Sequence[Event]:
+        """See `Mailbox.receive`."""
+        await asyncio.sleep(0)  # a full mailbox must not keep the others from running
+        while not self._queue.waiting:
+            await self._queue.arrived.wait()
+        self._taken = self._queue.take(at_most)
+        return self._taken
+
+    async def done(self) -> None:
+        """See `Mailbox.done`."""
+        self._taken = []
+
+    async def failed(self) -> None:
+        """See `Mailbox.failed`."""
+        self._queue.give_back(self._taken)
+        self._taken = []
+
+    async def dead_letter(self, event: Event, reason: str) -> None:
+        """See `Mailbox.dead_letter`."""
+        self._dead_letters.append(DeadLetter(mailbox=self._name, reason=reason, event=event))
+
+
+class LocalBus:
+    """Hands each event to the mailboxes that want it."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, _Queue] = {}
+        self._open: list[_Queue] = []
+        self._wanted: dict[str, tuple[_Queue, ...]] = {}
+        self._dead_letters: deque[DeadLetter] = deque(maxlen=DEAD_LETTERS_KEPT)
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """See `Bus.publish`."""
+        touched: set[_Queue] = set()
+        for event in events:
+            key = routing_key(event)
+            wanted = self._wanted.get(key)
+            if wanted is None:
+                wanted = self._wanted[key] = self._who_wants(key)
+            for queue in wanted:
+                queue.put(event)
+            touched.update(wanted)
+        for queue in touched:
+            await queue.has_room.wait()
+
+    async def flush(self) -> None:
+        """See `Bus.flush`; here an event is as safe as it will be once it is published."""
+
+    @asynccontextmanager
+    async def mailbox(
+        self, name: str, patterns: Sequence[str], *, capacity: int, overflow: Overflow
+    ) -> AsyncIterator[LocalMailbox]:
+        """See `Bus.mailbox`; a WAIT mailbox lives on when its reader is restarted."""
+        queue = self._kept.get(name)
+        if queue is None:
+            queue = _Queue(patterns, capacity, overflow)
+            self._open.append(queue)
+        if overflow is Overflow.WAIT:
+            self._kept[name] = queue
+        self._wanted.clear()
+        mailbox = LocalMailbox(name, queue, self._dead_letters)
+        try:
+            yield mailbox
+        finally:
+            await mailbox.failed()
+            if overflow is Overflow.DROP_OLDEST:
+                self._open.remove(queue)
+            self._wanted.clear()
+
+    async def dead_letters(self, at_most: int) -> Sequence[DeadLetter]:
+        """See `Bus.dead_letters`; the newest ten thousand are kept."""
+        return list(self._dead_letters)[:at_most]
+
+    def _who_wants(self, key: str) -> tuple[_Queue, ...]:
+        return tuple(
+            queue
+            for queue in self._open
+            if any(matches(pattern, key) for pattern in queue.patterns)
+        )

@@ -1,0 +1,89 @@
+"""What the services ask of a message bus.
+
+Delivery is at least once, and in order for one publisher and routing key. An event goes to every
+mailbox whose patterns cover its routing key, and to no other.
+
+`Bus.publish` hands events over and returns once the bus holds them; `Bus.flush` returns once they
+are safe. While the broker is away events wait in a bounded outbox: of those that only the latest
+matters of (`LATEST_ONLY`) the newest one of each routing key is kept; the rest hold the publisher
+back rather than being dropped.
+
+A full mailbox drops its oldest events (``Overflow.DROP_OLDEST``, for views) or holds the publisher
+back, after every other mailbox got its copy (``Overflow.WAIT``, for what must be kept). A WAIT
+mailbox outlives its process where the bus is a server: what was published while nobody listened is
+there on return.
+
+What was received is given back when the mailbox is closed or its process dies before `done`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from enum import Enum, auto
+from typing import Protocol
+
+import msgspec
+
+from market import ActorStatus, Book, Event, Quote, Routes, VenueStatus
+
+LATEST_ONLY: tuple[type[Event], ...] = (Quote, Book, Routes, VenueStatus, ActorStatus)
+"""Kinds of event that a newer one of the same routing key makes worthless."""
+
+
+class Overflow(Enum):
+    """What a full mailbox does."""
+
+    DROP_OLDEST = auto()
+    WAIT = auto()
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """What a mailbox's actor could not handle: the event, or the bytes if they were unreadable."""
+
+    mailbox: str
+    reason: str
+    event: Event | None = None
+    body: bytes = b""
+
+
+class Mailbox(Protocol):
+    """The events waiting for one actor."""
+
+    async def receive(self, at_most: int) -> Sequence[Event]:
+        """Wait for the next events: at least one, and no more than ``at_most``, oldest first."""
+
+    async def done(self) -> None:
+        """Acknowledge what the last `receive` returned."""
+
+    async def failed(self) -> None:
+        """Give back what the last `receive` returned; the next one returns it again."""
+
+    async def dead_letter(self, event: Event, reason: str) -> None:
+        """Put one event of the last `receive` aside with the reason; safe once this returns."""
+
+
+class Bus(Protocol):
+    """Publish under routing keys, listen by patterns."""
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """Publish each event under its own routing key, in order."""
+
+    async def flush(self) -> None:
+        """Return once everything published so far is safe.
+
+        Raises:
+            BusUnavailableError: it is not within the adapter's time limit; it is still tried.
+
+        """
+
+    def mailbox(
+        self, name: str, patterns: Sequence[str], *, capacity: int, overflow: Overflow
+    ) -> AbstractAsyncContextManager[Mailbox]:
+        """Open the mailbox ``name``, bound to ``patterns``, for as long as the context lasts.
+
+        Two that open the same WAIT mailbox share its events between them.
+        """
+
+    async def dead_letters(self, at_most: int) -> Sequence[DeadLetter]:
+        """Return the dead letters, oldest first, and leave them where they are."""

@@ -1,0 +1,64 @@
+"""One retry policy for everything that talks to the outside."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    wait_random_exponential,
+)
+
+log = structlog.get_logger()
+
+
+def backoff(*errors: type[BaseException], longest_s: float = 30.0) -> AsyncRetrying:
+    """Retry for ever on ``errors``, waiting a random time that doubles up to ``longest_s``."""
+    return AsyncRetrying(
+        retry=retry_if_exception_type(errors),
+        wait=wait_random_exponential(multiplier=0.2, max=longest_s),
+        before_sleep=_log_retry,
+        reraise=True,
+    )
+
+
+class FailureWindow:
+    """Counts failures within a time window, for tenacity's ``stop`` and ``wait``.
+
+    A part that failed long ago starts from the shortest wait again.
+    """
+
+    def __init__(
+        self, limit: int, window_s: float, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.limit = limit
+        self.window_s = window_s
+        self._clock = clock
+        self._failures: deque[float] = deque()
+
+    def failed(self) -> None:
+        """Note a failure."""
+        self._failures.append(self._clock())
+
+    @property
+    def recent(self) -> int:
+        """Failures within the window."""
+        while self._failures and self._failures[0] < self._clock() - self.window_s:
+            self._failures.popleft()
+        return len(self._failures)
+
+    def stop(self, _state: RetryCallState) -> bool:
+        """Tell whether there were more failures than the limit."""
+        return self.recent > self.limit
+
+    def wait(self, _state: RetryCallState) -> float:
+        """Return the seconds to wait: they double with each recent failure, up to ten."""
+        return float(min(0.1 * 2 ** max(self.recent - 1, 0), 10.0))
+
+
+def _log_retry(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.warning("retry.waiting", attempt=state.attempt_number, error=str(error) or repr(error))

@@ -1,0 +1,49 @@
+"""Every error of the system.
+
+CryptoTrackerError
+├── SettingsError               the operator must change something; the process stops
+├── FrameError                  a venue sent what we cannot read; the frame is counted and skipped
+├── VenueRefusedError           a venue turned the subscription down; the connection is made anew
+├── UnavailableError            what we stand on is away; wait and try again, nothing is lost
+│   ├── BusUnavailableError     the message broker
+│   └── StoreUnavailableError   the time-series store
+└── GaveUpError                 an actor failed too often within its window; the process stops
+"""
+
+
+class CryptoTrackerError(Exception):
+    """Base of the errors raised on purpose; anything else is a bug."""
+
+
+class SettingsError(CryptoTrackerError):
+    """A setting is missing or makes no sense; the text names it and the remedy."""
+
+
+class FrameError(CryptoTrackerError):
+    """A frame does not have the shape that its venue documents, or a value that can be true."""
+
+    def __init__(self, venue: str, frame: bytes, reason: str) -> None:
+        super().__init__(f"{venue}: {reason}: {frame[:200]!r}")
+        self.venue = venue
+        self.frame = frame
+        self.reason = reason
+
+
+class VenueRefusedError(CryptoTrackerError):
+    """A venue answered a subscription with an error."""
+
+
+class UnavailableError(CryptoTrackerError):
+    """A server that we stand on does not answer, or not well."""
+
+
+class BusUnavailableError(UnavailableError):
+    """The message broker does not take or give messages."""
+
+
+class StoreUnavailableError(UnavailableError):
+    """The time-series store does not take writes or answer queries."""
+
+
+class GaveUpError(CryptoTrackerError):
+    """An actor failed more often than its supervisor allows."""

@@ -1,0 +1,55 @@
+"""Routing keys: the address an event is published under.
+
+    <kind>.<venue>.<base>.<quote currency>      quote.kraken.BTC.EUR
+    routes.<base>                               routes.BTC
+    status.<venue>[.<base>.<quote currency>]    status.kraken
+    actor.<actor>                               actor.storage-writer
+
+A binding pattern may hold ``*`` (one word) and ``#`` (any number of words), as AMQP topics do.
+"""
+
+from functools import cache
+
+from market.events import ActorStatus, Event, Routes, VenueStatus
+from market.instrument import Instrument
+
+_KINDS: dict[type, str] = {VenueStatus: "status", ActorStatus: "actor"}
+
+
+def kind_of(event_type: type) -> str:
+    """Return the first word of the routing keys of events of this type."""
+    return _KINDS.get(event_type) or event_type.__name__.lower()
+
+
+def routing_key(event: Event) -> str:
+    """Return the key that ``event`` is published under."""
+    match event:
+        case Routes():
+            return f"routes.{event.base}"
+        case ActorStatus():
+            return f"actor.{event.actor.replace('.', '-')}"
+        case VenueStatus(instrument=None):
+            return f"status.{event.venue}"
+        case VenueStatus(instrument=Instrument() as instrument):
+            return _venue_key("status", event.venue, instrument)
+        case _:
+            return _venue_key(kind_of(type(event)), event.venue, event.instrument)
+
+
+@cache
+def _venue_key(kind: str, venue: str, instrument: Instrument) -> str:
+    return f"{kind}.{venue}.{instrument.base}.{instrument.quote_currency}"
+
+
+def matches(pattern: str, key: str) -> bool:
+    """Tell whether an AMQP topic ``pattern`` covers ``key``."""
+    return _match(pattern.split("."), key.split("."))
+
+
+def _match(pattern: list[str], words: list[str]) -> bool:
+    if not pattern:
+        return not words
+    head, rest = pattern[0], pattern[1:]
+    if head == "#":
+        return any(_match(rest, words[i:]) for i in range(len(words) + 1))
+    return bool(words) and head in ("*", words[0]) and _match(rest, words[1:])

@@ -1,0 +1,1 @@
+"""From quotes and trades to what follows from them: routes and candles."""

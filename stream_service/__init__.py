@@ -1,0 +1,1 @@
+"""From venues' frames to events on the bus."""
