@@ -5,6 +5,8 @@ of the events, so it must be safe to run twice on the same ones:
 
 * it returns: they are acknowledged;
 * it raises `UnavailableError`: what it stands on is away; they are held and tried again, for ever;
+* it raises `PoisonousError`: the events that it names are dead-lettered with the reason, all others
+  are acknowledged;
 * it raises anything else: the batch is halved until the poisonous events stand alone. Those are
   dead-lettered with the reason, their neighbours are handled. Where event after event is poisonous
   the fault is ours: all are given back and the error goes to the supervisor.
@@ -12,14 +14,15 @@ of the events, so it must be safe to run twice on the same ones:
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import ClassVar, Generic, TypeVar
 
 import structlog
 
 from infrastructure.bus.port import Bus, Mailbox, Overflow
 from infrastructure.retry import backoff
-from market import Event, UnavailableError
+from market import Event, PoisonousError, UnavailableError
 from market.routing import kind_of
 
 E = TypeVar("E", bound=Event)
@@ -28,7 +31,10 @@ log = structlog.get_logger()
 
 
 class Actor(ABC, Generic[E]):
-    """Subclass it, say what it handles, and handle it."""
+    """Subclass it, say what it handles, and handle it.
+
+    While what it stands on is away, `waiting_for` says what that is.
+    """
 
     name: ClassVar[str]
     handles: tuple[type[E], ...]
@@ -43,6 +49,7 @@ class Actor(ABC, Generic[E]):
         self.listening = asyncio.Event()
         self.handled = 0
         self.dead = 0
+        self.waiting_for = ""
         self._poisonous_in_a_row = 0
 
     @property
@@ -62,7 +69,7 @@ class Actor(ABC, Generic[E]):
         async with self.bus.mailbox(
             self.name, self.patterns, capacity=self.capacity, overflow=self.overflow
         ) as mailbox:
-            await self.recover()
+            await self._patiently(self.recover)
             self.listening.set()
             try:
                 while True:
@@ -93,12 +100,37 @@ class Actor(ABC, Generic[E]):
         if not events:
             return []
         try:
-            async for attempt in backoff(UnavailableError, longest_s=5.0):
-                with attempt:
-                    await self.receive(events)
+            await self._patiently(partial(self.receive, events))
         except Exception as error:  # noqa: BLE001  # whatever it is, it is kept as the reason
+            named = _named(error, events)
+            if named:
+                return named
             if len(events) == 1:
                 return [(events[0], error)]
             middle = len(events) // 2
             return await self._isolate(events[:middle]) + await self._isolate(events[middle:])
         return []
+
+    async def _patiently(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Run ``step``, again and again while what it stands on is away."""
+        try:
+            async for attempt in backoff(UnavailableError, longest_s=5.0):
+                with attempt:
+                    await self._note_wait(step)
+        finally:
+            self.waiting_for = ""
+
+    async def _note_wait(self, step: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await step()
+        except UnavailableError as error:
+            self.waiting_for = str(error)
+            raise
+
+
+def _named(error: Exception, events: Sequence[E]) -> list[tuple[E, Exception]]:
+    """Return those of the events that ``error`` names as poisonous, each with its reason."""
+    if not isinstance(error, PoisonousError):
+        return []
+    reasons = {id(event): why for event, why in error.reasons}
+    return [(event, ValueError(reasons[id(event)])) for event in events if id(event) in reasons]

@@ -4,11 +4,16 @@ CryptoTrackerError
 ├── SettingsError               the operator must change something; the process stops
 ├── FrameError                  a venue sent what we cannot read; the frame is counted and skipped
 ├── VenueRefusedError           a venue turned the subscription down; the connection is made anew
+├── PoisonousError              some events of a batch cannot be handled; they are put aside
 ├── UnavailableError            what we stand on is away; wait and try again, nothing is lost
 │   ├── BusUnavailableError     the message broker
 │   └── StoreUnavailableError   the time-series store
 └── GaveUpError                 an actor failed too often within its window; the process stops
 """
+
+from collections.abc import Sequence
+
+from market.events import Event
 
 
 class CryptoTrackerError(Exception):
@@ -31,6 +36,19 @@ class FrameError(CryptoTrackerError):
 
 class VenueRefusedError(CryptoTrackerError):
     """A venue answered a subscription with an error."""
+
+
+class PoisonousError(CryptoTrackerError, ValueError):
+    """Some events of a batch cannot be handled; all others of it are.
+
+    ``reasons`` holds those events themselves, not copies, each with what is wrong with it.
+    """
+
+    def __init__(self, reasons: Sequence[tuple[Event, str]]) -> None:
+        event, why = reasons[0]
+        more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+        super().__init__(f"{why}: {str(event)[:300]}{more}")
+        self.reasons = reasons
 
 
 class UnavailableError(CryptoTrackerError):

@@ -24,7 +24,9 @@ class TimeSeries(Protocol):
 
         Raises:
             StoreUnavailableError: the store does not answer; nothing or a part was stored.
-            ValueError: an event cannot be stored as it is; a part of the others may be stored.
+            PoisonousError: it names the events that cannot be stored as they are (a number that is
+                not finite or beyond 64 bits, a code that is empty or not printable); the store has
+                all others.
 
         """
 

@@ -1,0 +1,138 @@
+"""The store in InfluxDB 2: two buckets, one for what is kept a day, one for what is kept for ever.
+
+    <prefix>/raw       trade, quote     expires
+    <prefix>/candles   candle, gap      stays
+
+Tags are ``venue``, ``base`` and ``quote_currency``, with ``interval`` for candles and ``channel``
+for gaps; all else is a field. `line_protocol` says what the time of a point is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from infrastructure.timeseries.batch import Refused, sift
+from infrastructure.timeseries.influx_lines import Inlet
+from infrastructure.timeseries.influx_questions import newest, not_outdone
+from infrastructure.timeseries.influx_server import Bucket, InfluxServer, reach
+from infrastructure.timeseries.port import Stored
+from infrastructure.timeseries.question import S, Series, Span
+from market import Candle, Gap, Instrument, PoisonousError, Quote, SettingsError, Trade
+
+_DAY_S = 86_400
+_YEAR_S = 364 * _DAY_S
+
+
+@asynccontextmanager
+async def connect_influx(
+    url: str,
+    *,
+    token: str,
+    org: str,
+    bucket_prefix: str = "crypto",
+    raw_retention_s: int = _DAY_S,
+    timeout_s: float = 10.0,
+) -> AsyncIterator[InfluxTimeSeries]:
+    """Connect to InfluxDB and make the buckets that are missing.
+
+    Args:
+        url: Such as http://localhost:8086.
+        token: May read and write the buckets, and make them if they are missing.
+        org: The organisation that the buckets belong to.
+        bucket_prefix: What the names of the buckets begin with.
+        raw_retention_s: How long a new bucket keeps trades and quotes, at least an hour; zero is
+            for ever.
+        timeout_s: For one request, from the first byte sent to the last one read.
+
+    Raises:
+        SettingsError: the prefix cannot be part of a name.
+        StoreUnavailableError: the server does not answer, or turns us down.
+
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", bucket_prefix):
+        raise SettingsError(
+            f"a bucket prefix is letters, digits, dashes and underscores, not {bucket_prefix!r}"
+        )
+    raw = Bucket(bucket_prefix, "raw", raw_retention_s)
+    lasting = Bucket(bucket_prefix, "candles", shard_s=_YEAR_S)
+    async with reach(url, token=token, org=org, timeout_s=timeout_s) as server:
+        await server.ensure(raw)
+        await server.ensure(lasting)
+        yield InfluxTimeSeries(server, raw=raw, lasting=lasting)
+
+
+class InfluxTimeSeries:
+    """See `TimeSeries`."""
+
+    def __init__(self, server: InfluxServer, *, raw: Bucket, lasting: Bucket) -> None:
+        self._server = server
+        self._raw = raw
+        self._lasting = lasting
+        self._raw_inlet = Inlet(server, raw)
+        self._lasting_inlet = Inlet(server, lasting)
+        self._rewriting = asyncio.Lock()
+
+    async def write(self, events: Sequence[Stored]) -> None:
+        """See `TimeSeries.write`.
+
+        A trade or quote that is older than its bucket keeps is dropped with a line in the log.
+        Of two processes that write the same candle at once, the last one's stays.
+        """
+        kept, refused = await asyncio.to_thread(sift, events)
+        raw = [event for event in kept if isinstance(event, Trade | Quote)]
+        gaps = [event for event in kept if isinstance(event, Gap)]
+        candles = [event for event in kept if isinstance(event, Candle)]
+        refused += await self._raw_inlet.put(raw)
+        refused += await self._lasting_inlet.put(gaps)
+        refused += await self._rewrite(candles)
+        if refused:
+            raise PoisonousError(refused)
+
+    async def trades(
+        self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Trade]:
+        """See `TimeSeries.trades`."""
+        series = Series(Trade, venue, instrument)
+        return await self._newest(series, Span(start_ns, end_ns, limit))
+
+    async def quotes(
+        self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Quote]:
+        """See `TimeSeries.quotes`."""
+        series = Series(Quote, venue, instrument)
+        return await self._newest(series, Span(start_ns, end_ns, limit))
+
+    async def candles(
+        self,
+        venue: str,
+        instrument: Instrument,
+        interval: str,
+        *,
+        start_ns: int,
+        end_ns: int,
+        limit: int,
+    ) -> Sequence[Candle]:
+        """See `TimeSeries.candles`."""
+        series = Series(Candle, venue, instrument, interval)
+        return await self._newest(series, Span(start_ns, end_ns, limit))
+
+    async def gaps(
+        self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Gap]:
+        """See `TimeSeries.gaps`."""
+        series = Series(Gap, venue, instrument)
+        return await self._newest(series, Span(start_ns, end_ns, limit))
+
+    async def _rewrite(self, candles: Sequence[Candle]) -> Refused:
+        if not candles:
+            return []
+        async with self._rewriting:
+            better = await not_outdone(self._server, self._lasting, candles)
+            return await self._lasting_inlet.put(better)
+
+    async def _newest(self, series: Series[S], span: Span) -> Sequence[S]:
+        bucket = self._raw if series.kind in (Trade, Quote) else self._lasting
+        return await newest(self._server, bucket, series, span)

@@ -1,0 +1,329 @@
+"""What every store promises (`infrastructure.timeseries.port`), held against both."""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import msgspec
+import pytest
+
+from infrastructure.timeseries.port import Stored, TimeSeries
+from market import Candle, Gap, Instrument, PoisonousError, Quote, Trade
+from tests.making import MINUTE, SECOND, a_candle, a_gap, a_quote, a_trade
+
+BTC = Instrument("BTC", "USDT")
+NOON = 1_790_000_000 * SECOND - 1_790_000_000 * SECOND % MINUTE
+LATER = NOON + 3_600 * SECOND
+MILLISECOND = 1_000_000
+MICROSECOND = 1_000
+
+Kind: TypeAlias = type[Stored]
+KINDS: list[Kind] = [Trade, Quote, Candle, Gap]
+
+
+def of(kind: Kind, number: int, *, venue: str = "kraken", instrument: str = "BTC-USDT") -> Stored:
+    """Make the event of this kind that happens ``number`` minutes after noon."""
+    at_ns = NOON + number * MINUTE
+    if kind is Trade:
+        return a_trade(venue, instrument, number=number, at_ns=at_ns)
+    if kind is Quote:
+        return a_quote(venue, instrument, at_ns=at_ns)
+    if kind is Candle:
+        return a_candle(venue, instrument, start_ns=at_ns)
+    return a_gap(venue, instrument, start_ns=at_ns, end_ns=at_ns + SECOND)
+
+
+async def read(
+    store: TimeSeries,
+    kind: Kind,
+    *,
+    series: tuple[str, Instrument] = ("kraken", BTC),
+    start_ns: int = NOON,
+    end_ns: int = LATER,
+    limit: int = 100_000,
+) -> list[Stored]:
+    """Ask for one kind of event."""
+    found: Sequence[Stored]
+    if kind is Trade:
+        found = await store.trades(*series, start_ns=start_ns, end_ns=end_ns, limit=limit)
+    elif kind is Quote:
+        found = await store.quotes(*series, start_ns=start_ns, end_ns=end_ns, limit=limit)
+    elif kind is Candle:
+        found = await store.candles(*series, "1m", start_ns=start_ns, end_ns=end_ns, limit=limit)
+    else:
+        found = await store.gaps(*series, start_ns=start_ns, end_ns=end_ns, limit=limit)
+    return list(found)
+
+
+async def test_what_comes_back_equals_what_was_written(store: TimeSeries) -> None:
+    trade = a_trade(price=0.1 + 0.2, size=1e-9, at_ns=NOON + 123_456_789, backfilled=True)
+    quote = a_quote(bid=1e22, ask=5e-324, bid_size=1 / 3, ask_size=0.0, at_ns=NOON + 987_654_321)
+    candle = a_candle(start_ns=NOON, close=101.7, trades=3)
+    gap = a_gap(start_ns=NOON + 7, end_ns=NOON + SECOND + 1)
+
+    await store.write([trade, quote, candle, gap])
+
+    assert await read(store, Trade) == [trade]
+    assert await read(store, Quote) == [quote]
+    assert await read(store, Candle) == [candle]
+    assert await read(store, Gap) == [gap]
+
+
+async def test_the_greatest_numbers_come_back(store: TimeSeries) -> None:
+    quote = msgspec.structs.replace(
+        a_quote(ask=1.7976931348623157e308, at_ns=NOON), sequence=2**63 - 2_000_000, received_ns=0
+    )
+
+    await store.write([quote])
+
+    assert await read(store, Quote) == [quote]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_writing_twice_stores_once(store: TimeSeries, kind: Kind) -> None:
+    events = [of(kind, number) for number in range(3)]
+
+    await store.write([*events, *events])
+    await store.write(events)
+
+    assert await read(store, kind) == events
+
+
+async def test_the_later_of_two_versions_stays(store: TimeSeries) -> None:
+    live = a_trade(number=7, at_ns=NOON + 5 * MICROSECOND)
+    again = msgspec.structs.replace(live, received_ns=LATER, sequence=8, backfilled=True)
+
+    await store.write([live])
+    await store.write([again])
+
+    assert await read(store, Trade) == [again]
+
+
+async def test_trade_whose_time_was_rounded_when_it_came_again_is_one(store: TimeSeries) -> None:
+    live = a_trade(number=7, at_ns=NOON + SECOND + 5 * MILLISECOND)
+    again = msgspec.structs.replace(live, event_ns=NOON + SECOND, backfilled=True)
+
+    await store.write([live])
+    await store.write([again])
+
+    assert len(await read(store, Trade)) == 1
+
+
+@pytest.mark.parametrize("step_ns", [0, 1, MICROSECOND])
+async def test_trades_of_the_same_millisecond_all_stay(store: TimeSeries, step_ns: int) -> None:
+    executions = [a_trade(number=n, at_ns=NOON + n * step_ns) for n in range(999_990, 1_000_010)]
+
+    await store.write(executions)
+
+    assert await read(store, Trade) == executions
+
+
+async def test_trades_whose_ids_are_no_numbers_stay_apart(store: TimeSeries) -> None:
+    executions = [
+        msgspec.structs.replace(a_trade(number=n, at_ns=NOON), trade_id=f"5e9f-{n:02x}")
+        for n in range(20)
+    ]
+
+    await store.write(executions)
+
+    assert await read(store, Trade) == executions
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_candle_with_fewer_trades_does_not_undo(store: TimeSeries, together: bool) -> None:  # noqa: FBT001  # a parameter
+    whole = a_candle(start_ns=NOON, close=105.0, trades=5)
+    part = a_candle(start_ns=NOON, close=103.0, trades=3)
+    other = a_candle(start_ns=NOON + MINUTE, trades=1)
+
+    await store.write([whole, part] if together else [whole])
+    await store.write([part, other])
+
+    assert await read(store, Candle) == [whole, other]
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_candle_with_more_trades_replaces(store: TimeSeries, together: bool) -> None:  # noqa: FBT001  # a parameter
+    part = a_candle(start_ns=NOON, close=103.0, trades=3)
+    whole = a_candle(start_ns=NOON, close=105.0, trades=5)
+
+    await store.write([part, whole] if together else [part])
+    await store.write([whole])
+
+    assert await read(store, Candle) == [whole]
+
+
+async def test_candles_of_many_instruments_keep_their_trades_apart(store: TimeSeries) -> None:
+    first = [a_candle("kraken", f"C{n}-USDT", start_ns=NOON, trades=n) for n in range(1, 6)]
+    second = [a_candle("kraken", f"C{n}-USDT", start_ns=NOON, trades=3) for n in range(1, 6)]
+
+    await store.write(first)
+    await store.write(second)
+
+    kept = [
+        (await read(store, Candle, series=("kraken", candle.instrument)))[0] for candle in first
+    ]
+    assert [candle.trades for candle in kept if isinstance(candle, Candle)] == [3, 3, 3, 4, 5]
+
+
+async def test_open_candles_are_not_returned(store: TimeSeries) -> None:
+    closed = a_candle(start_ns=NOON)
+
+    await store.write([closed, a_candle(start_ns=NOON + MINUTE, closed=False)])
+
+    assert await read(store, Candle) == [closed]
+
+
+async def test_candle_of_another_interval_is_not_returned(store: TimeSeries) -> None:
+    minute, hour = a_candle(start_ns=NOON), a_candle(start_ns=NOON, interval="1h", trades=9)
+
+    await store.write([minute, hour])
+
+    assert await read(store, Candle) == [minute]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_range_holds_its_start_and_not_its_end(store: TimeSeries, kind: Kind) -> None:
+    events = [of(kind, number) for number in range(4)]
+    await store.write(events)
+
+    found = await read(store, kind, start_ns=NOON + MINUTE, end_ns=NOON + 3 * MINUTE)
+
+    assert found == events[1:3]
+
+
+async def test_range_cuts_within_a_millisecond(store: TimeSeries) -> None:
+    executions = [a_trade(number=n, at_ns=NOON + n) for n in range(999_998, 1_000_003)]
+    await store.write(executions)
+
+    found = await read(store, Trade, start_ns=NOON + 999_999, end_ns=NOON + 1_000_001)
+
+    assert found == executions[1:3]
+
+
+@pytest.mark.parametrize(("start_ns", "end_ns"), [(NOON, NOON), (LATER, NOON)])
+async def test_empty_range_holds_nothing(store: TimeSeries, start_ns: int, end_ns: int) -> None:
+    await store.write([of(Trade, 0)])
+
+    assert await read(store, Trade, start_ns=start_ns, end_ns=end_ns) == []
+
+
+async def test_range_may_be_all_of_time(store: TimeSeries) -> None:
+    await store.write([of(Trade, 0)])
+
+    assert await read(store, Trade, start_ns=-(2**63), end_ns=2**63) == [of(Trade, 0)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_limit_returns_the_newest_oldest_first(store: TimeSeries, kind: Kind) -> None:
+    events = [of(kind, number) for number in range(10)]
+    await store.write(events[5:] + events[:5])
+
+    found = await read(store, kind, limit=3)
+
+    assert found == events[7:]
+
+
+async def test_limit_that_cuts_through_a_millisecond_keeps_the_newest(store: TimeSeries) -> None:
+    numbers = (7, 3, 9, 1, 5)
+    executions = [
+        a_trade(number=number, at_ns=NOON + order * MICROSECOND)
+        for order, number in enumerate(numbers)
+    ]
+    await store.write(executions)
+
+    found = await read(store, Trade, limit=2)
+
+    assert found == executions[3:]
+
+
+async def test_limit_below_one_is_refused(store: TimeSeries) -> None:
+    with pytest.raises(ValueError, match="at least 1, not 0"):
+        await read(store, Trade, limit=0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_other_venues_and_instruments_are_not_returned(store: TimeSeries, kind: Kind) -> None:
+    ours = of(kind, 1)
+
+    await store.write([ours, of(kind, 1, venue="upbit"), of(kind, 1, instrument="BTC-USD")])
+
+    assert await read(store, kind) == [ours]
+
+
+@pytest.mark.parametrize(
+    "code", ["ビットコイン", "A B", "A,B=C", '"', "'; DROP MEASUREMENT trade", "$venue", "1e5"]
+)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_odd_codes_are_kept_apart(store: TimeSeries, kind: Kind, code: str) -> None:
+    odd = Instrument(code, code)
+    plain = of(kind, 1)
+    event = msgspec.structs.replace(plain, venue=code, instrument=odd)
+
+    await store.write([plain, event])
+
+    assert await read(store, kind, series=(code, odd)) == [event]
+    assert await read(store, kind) == [plain]
+
+
+@pytest.mark.parametrize("reason", ["", 'a "b" \\', "two\nlines", "gap,venue=x y=1 1", "끊김 🙈"])
+async def test_any_text_comes_back(store: TimeSeries, reason: str) -> None:
+    gap = msgspec.structs.replace(a_gap(start_ns=NOON), reason=reason)
+
+    await store.write([gap])
+
+    assert await read(store, Gap) == [gap]
+
+
+async def test_nothing_written_stores_nothing(store: TimeSeries) -> None:
+    await store.write([])
+
+    assert [await read(store, kind) for kind in KINDS] == [[], [], [], []]
+
+
+async def test_twenty_thousand_trades_go_in_at_once(store: TimeSeries) -> None:
+    executions = [a_trade(number=n, at_ns=NOON + n * MILLISECOND) for n in range(20_000)]
+
+    await store.write(executions)
+
+    assert await read(store, Trade) == executions
+
+
+async def test_what_is_read_is_true_while_more_is_written(store: TimeSeries) -> None:
+    executions = [a_trade(number=n, at_ns=NOON + n * MILLISECOND) for n in range(2_000)]
+    parts = [executions[start : start + 200] for start in range(0, 2_000, 200)]
+
+    async with asyncio.TaskGroup() as tasks:
+        for part in parts:
+            tasks.create_task(store.write(part))
+        readers = [tasks.create_task(read(store, Trade)) for _ in range(10)]
+
+    written = set(executions)
+    assert all(written.issuperset(reader.result()) for reader in readers)
+    assert await read(store, Trade) == executions
+
+
+POISON: list[tuple[Stored, str]] = [
+    (a_trade(number=2, price=math.nan, at_ns=NOON), "price cannot be nan"),
+    (a_quote(bid=-math.inf, at_ns=NOON), "bid cannot be -inf"),
+    (msgspec.structs.replace(a_gap(start_ns=NOON), end_ns=2**63), "end_ns cannot be 922337"),
+    (msgspec.structs.replace(a_candle(start_ns=NOON), interval=""), "interval cannot be ''"),
+    (msgspec.structs.replace(a_candle(start_ns=NOON), trades=None), "trades cannot be None"),
+    (msgspec.structs.replace(a_quote(at_ns=NOON), venue="a\nb"), r"venue cannot be 'a\\nb'"),
+    (msgspec.structs.replace(a_trade(at_ns=NOON), trade_id="\ud800"), "trade_id cannot be"),
+    (msgspec.structs.replace(a_trade(at_ns=NOON), instrument=Instrument("", "X")), "instrument"),
+]
+
+
+@pytest.mark.parametrize(("poison", "why"), POISON)
+async def test_poisonous_event_is_named_and_its_neighbours_are_stored(
+    store: TimeSeries, poison: Stored, why: str
+) -> None:
+    before, after = of(Trade, 1), of(Trade, 3)
+
+    with pytest.raises(ValueError, match=why) as caught:
+        await store.write([before, poison, after])
+
+    assert isinstance(caught.value, PoisonousError)
+    assert [event for event, _ in caught.value.reasons] == [poison]
+    assert await read(store, Trade) == [before, after]

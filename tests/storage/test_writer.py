@@ -1,0 +1,128 @@
+"""What becomes of events on their way from the bus to the store."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from infrastructure.bus.local import LocalBus
+from infrastructure.timeseries.embedded import EmbeddedTimeSeries
+from infrastructure.timeseries.port import Stored
+from market import Instrument, StoreUnavailableError
+from storage_service.writer import Writer
+from tests.making import a_book, a_candle, a_gap, a_quote, a_trade
+from tests.waiting import eventually
+
+BTC = Instrument("BTC", "USDT")
+EVER = {"start_ns": 0, "end_ns": 2**63 - 1, "limit": 10_000}
+
+
+class WatchedWriter(Writer):
+    """Counts the batches that it is given; the first ``away`` of them find no store."""
+
+    away = 0
+    batches = 0
+
+    async def receive(self, events: Sequence[Stored], /) -> None:
+        self.batches += 1
+        if self.batches <= self.away:
+            raise StoreUnavailableError("away for a moment")
+        await super().receive(events)
+
+
+@pytest.fixture
+def local_bus() -> LocalBus:
+    return LocalBus()
+
+
+@pytest.fixture
+def embedded() -> Iterator[EmbeddedTimeSeries]:
+    store = EmbeddedTimeSeries.open(None)
+    yield store
+    store.close()
+
+
+@asynccontextmanager
+async def running(writer: Writer) -> AsyncIterator[None]:
+    """Run the writer for as long as the context lasts."""
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(writer.run())
+        await writer.listening.wait()
+        yield
+        task.cancel()
+
+
+async def test_all_that_is_kept_is_stored(
+    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+) -> None:
+    writer = Writer(local_bus, embedded)
+
+    async with running(writer):
+        await local_bus.publish([a_trade(), a_quote(), a_candle(), a_gap(), a_book()])
+        await eventually(lambda: writer.handled == 4)
+
+    assert await embedded.trades("kraken", BTC, **EVER) == [a_trade()]
+    assert await embedded.quotes("kraken", BTC, **EVER) == [a_quote()]
+    assert await embedded.candles("kraken", BTC, "1m", **EVER) == [a_candle()]
+    assert await embedded.gaps("kraken", BTC, **EVER) == [a_gap()]
+
+
+async def test_candle_is_stored_once_it_is_closed(
+    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+) -> None:
+    writer = Writer(local_bus, embedded)
+    ticking, final = a_candle(trades=5, closed=False), a_candle(trades=4)
+
+    async with running(writer):
+        await local_bus.publish([final, ticking])
+        await eventually(lambda: writer.handled == 2)
+
+    assert await embedded.candles("kraken", BTC, "1m", **EVER) == [final]
+
+
+async def test_poisonous_event_is_put_aside_and_its_neighbours_stored_in_one_write(
+    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+) -> None:
+    writer = WatchedWriter(local_bus, embedded)
+    executions = [a_trade(number=n, at_ns=n) for n in range(1_000)]
+    poison = a_trade(number=5_000, price=math.nan)
+
+    async with running(writer):
+        await local_bus.publish([*executions[:617], poison, *executions[617:]])
+        await eventually(lambda: writer.handled == 1_000)
+
+    assert await embedded.trades("kraken", BTC, **EVER) == executions
+    (dead,) = await local_bus.dead_letters(10)
+    assert dead.event is poison
+    assert "price cannot be nan" in dead.reason
+    assert (writer.dead, writer.batches) == (1, 1)
+
+
+async def test_events_wait_until_the_store_is_back(
+    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+) -> None:
+    writer = WatchedWriter(local_bus, embedded)
+    writer.away = 2
+
+    async with running(writer):
+        await local_bus.publish([a_trade()])
+        await eventually(lambda: writer.handled == 1)
+
+    assert await embedded.trades("kraken", BTC, **EVER) == [a_trade()]
+    assert writer.batches == 3
+
+
+async def test_events_that_come_while_nobody_writes_are_stored_on_return(
+    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+) -> None:
+    async with running(Writer(local_bus, embedded)):
+        pass
+    await local_bus.publish([a_trade()])
+    writer = Writer(local_bus, embedded)
+
+    async with running(writer):
+        await eventually(lambda: writer.handled == 1)
+
+    assert await embedded.trades("kraken", BTC, **EVER) == [a_trade()]
