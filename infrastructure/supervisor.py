@@ -5,16 +5,19 @@ import os
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Literal, Protocol, TypeAlias
 
 import structlog
-from tenacity import AsyncRetrying, RetryError, retry_if_exception_type
+from tenacity import AsyncRetrying, RetryError, retry_if_exception
 
 from infrastructure.bus.port import Bus
 from infrastructure.retry import FailureWindow
-from market import ActorStatus, GaveUpError
+from market import ActorStatus, GaveUpError, SettingsError
 
 log = structlog.get_logger()
+
+TELL_WITHIN_S = 0.5
 
 PROCESS = f"{socket.gethostname()}:{os.getpid()}"
 
@@ -24,10 +27,21 @@ State: TypeAlias = Literal["starting", "running", "waiting", "restarting", "gave
 class Supervised(Protocol):
     """Something that runs until it is cancelled: an actor, a venue's connection, a server."""
 
-    name: str
-    listening: asyncio.Event
-    handled: int
-    dead: int
+    @property
+    def name(self) -> str:
+        """What it is called in logs and statuses."""
+
+    @property
+    def listening(self) -> asyncio.Event:
+        """Set while nothing that happens is missed."""
+
+    @property
+    def handled(self) -> int:
+        """Events, frames or requests dealt with so far."""
+
+    @property
+    def dead(self) -> int:
+        """Events that were dead-lettered."""
 
     async def run(self) -> None:
         """Run; set ``listening`` once nothing that happens from now on is missed."""
@@ -51,23 +65,28 @@ class Supervisor:
         self.heartbeat_s = heartbeat_s
         self._status: dict[str, tuple[State, str, int]] = {}
 
-    async def run(self, parts: Sequence[Supervised]) -> None:
-        """Run the parts until cancelled.
+    async def run(self, *tiers: Sequence[Supervised]) -> None:
+        """Run the parts until cancelled; a tier starts once all before it are listening.
 
         Raises:
             GaveUpError: in an ExceptionGroup, when a part failed too often.
+            SettingsError: in an ExceptionGroup; trying again would not mend a setting.
 
         """
         async with asyncio.TaskGroup() as tasks:
-            for part in parts:
-                tasks.create_task(self._keep_running(part), name=part.name)
-            tasks.create_task(self._beat(parts), name="supervisor.heartbeat")
+            for part in (part for tier in tiers for part in tier):
+                tasks.create_task(self._beat(part), name=f"{part.name}.heartbeat")
+            for tier in tiers:
+                for part in tier:
+                    tasks.create_task(self._keep_running(part), name=part.name)
+                for part in tier:
+                    await part.listening.wait()
 
     async def _keep_running(self, part: Supervised) -> None:
         window = FailureWindow(self.restarts, self.window_s)
         self._note(part, "starting")
         retrying = AsyncRetrying(
-            retry=retry_if_exception_type(Exception), stop=window.stop, wait=window.wait
+            retry=retry_if_exception(_may_heal), stop=window.stop, wait=window.wait
         )
         try:
             async for attempt in retrying:
@@ -81,6 +100,10 @@ class Supervisor:
                 f"{part.name} failed {window.recent} times within {self.window_s:g} s, "
                 f"the last time with {cause!r}"
             ) from cause
+        except asyncio.CancelledError:
+            self._note(part, "stopped")
+            await self._tell(part)
+            raise
 
     async def _run_once(self, part: Supervised, window: FailureWindow) -> None:
         try:
@@ -101,6 +124,7 @@ class Supervisor:
         self, part: Supervised, window: FailureWindow, error: BaseException
     ) -> None:
         window.failed()
+        part.listening.clear()
         restarts = self._status[part.name][2] + 1
         self._status[part.name] = ("restarting", repr(error), restarts)
         log.error("actor.restarting", actor=part.name, recent=window.recent, exc_info=error)
@@ -110,18 +134,32 @@ class Supervisor:
         restarts = self._status.get(part.name, ("", "", 0))[2]
         self._status[part.name] = (state, reason, restarts)
 
-    async def _beat(self, parts: Sequence[Supervised]) -> None:
+    async def _beat(self, part: Supervised) -> None:
+        """Tell at every heartbeat, and at once when the part begins to listen."""
         while True:
-            for part in parts:
-                await self._tell(part)
-            await asyncio.sleep(self.heartbeat_s)
+            await self._tell(part)
+            if part.listening.is_set():
+                await asyncio.sleep(self.heartbeat_s)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.heartbeat_s):
+                    await part.listening.wait()
 
     async def _tell(self, part: Supervised) -> None:
+        """Publish the state; a bus that takes nothing must not keep a part from its restart."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TELL_WITHIN_S):
+                await self.bus.publish([self._status_of(part)])
+
+    def _status_of(self, part: Supervised) -> ActorStatus:
         state, reason, restarts = self._status.get(part.name, ("starting", "", 0))
-        if part.listening.is_set() and state != "gave_up":
-            state = "running"
+        if state not in ("gave_up", "stopped"):
+            if waiting_for := getattr(part, "waiting_for", ""):  # actors have it, others may not
+                state, reason = "waiting", waiting_for
+            elif part.listening.is_set():
+                state = "running"
         now = time.time_ns()
-        status = ActorStatus(
+        return ActorStatus(
             actor=part.name,
             process=PROCESS,
             state=state,
@@ -133,7 +171,12 @@ class Supervisor:
             received_ns=now,
             sequence=now,
         )
-        await self.bus.publish([status])
+
+
+def _may_heal(error: BaseException) -> bool:
+    if isinstance(error, ExceptionGroup):
+        return error.subgroup(SettingsError) is None
+    return isinstance(error, Exception) and not isinstance(error, SettingsError)
 
 
 def _is_cancelled() -> bool:

@@ -148,7 +148,9 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     ``answer`` plays its REST interface: a path with query in, the body out; LookupError for what
     it does not serve. Fees are the public ones of the lowest tier, per quote currency where the
     venue distinguishes; ``fee_source`` says where they were read. ``rest_interval_s`` is the time
-    left between two requests.
+    left between two requests. ``symbol`` gives the venue's name for an instrument,
+    ``quote_currencies`` those that its markets are commonly in. ``binary_frames``: it sends its
+    JSON in binary frames.
     """
 
     name: str
@@ -165,6 +167,9 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_s: float | None = None
     max_silence_s: float = 30.0
     rest_interval_s: float = 0.1
+    symbol: Callable[[Instrument], str] = str
+    quote_currencies: tuple[str, ...] = ()
+    binary_frames: bool = False
 
     def fee_bps(self, instrument: Instrument) -> float:
         """Return the taker fee for ``instrument``."""

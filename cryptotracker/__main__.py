@@ -1,0 +1,5 @@
+"""``python -m cryptotracker`` is the command line."""
+
+from cryptotracker.cli import main
+
+main()

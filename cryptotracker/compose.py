@@ -1,0 +1,200 @@
+"""The composition root: which adapter stands behind which port, which parts run where."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from api_service.app import create_app
+from api_service.live_hub import LiveHub
+from api_service.server import ApiServer
+from api_service.view import LatestView
+from cryptotracker import __version__
+from cryptotracker.settings import Settings, embedded_file
+from infrastructure.bus.local import LocalBus
+from infrastructure.bus.port import Bus
+from infrastructure.supervisor import Supervised, Supervisor
+from infrastructure.timeseries.port import TimeSeries
+from market import Instrument, SettingsError
+from refresher_service.candle_builder import CandleBuilder
+from refresher_service.refresher import Refresher
+from storage_service.writer import Writer
+from stream_service.connection import VenueConnection
+from stream_service.simulator.prices import World, simulated_listings
+from stream_service.simulator.server import SimulatedVenues, Simulator, simulated
+from stream_service.venue import Venue
+from stream_service.venues import load_venues
+
+Role: TypeAlias = Literal["simulate", "stream", "store", "refresh", "serve"]
+
+Ready: TypeAlias = Callable[[LatestView, str], None]
+"""Told the view and the page's URL once they are made."""
+
+WEB = Path(__file__).parent.parent / "web"
+
+
+@asynccontextmanager
+async def open_bus(settings: Settings) -> AsyncIterator[Bus]:
+    """Open the bus that the URL's scheme names."""
+    if settings.is_distributed:
+        from infrastructure.bus.amqp import connect_amqp  # noqa: PLC0415  # slow to import
+
+        async with connect_amqp(
+            settings.bus_url, connect_timeout_s=settings.connect_timeout_s
+        ) as amqp:
+            yield amqp
+    else:
+        yield LocalBus()
+
+
+def open_store(settings: Settings) -> AbstractAsyncContextManager[TimeSeries]:
+    """Open the store that the URL's scheme names."""
+    if settings.store_url.startswith("duckdb:"):
+        return _embedded_store(settings)
+    from infrastructure.timeseries.influx import connect_influx  # noqa: PLC0415  # slow to import
+
+    scheme, _, address = settings.store_url.partition("://")
+    return connect_influx(
+        f"{'https' if scheme == 'influxdbs' else 'http'}://{address}",
+        token=settings.store_token.get_secret_value(),
+        org=settings.store_org,
+        raw_retention_s=settings.raw_retention_days * 86_400,
+    )
+
+
+def chosen_venues(settings: Settings) -> list[Venue]:
+    """Return the venues that the settings name, at the addresses of the mode.
+
+    Raises:
+        SettingsError: there is no venue of that name.
+
+    """
+    known = load_venues()
+    unknown = sorted(set(settings.venues) - set(known))
+    if unknown:
+        raise SettingsError(
+            f"There is no venue {', '.join(map(repr, unknown))}. Known: {', '.join(known)}."
+        )
+    return [known[name] for name in dict.fromkeys(settings.venues)]
+
+
+def taker_fee(
+    settings: Settings, venues: Sequence[Venue]
+) -> Callable[[str, Instrument], float | None]:
+    """Return the function that knows the taker fees, in basis points; None: unknown."""
+    by_name = {venue.name: venue for venue in venues}
+
+    def fee_bps(venue: str, instrument: Instrument) -> float | None:
+        if venue in settings.taker_fee_bps:
+            return settings.taker_fee_bps[venue]
+        return by_name[venue].fee_bps(instrument) if venue in by_name else None
+
+    return fee_bps
+
+
+class System:
+    """The parts of one process, made but not yet running.
+
+    Args:
+        roles: What this process does; all of it in embedded mode.
+        listener: The socket that the API serves on, where it is among the roles.
+
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        roles: frozenset[Role],
+        *,
+        listener: socket.socket | None = None,
+    ) -> None:
+        self.settings = settings
+        self.roles = roles
+        self.listener = listener
+        self.venues = chosen_venues(settings)
+
+    async def run(self, ready: Ready | None = None) -> None:
+        """Open bus and store, run the parts until cancelled, close what was opened."""
+        async with AsyncExitStack() as opened:
+            bus = await opened.enter_async_context(open_bus(self.settings))
+            store = None
+            if self.roles & {"store", "refresh", "serve"}:
+                store = await opened.enter_async_context(open_store(self.settings))
+            simulating, address = await self._simulators(opened)
+            sinks = [] if store is None else self._sinks(bus, store, ready)
+            await Supervisor(bus).run(sinks, [*simulating, *self._connections(bus, address)])
+
+    def _sinks(self, bus: Bus, store: TimeSeries, ready: Ready | None) -> list[Supervised]:
+        """Make the actors that listen; they are up before any venue is connected to."""
+        parts: list[Supervised] = []
+        if "store" in self.roles:
+            parts.append(Writer(bus, store))
+        if "refresh" in self.roles:
+            fee_bps = taker_fee(self.settings, self.venues)
+            parts.append(Refresher(bus, fee_bps, max_quote_age_s=self.settings.max_quote_age_s))
+            parts.append(CandleBuilder(bus, store))
+        if "serve" in self.roles:
+            parts.extend(self._api(bus, store, ready))
+        return parts
+
+    def _api(self, bus: Bus, store: TimeSeries, ready: Ready | None) -> list[Supervised]:
+        settings = self.settings
+        view = LatestView(bus, max_age_s=settings.max_quote_age_s)
+        hub = LiveHub(view)
+        app = create_app(
+            view,
+            hub,
+            store,
+            mode=settings.mode,
+            version=__version__,
+            web=WEB,
+            allowed_hosts=(*settings.allowed_hosts, settings.host),
+        )
+        listener = self.listener
+        server = ApiServer(app, settings.host, settings.port, listener=listener)
+        if ready is not None and listener is not None:
+            ready(view, f"http://{settings.host}:{listener.getsockname()[1]}/")
+        return [view, server]
+
+    def _connections(self, bus: Bus, address: str) -> list[Supervised]:
+        if "stream" not in self.roles:
+            return []
+        venues = [simulated(venue, address) if address else venue for venue in self.venues]
+        return [VenueConnection(venue, self.settings.instruments, bus) for venue in venues]
+
+    async def _simulators(self, opened: AsyncExitStack) -> tuple[list[Supervised], str]:
+        """Serve simulated venues where that is this process's part; return their address too."""
+        if self.settings.mode == "live":
+            return [], ""
+        if "simulate" not in self.roles:
+            return [], self.settings.simulator
+        host, _, port = self.settings.simulator.partition(":")
+        world = World(
+            {
+                venue.name: simulated_listings(venue, self.settings.instruments)
+                for venue in self.venues
+            },
+            seed=self.settings.simulator_seed,
+            start_ns=time.time_ns(),
+        )
+        served = SimulatedVenues(
+            self.venues, world.markets, host=host or "127.0.0.1", port=int(port or 0)
+        )
+        await opened.enter_async_context(served.serving())
+        simulator = Simulator(served, world, events_per_s=self.settings.simulator_events_per_s)
+        return [simulator], served.address
+
+
+@asynccontextmanager
+async def _embedded_store(settings: Settings) -> AsyncIterator[TimeSeries]:
+    from infrastructure.timeseries.embedded import EmbeddedTimeSeries  # noqa: PLC0415  # as above
+
+    store = EmbeddedTimeSeries.open(embedded_file(settings))
+    try:
+        yield store
+    finally:
+        store.close()

@@ -1,0 +1,128 @@
+"""What the terminal shows while the system runs: one calm panel, or a few plain lines."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from api_service.view import LatestView
+from cryptotracker import __version__
+from cryptotracker.settings import Settings, shown
+from market import Route
+
+REFRESH_S = 0.5
+LINE_EVERY_S = 60.0
+
+
+class Shown:
+    """What is known of the running system; ``view`` is None until its parts are made."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], int] = time.time_ns) -> None:
+        self.settings = settings
+        self.view: LatestView | None = None
+        self.page = ""
+        self.started = asyncio.Event()
+        self._clock = clock
+
+    def show(self, view: LatestView, page: str) -> None:
+        """Note where the figures are and where the page is served."""
+        self.view = view
+        self.page = page
+        self.started.set()
+
+    @property
+    def title(self) -> str:
+        """Name, version and mode."""
+        return f"CryptoTracker {__version__}  {self.settings.mode.upper()}"
+
+    def venues(self) -> Iterable[tuple[str, str, str, str, str]]:
+        """Return name, state with its reason, instruments, events/s and latency of each venue."""
+        if self.view is None:
+            return
+        now_ns = self._clock()
+        for name in self.view.venues.names:
+            row = self.view.venues.row(name, now_ns)
+            state = f"{row['state']}: {row['reason']}" if row["reason"] else row["state"]
+            latency = "" if row["latency_ms"] is None else f"{row['latency_ms']:.0f} ms"
+            rate = f"{row['events_per_s']:,.0f}/s"
+            yield name, state, str(row["instruments"]), rate, latency
+
+    def best(self) -> Iterable[str]:
+        """Return a line on the best route of each type."""
+        routes = [route for known in self._routes() for route in known]
+        for name in ("direct", "fx"):
+            of_type = [r for r in routes if r.type == name and "suspicious" not in r.why_not]
+            if of_type:
+                yield line_of(max(of_type, key=lambda route: route.net_bps))
+
+    def _routes(self) -> Iterable[tuple[Route, ...]]:
+        if self.view is not None:
+            yield from (known.routes for known in self.view.routes.values())
+
+
+class Panel(Shown):
+    """One live table, redrawn twice a second."""
+
+    async def run(self) -> None:
+        """Draw until cancelled."""
+        with Live(self._drawn(), refresh_per_second=4, transient=False) as live:
+            while True:
+                await asyncio.sleep(REFRESH_S)
+                live.update(self._drawn())
+
+    def _drawn(self) -> Group:
+        table = Table("venue", "state", "instruments", "events", "latency", box=None)
+        for row in self.venues():
+            table.add_row(*row, style=None if row[1] == "live" else "yellow")
+        title = Text(f" {self.title} ", style="reverse")
+        where = f"bus {shown(self.settings.bus_url)}   store {shown(self.settings.store_url)}"
+        best = list(self.best()) or ["waiting for the first quotes of two venues"]
+        lines = [Text(line) for line in ("", *(f"best  {line}" for line in best), "", where)]
+        return Group(title, Text(""), table, *lines, Text(_urls(self.page)), Text(_STOP))
+
+
+class PlainPanel(Shown):
+    """Plain lines, where there is no terminal: the first route, then one a minute."""
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        await self.started.wait()
+        typer.echo(f"{self.title}  {_urls(self.page)}")
+        best = list(self.best())
+        while not best:
+            await asyncio.sleep(0.05)
+            best = list(self.best())
+        while True:
+            venues = ", ".join(
+                f"{name} {state} {rate}" for name, state, _, rate, _ in self.venues()
+            )
+            typer.echo(f"best {best[0]}  ({venues})")
+            await asyncio.sleep(LINE_EVERY_S)
+            best = list(self.best()) or ["no route between fresh quotes"]
+
+
+def line_of(route: Route) -> str:
+    """Return a route as one line: ``BTC binance USDT → kraken USDT  ▲ +12.3 bps net``."""
+    arrow = "▲" if route.net_bps > 0 else "▼"
+    caveat = f"  ({', '.join(route.why_not)})" if route.why_not else ""
+    return (
+        f"{route.base}  {route.buy_venue} {route.buy_instrument.quote_currency} → "
+        f"{route.sell_venue} {route.sell_instrument.quote_currency}  "
+        f"{arrow} {route.net_bps:+,.1f} bps net{caveat}"
+    )
+
+
+_STOP = "Ctrl+C stops everything"
+
+
+def _urls(page: str) -> str:
+    if not page:
+        return "starting ..."
+    return f"page {page}   docs {page}docs   live {page.replace('http', 'ws', 1)}v1/live"

@@ -1,0 +1,200 @@
+"""Everything an operator can change, on one page: read once at start, environment before .env."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError as UnreadableSettingError
+
+from market import Instrument, SettingsError
+
+PREFIX = "CRYPTOTRACKER_"
+ENV_FILE = ".env"
+
+Words = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Each field is an environment variable: ``CRYPTOTRACKER_BUS_URL`` sets ``bus_url``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=ENV_FILE, frozen=True, extra="ignore"
+    )
+
+    mode: Literal["simulated", "live"] = Field(
+        "simulated", description="simulated: venues of our own on loopback; live: the real ones"
+    )
+    bus_url: str = Field(
+        "local://",
+        description="local:// (in this process) or amqp://user:password@host:5672/vhost; "
+        "several nodes of a cluster with commas between",
+    )
+    store_url: str = Field(
+        "duckdb:data/market.duckdb",
+        description="duckdb:FILE, duckdb: (in memory) or influxdb://host:8086 (influxdbs: TLS)",
+    )
+    store_token: SecretStr = Field(
+        SecretStr(""), description="InfluxDB token that may read and write the buckets"
+    )
+    store_org: str = Field("cryptotracker", description="InfluxDB organisation")
+    raw_retention_days: int = Field(
+        1, ge=1, description="Days that quotes and trades are kept in InfluxDB; candles stay"
+    )
+    connect_timeout_s: float = Field(
+        30.0, gt=0, description="How long a service waits at its start for the broker"
+    )
+    venues: Words = Field(
+        ("binance", "kraken", "upbit"), min_length=1, description="Venues to follow"
+    )
+    assets: Words = Field(
+        ("BTC", "ETH", "SOL", "XRP", "DOGE", "ADA"),
+        min_length=1,
+        description="Base currencies to follow",
+    )
+    quote_currencies: Words = Field(
+        ("USDT", "USD", "KRW"),
+        min_length=1,
+        description="Quote currencies to follow the assets in; also followed in one another",
+    )
+    taker_fee_bps: dict[str, float] = Field(
+        {}, description='Taker fees in place of the public ones, such as {"kraken": 26}'
+    )
+    max_quote_age_s: float = Field(
+        15.0, gt=0, description="Older quotes are stale and make no route"
+    )
+    simulator: str = Field(
+        "", description="host:port of a running `cryptotracker simulate`; empty: one of our own"
+    )
+    simulator_seed: int = Field(7, description="Fixes the simulated market")
+    simulator_events_per_s: float = Field(
+        300.0, gt=0, le=50_000, description="Books, quotes and trades a second, all venues together"
+    )
+    host: str = Field("127.0.0.1", description="Address that the API listens on")
+    port: int = Field(8000, ge=0, le=65535, description="Port of API and page; 0: any free one")
+    allowed_hosts: Words = Field(
+        ("127.0.0.1", "localhost", "[::1]"), description="Host names that the API answers to"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Log events below this level are left out"
+    )
+    log_format: Literal["auto", "human", "json"] = Field(
+        "auto", description="auto: for people on a terminal, JSON elsewhere"
+    )
+
+    @field_validator(
+        "venues", "assets", "quote_currencies", "allowed_hosts", mode="before", check_fields=True
+    )
+    @classmethod
+    def _split(cls, value: object) -> object:
+        """Read ``a, b`` as well as a sequence."""
+        if isinstance(value, str):
+            return tuple(word.strip() for word in value.split(",") if word.strip())
+        return value
+
+    @field_validator("assets", "quote_currencies")
+    @classmethod
+    def _codes_are_upper_case(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(Instrument.parse(f"{code}-X").base for code in codes)
+
+    @field_validator("bus_url")
+    @classmethod
+    def _bus_scheme_is_known(cls, url: str) -> str:
+        return _with_scheme(url, ("local://", "amqp://", "amqps://"))
+
+    @field_validator("store_url")
+    @classmethod
+    def _store_scheme_is_known(cls, url: str) -> str:
+        return _with_scheme(url, ("duckdb:", "influxdb://", "influxdbs://"))
+
+    @property
+    def instruments(self) -> tuple[Instrument, ...]:
+        """Every combination to follow; a venue is asked for those that it lists."""
+        bases = dict.fromkeys((*self.assets, *self.quote_currencies))
+        return tuple(
+            Instrument(base, quote_currency)
+            for base in bases
+            for quote_currency in self.quote_currencies
+            if base != quote_currency
+        )
+
+    @property
+    def is_distributed(self) -> bool:
+        """Whether the services meet on a server instead of in this process."""
+        return not self.bus_url.startswith("local:")
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """Read the settings; ``overrides``, those of the command line, come before all.
+
+    Raises:
+        SettingsError: naming each variable that is wrong, its value and what it may be.
+
+    """
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        raise SettingsError("; ".join(_faults(error))) from None
+    except UnreadableSettingError as error:
+        raise SettingsError(
+            f'{error}: {PREFIX}TAKER_FEE_BPS is written as JSON, such as {{"kraken": 26}}'
+        ) from None
+
+
+def origins(settings: Settings) -> Iterable[tuple[str, str, str, str]]:
+    """Return variable, value, origin and description of each setting; secrets are masked."""
+    from_file = {name.upper() for name in dotenv_values(ENV_FILE)}
+    from_environment = {name.upper() for name in os.environ}
+    for name, field in Settings.model_fields.items():
+        variable = f"{PREFIX}{name}".upper()
+        origin = "default"
+        if variable in from_environment:
+            origin = "environment"
+        elif variable in from_file:
+            origin = ENV_FILE
+        yield variable, shown(getattr(settings, name)), origin, field.description or ""
+
+
+def shown(value: object) -> str:
+    """Return a setting as it may be printed: without the password of a URL or a secret."""
+    match value:
+        case SecretStr():
+            return "********" if value.get_secret_value() else ""
+        case tuple():
+            return ",".join(str(part) for part in value)
+        case Mapping():
+            return ",".join(f"{key}={part}" for key, part in value.items())
+        case str() if "@" in value:
+            return ",".join(_without_password(url) for url in value.split(","))
+        case _:
+            return str(value)
+
+
+def embedded_file(settings: Settings) -> Path | None:
+    """Return the file of the embedded store; None: it is kept in memory."""
+    path = settings.store_url.removeprefix("duckdb:").removeprefix("//")
+    return Path(path) if path else None
+
+
+def _without_password(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    credentials, at, address = rest.rpartition("@")
+    return f"{scheme}://{credentials.partition(':')[0]}:********{at}{address}" if at else url
+
+
+def _with_scheme(url: str, schemes: tuple[str, ...]) -> str:
+    if not url.startswith(schemes):
+        raise ValueError(f"must start with one of {', '.join(schemes)}")
+    return url
+
+
+def _faults(error: ValidationError) -> Iterable[str]:
+    for fault in error.errors():
+        field = str(fault["loc"][0]) if fault["loc"] else ""
+        given = "" if "token" in field else f" is {shown(fault.get('input'))!r}"
+        yield f"{PREFIX}{field.upper()}{given}: {fault['msg'].removeprefix('Value error, ')}"

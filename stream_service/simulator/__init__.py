@@ -1,0 +1,1 @@
+"""Venues on loopback: real sockets, native frames, a market made up from a seed."""

@@ -1,0 +1,116 @@
+"""What frames are made of: prices, sizes, times as venues write them, checked while they are read.
+
+The types are for the frame structs of the venues: a value that cannot be true (NaN, infinite,
+negative, a year from the far future) is refused by the decoder itself.
+"""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Annotated, TypeAlias
+from urllib.parse import parse_qsl, urlsplit
+
+from msgspec import Meta
+
+MS = 1_000_000
+"""Nanoseconds of a millisecond."""
+
+LARGEST = 1e18
+"""Beyond every price and size: what is not smaller is no number of a market."""
+
+EARLIEST_NS = 1_230_768_000_000 * MS
+"""2009: no market of today is older."""
+
+LATEST_NS = 4_070_908_800_000 * MS
+"""2099: a clock or a unit is wrong."""
+
+Price: TypeAlias = Annotated[float, Meta(gt=0, lt=LARGEST)]
+Size: TypeAlias = Annotated[float, Meta(gt=0, lt=LARGEST)]
+OrZero: TypeAlias = Annotated[float, Meta(ge=0, lt=LARGEST)]
+"""A price or size where zero is the venue's word for none."""
+
+Milliseconds: TypeAlias = Annotated[int, Meta(ge=EARLIEST_NS // MS, lt=LATEST_NS // MS)]
+Number: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+"""An id or a place in a sequence."""
+
+Places: TypeAlias = Annotated[int, Meta(ge=0, le=18)]
+"""Decimal places."""
+
+UNREADABLE = (ValueError, LookupError, ArithmeticError, RecursionError)
+"""What reading a frame of another shape raises (msgspec's errors are ValueErrors)."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND_NS = 1_000_000_000
+
+
+def plain(value: float, decimals: int = 0) -> str:
+    """Write ``value`` without exponent, so that it reads back equal.
+
+    Args:
+        value: A finite number.
+        decimals: Zeros are added up to so many places; no digit is ever cut.
+
+    """
+    text = repr(float(value))
+    if "e" in text:
+        text = format(Decimal(text), "f")
+    whole, _, fraction = text.partition(".")
+    fraction = fraction.rstrip("0").ljust(decimals, "0")
+    return f"{whole}.{fraction}" if fraction else whole
+
+
+def decimals_of(step: float | None) -> int:
+    """Return the decimal places of a tick or lot size; 0 where there is none."""
+    return 0 if step is None else len(plain(step).partition(".")[2])
+
+
+def plausible(event_ns: int) -> int:
+    """Return ``event_ns`` as it is.
+
+    Raises:
+        ValueError: it lies outside of the years 2009 to 2098.
+
+    """
+    if not EARLIEST_NS <= event_ns < LATEST_NS:
+        raise ValueError(f"a time of {event_ns} ns is not within 2009 to 2098")
+    return event_ns
+
+
+def ns_of_seconds(text: str) -> int:
+    """Read Unix seconds with a fraction, such as ``1688669597.8277369``, exactly."""
+    second, _, fraction = text.partition(".")
+    return plausible(int(second) * _SECOND_NS + _fraction_ns(fraction))
+
+
+def ns_of_rfc3339(text: str) -> int:
+    """Read a UTC time such as ``2026-07-07T23:00:04.585581Z``, exactly."""
+    if not text.endswith("Z"):
+        raise ValueError(f"a time ends with Z, not as {text!r}")
+    second, _, fraction = text[:-1].partition(".")
+    return plausible(_second_ns(second) + _fraction_ns(fraction))
+
+
+def rfc3339_of_ns(event_ns: int) -> str:
+    """Write a UTC time with microseconds; what is finer is cut."""
+    seconds, fraction = divmod(event_ns, _SECOND_NS)
+    second = _EPOCH + timedelta(seconds=seconds)
+    return f"{second:%Y-%m-%dT%H:%M:%S}.{fraction // 1_000:06d}Z"
+
+
+def route_of(path: str) -> tuple[str, dict[str, str]]:
+    """Split the path of a request from its query."""
+    url = urlsplit(path)
+    return url.path, dict(parse_qsl(url.query))
+
+
+@lru_cache(maxsize=256)
+def _second_ns(text: str) -> int:
+    # strptime is slow, but a thousand frames share their second
+    second = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+    return (second - _EPOCH) // timedelta(seconds=1) * _SECOND_NS
+
+
+def _fraction_ns(text: str) -> int:
+    if len(text) > len("585581000") or not (text.isdecimal() or not text):
+        raise ValueError(f"a second has no fraction .{text[:20]}")
+    return int(text.ljust(9, "0"))

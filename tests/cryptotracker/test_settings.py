@@ -1,0 +1,119 @@
+"""Settings: read from the environment and .env, explained, and refused with the remedy."""
+
+from pathlib import Path
+
+import pytest
+
+from cryptotracker.settings import Settings, origins, read_settings, shown
+from market import Instrument, SettingsError
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"CRYPTOTRACKER_{name.upper()}", raising=False)
+
+
+def test_without_any_setting_it_runs_embedded_and_simulated() -> None:
+    settings = read_settings()
+
+    assert settings.mode == "simulated"
+    assert not settings.is_distributed
+
+
+def test_the_environment_comes_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("CRYPTOTRACKER_PORT=8001\nCRYPTOTRACKER_HOST=10.0.0.1\n", "utf-8")
+    monkeypatch.setenv("CRYPTOTRACKER_PORT", "8002")
+
+    settings = read_settings()
+
+    assert (settings.port, settings.host) == (8002, "10.0.0.1")
+
+
+def test_the_command_line_comes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRYPTOTRACKER_PORT", "8002")
+
+    assert read_settings(port=8003).port == 8003
+
+
+def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRYPTOTRACKER_ASSETS", "btc, xrp")
+    monkeypatch.setenv("CRYPTOTRACKER_QUOTE_CURRENCIES", "USD,KRW")
+
+    assert read_settings().instruments == (
+        Instrument("BTC", "USD"),
+        Instrument("BTC", "KRW"),
+        Instrument("XRP", "USD"),
+        Instrument("XRP", "KRW"),
+        Instrument("USD", "KRW"),
+        Instrument("KRW", "USD"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "hint"),
+    [
+        ("CRYPTOTRACKER_PORT", "abc", "integer"),
+        ("CRYPTOTRACKER_PORT", "70000", "65535"),
+        ("CRYPTOTRACKER_BUS_URL", "kafka://host", "amqp://"),
+        ("CRYPTOTRACKER_STORE_URL", "mysql://host", "influxdb://"),
+        ("CRYPTOTRACKER_MODE", "lvie", "'simulated' or 'live'"),
+        ("CRYPTOTRACKER_ASSETS", "", "at least 1"),
+        ("CRYPTOTRACKER_TAKER_FEE_BPS", "[1]", "dict"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_value_and_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, hint: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(SettingsError) as refused:
+        read_settings()
+
+    assert variable in str(refused.value)
+    assert value in str(refused.value)
+    assert hint in str(refused.value)
+
+
+def test_fees_that_are_not_json_are_refused_with_an_example(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CRYPTOTRACKER_TAKER_FEE_BPS", "kraken=26")
+
+    with pytest.raises(SettingsError, match=r'TAKER_FEE_BPS .* \{"kraken": 26\}'):
+        read_settings()
+
+
+def test_a_wrong_url_is_shown_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRYPTOTRACKER_BUS_URL", "kafka://me:canary@host")
+
+    with pytest.raises(SettingsError) as refused:
+        read_settings()
+
+    assert "host" in str(refused.value)
+    assert "canary" not in str(refused.value)
+
+
+def test_every_setting_is_printed_with_origin_and_description(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path(".env").write_text("CRYPTOTRACKER_HOST=10.0.0.1\n", encoding="utf-8")
+    monkeypatch.setenv("CRYPTOTRACKER_PORT", "8002")
+
+    rows = {variable: (value, origin) for variable, value, origin, _ in origins(read_settings())}
+
+    assert rows["CRYPTOTRACKER_PORT"] == ("8002", "environment")
+    assert rows["CRYPTOTRACKER_HOST"] == ("10.0.0.1", ".env")
+    assert rows["CRYPTOTRACKER_MODE"] == ("simulated", "default")
+    assert all(description for *_, description in origins(read_settings()))
+
+
+def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRYPTOTRACKER_STORE_TOKEN", "canary")
+    monkeypatch.setenv("CRYPTOTRACKER_BUS_URL", "amqp://me:canary@a/,amqp://me:canary@b/")
+
+    printed = str(list(origins(read_settings())))
+
+    assert "canary" not in printed
+    assert shown("amqp://me:pw@a/") == "amqp://me:********@a/"

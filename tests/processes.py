@@ -1,0 +1,77 @@
+"""Services as processes of their own: started, killed, started again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+class Service:
+    """One ``cryptotracker`` command as a child process."""
+
+    def __init__(self, *command: str, settings: Mapping[str, str], log: Path) -> None:
+        self.command = command
+        self.log = log
+        self._environment = os.environ | {
+            f"CRYPTOTRACKER_{name.upper()}": value for name, value in settings.items()
+        }
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int:
+        """Process id while it runs."""
+        if self._process is None:
+            raise RuntimeError(f"{self.command} is not running")
+        return self._process.pid
+
+    async def start(self) -> None:
+        """Start it; its output goes to the log file."""
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "cryptotracker",
+                *self.command,
+                cwd=ROOT,
+                env=self._environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    async def kill(self) -> None:
+        """End it without a chance to clean up, as a crash would."""
+        await self.end(signal.SIGKILL)
+
+    async def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal, wait for the end and return the exit status."""
+        if self._process is None:
+            return 0
+        if self._process.returncode is None:
+            self._process.send_signal(number)
+        async with asyncio.timeout(20):
+            status = await self._process.wait()
+        self._process = None
+        return status
+
+    def resident_bytes(self) -> int:
+        """Return the memory that it holds."""
+        pages = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def tail(self, lines: int = 30) -> str:
+        """Return the end of its log."""
+        return "\n".join(self.log.read_text(encoding="utf-8").splitlines()[-lines:])
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
