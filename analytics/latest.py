@@ -1,0 +1,131 @@
+"""The latest quote of each venue and instrument: quotes and statuses in, usable quotes out.
+
+A quote is usable while all of this holds:
+
+* its prices are positive and finite, the bid is below the ask, no size is negative;
+* it is at most ``max_age_ns`` old by our clock;
+* its venue is live and said so within ``max_silence_ns``;
+* its instrument is not in trouble at that venue;
+* it was received after the last time that either of them was anything but live.
+
+Newer replaces older by the time of receipt, then by sequence, so the order in which quotes and
+statuses come in does not matter.
+"""
+
+from collections.abc import Iterator
+from math import inf
+
+import msgspec
+
+from market import Instrument, Quote, VenueStatus
+from market.intervals import SECOND_NS
+
+_NEVER = -1
+
+
+class LatestQuotes:
+    """Holds one quote a venue and instrument. ``version`` rises with every change."""
+
+    def __init__(self, *, max_age_ns: int, max_silence_ns: int = 5 * SECOND_NS) -> None:
+        if max_age_ns <= 0:
+            raise ValueError(f"the age limit of quotes must be above 0 ns, not {max_age_ns}")
+        self.max_age_ns = max_age_ns
+        self.max_silence_ns = max_silence_ns
+        self.version = 0
+        self._quotes: dict[str, dict[str, dict[str, Quote]]] = {}
+        self._venues: dict[str, _Life] = {}
+        self._instruments: dict[tuple[str, Instrument], _Life] = {}
+
+    def take_quote(self, quote: Quote) -> bool:
+        """Keep the quote; False where one as new is held."""
+        instrument, venue = quote.instrument, quote.venue
+        markets = self._quotes.setdefault(instrument.base, {})
+        held = markets.setdefault(instrument.quote_currency, {})
+        last = held.get(venue)
+        if last is not None and not _is_newer(quote, last):
+            return False
+        held[venue] = quote
+        self.version += 1
+        return True
+
+    def take_status(self, status: VenueStatus) -> bool:
+        """Keep how a venue or an instrument there does; False where that ends or begins nothing."""
+        if status.instrument is None:
+            before = self._venues.get(status.venue, _Life())
+            after = self._venues[status.venue] = before.then(status)
+        else:
+            key = status.venue, status.instrument
+            before = self._instruments.get(key, _Life(live=True))
+            after = self._instruments[key] = before.then(status)
+        self.version += 1
+        return after.live != before.live or (after.live and after.ended_ns > before.ended_ns)
+
+    def forget(self) -> None:
+        """Let go of every quote and status."""
+        self.version += 1
+        self._quotes.clear()
+        self._venues.clear()
+        self._instruments.clear()
+
+    def bases(self) -> set[str]:
+        """Return every base currency that has had a quote."""
+        return set(self._quotes)
+
+    def of_base(self, base: str, now_ns: int) -> list[Quote]:
+        """Return the usable quotes of a base currency, in whatever it is quoted."""
+        markets = self._quotes.get(base, {})
+        return [quote for currency in markets for quote in self.of_market(base, currency, now_ns)]
+
+    def of_market(self, base: str, quote_currency: str, now_ns: int) -> Iterator[Quote]:
+        """Yield the usable quotes of one instrument, a venue each."""
+        for quote in self._quotes.get(base, {}).get(quote_currency, {}).values():
+            if self._is_usable(quote, now_ns):
+                yield quote
+
+    def silent(self, now_ns: int) -> frozenset[str]:
+        """Return the venues that were live when last heard of, which is too long ago."""
+        heard_after_ns = now_ns - self.max_silence_ns
+        return frozenset(
+            venue
+            for venue, life in self._venues.items()
+            if life.live and life.heard_ns < heard_after_ns
+        )
+
+    def _is_usable(self, quote: Quote, now_ns: int) -> bool:
+        if not (0.0 < quote.bid < quote.ask < inf and quote.bid_size >= 0 and quote.ask_size >= 0):
+            return False
+        venue = self._venues.get(quote.venue)
+        if venue is None or not venue.live or now_ns - venue.heard_ns > self.max_silence_ns:
+            return False
+        if quote.received_ns <= venue.ended_ns or now_ns - quote.received_ns > self.max_age_ns:
+            return False
+        life = self._instruments.get((quote.venue, quote.instrument))
+        if life is None or life.heard_ns <= venue.ended_ns:  # trouble ends with its connection
+            return True
+        return life.live and quote.received_ns > life.ended_ns
+
+
+class _Life(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether something was live when last ``heard`` of, and when it was last not."""
+
+    live: bool = False
+    heard_ns: int = _NEVER
+    sequence: int = _NEVER
+    ended_ns: int = _NEVER
+
+    def then(self, status: VenueStatus) -> "_Life":
+        """Return the life that goes on with ``status``, which may come late."""
+        live = status.state == "live"
+        is_news = (status.received_ns, status.sequence) > (self.heard_ns, self.sequence)
+        return _Life(
+            live=live if is_news else self.live,
+            heard_ns=status.received_ns if is_news else self.heard_ns,
+            sequence=status.sequence if is_news else self.sequence,
+            ended_ns=self.ended_ns if live else max(self.ended_ns, status.received_ns),
+        )
+
+
+def _is_newer(quote: Quote, last: Quote) -> bool:
+    if quote.received_ns == last.received_ns:
+        return quote.sequence > last.sequence
+    return quote.received_ns > last.received_ns

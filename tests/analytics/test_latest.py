@@ -1,0 +1,182 @@
+"""Which quotes may be used."""
+
+from math import inf, nan
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analytics.latest import LatestQuotes
+from market import Quote, VenueStatus
+from market.events import VenueState
+from tests.making import SECOND, a_quote, a_status
+
+NOW = 1_000 * SECOND
+MAX_AGE = 10 * SECOND
+
+
+def latest(*events: Quote | VenueStatus) -> LatestQuotes:
+    quotes = LatestQuotes(max_age_ns=MAX_AGE)
+    for event in events:
+        if isinstance(event, Quote):
+            quotes.take_quote(event)
+        else:
+            quotes.take_status(event)
+    return quotes
+
+
+LIVE = a_status(at_ns=NOW - SECOND)
+
+
+def test_quote_of_a_live_venue_is_usable() -> None:
+    quote = a_quote(at_ns=NOW)
+
+    quotes = latest(LIVE, quote)
+
+    assert quotes.of_base("BTC", NOW) == [quote]
+
+
+def test_quote_of_a_venue_that_never_said_it_is_live_is_not_usable() -> None:
+    quotes = latest(a_quote(at_ns=NOW))
+
+    assert quotes.of_base("BTC", NOW) == []
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask"),
+    [(100.0, 100.0), (101.0, 100.0), (0.0, 100.0), (-1.0, 100.0), (nan, 1.0), (1.0, nan), (1, inf)],
+)
+def test_quote_that_is_locked_crossed_or_no_price_is_not_usable(bid: float, ask: float) -> None:
+    quotes = latest(LIVE, a_quote(bid=bid, ask=ask, at_ns=NOW))
+
+    assert quotes.of_base("BTC", NOW) == []
+
+
+@pytest.mark.parametrize("size", [-1.0, nan])
+def test_quote_of_no_true_size_is_not_usable(size: float) -> None:
+    bid, ask = a_quote(bid_size=size, at_ns=NOW), a_quote("binance", ask_size=size, at_ns=NOW)
+
+    quotes = latest(LIVE, a_status("binance", at_ns=NOW), bid, ask)
+
+    assert quotes.of_base("BTC", NOW) == []
+
+
+def test_quote_with_an_empty_level_is_usable() -> None:
+    quote = a_quote(bid_size=0.0, at_ns=NOW)
+
+    assert latest(LIVE, quote).of_base("BTC", NOW) == [quote]
+
+
+def test_quote_is_usable_up_to_its_age_limit_and_no_longer() -> None:
+    quote = a_quote(at_ns=NOW)
+    quotes = latest(a_status(at_ns=NOW + MAX_AGE), quote)
+
+    assert quotes.of_base("BTC", NOW + MAX_AGE) == [quote]
+    assert quotes.of_base("BTC", NOW + MAX_AGE + 1) == []
+
+
+def test_newer_quote_replaces_an_older_one_but_not_the_other_way_round() -> None:
+    older, newer = a_quote(bid=98.0, at_ns=NOW - 1), a_quote(bid=99.0, at_ns=NOW)
+
+    assert latest(LIVE, older, newer).of_base("BTC", NOW) == [newer]
+    assert latest(LIVE, newer, older).of_base("BTC", NOW) == [newer]
+
+
+def test_quotes_received_together_replace_one_another_by_sequence() -> None:
+    first, second = a_quote(at_ns=NOW, sequence=1), a_quote(at_ns=NOW, sequence=2)
+
+    assert latest(LIVE, second, first).of_base("BTC", NOW) == [second]
+
+
+@pytest.mark.parametrize("state", ["connecting", "stale", "resyncing", "refused", "down"])
+def test_any_state_but_live_ends_the_life_of_a_venues_quotes(state: VenueState) -> None:
+    old, new = a_quote(at_ns=NOW), a_quote(at_ns=NOW + 2)
+    lost, back = a_status(state=state, at_ns=NOW + 1), a_status(at_ns=NOW + 3)
+
+    assert latest(LIVE, old, lost).of_base("BTC", NOW + 3) == []
+    assert latest(LIVE, old, lost, back).of_base("BTC", NOW + 3) == []
+    assert latest(LIVE, old, lost, new).of_base("BTC", NOW + 3) == []
+    assert latest(LIVE, old, lost, new, back).of_base("BTC", NOW + 3) == [new]
+
+
+def test_venue_that_is_silent_for_more_than_five_seconds_counts_as_down() -> None:
+    quotes = latest(a_status(at_ns=NOW), a_quote(at_ns=NOW))
+
+    assert quotes.silent(NOW + 5 * SECOND) == frozenset()
+    assert quotes.of_base("BTC", NOW + 5 * SECOND) != []
+    assert quotes.silent(NOW + 5 * SECOND + 1) == {"kraken"}
+    assert quotes.of_base("BTC", NOW + 5 * SECOND + 1) == []
+
+
+@pytest.mark.parametrize("state", ["stale", "resyncing", "refused"])
+def test_trouble_of_an_instrument_ends_its_quote_and_no_other(state: VenueState) -> None:
+    sick, well = a_quote(at_ns=NOW), a_quote(instrument="BTC-EUR", at_ns=NOW)
+    new = a_quote(at_ns=NOW + 3)
+    trouble = a_status(state=state, instrument="BTC-USDT", at_ns=NOW + 1)
+    over = a_status(instrument="BTC-USDT", at_ns=NOW + 2)
+
+    assert latest(LIVE, sick, well, trouble).of_base("BTC", NOW + 3) == [well]
+    assert latest(LIVE, sick, well, trouble, over).of_base("BTC", NOW + 3) == [well]
+    assert latest(LIVE, well, sick, trouble, over, new).of_base("BTC", NOW + 3) == [well, new]
+
+
+def test_trouble_of_an_instrument_ends_with_its_connection() -> None:
+    trouble = a_status(state="resyncing", instrument="BTC-USDT", at_ns=NOW + 1)
+    lost, back = a_status(state="connecting", at_ns=NOW + 2), a_status(at_ns=NOW + 4)
+    new = a_quote(at_ns=NOW + 3)
+
+    quotes = latest(LIVE, a_quote(at_ns=NOW), trouble, lost, new, back)
+
+    assert quotes.of_base("BTC", NOW + 4) == [new]
+
+
+def test_status_tells_whether_it_changes_anything() -> None:
+    quotes = latest()
+
+    assert quotes.take_status(a_status(at_ns=1))
+    assert not quotes.take_status(a_status(at_ns=2))
+    assert quotes.take_status(a_status(state="down", at_ns=3))
+    assert not quotes.take_status(a_status(state="down", at_ns=4))
+    assert not quotes.take_status(a_status(instrument="BTC-USDT", at_ns=5))
+    assert quotes.take_status(a_status(state="stale", instrument="BTC-USDT", at_ns=6))
+
+
+def test_loss_that_is_told_late_still_ends_the_quotes_before_it() -> None:
+    quotes = latest(a_status(at_ns=NOW + 2), a_quote(at_ns=NOW))
+
+    assert quotes.take_status(a_status(state="down", at_ns=NOW + 1))
+    assert quotes.of_base("BTC", NOW + 2) == []
+
+
+@pytest.mark.parametrize("max_age_ns", [0, -1])
+def test_age_limit_that_lets_nothing_through_is_refused(max_age_ns: int) -> None:
+    with pytest.raises(ValueError, match=f"above 0 ns, not {max_age_ns}"):
+        LatestQuotes(max_age_ns=max_age_ns)
+
+
+events = st.one_of(
+    st.builds(a_quote, st.sampled_from(["binance", "kraken"]), at_ns=st.integers(1, 30)),
+    st.builds(
+        a_status,
+        st.sampled_from(["binance", "kraken"]),
+        st.sampled_from(["live", "down", "stale"]),
+        instrument=st.sampled_from([None, None, "BTC-USDT"]),
+        at_ns=st.integers(1, 30),
+    ),
+)
+
+
+def _kind_and_time(event: Quote | VenueStatus) -> tuple[object, ...]:
+    about = event.instrument if isinstance(event, VenueStatus) else "quote"
+    return event.venue, about, event.received_ns
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_order_of_arrival_does_not_matter(data: st.DataObject) -> None:
+    told = data.draw(st.lists(events, max_size=12, unique_by=_kind_and_time))
+    shuffled = data.draw(st.permutations(told))
+
+    usable = [latest(*order).of_base("BTC", 30) for order in (told, shuffled)]
+
+    assert set(usable[0]) == set(usable[1])
