@@ -36,14 +36,8 @@ class CheckedBook:
             ValueError: a text is no price or size; nothing was applied.
 
         """
-        sides = (
-            (self._bids, [_row(*texts) for texts in bids]),
-            (
-                self._asks,
-                [_row(*texts) for texts in asks],
-            ),
-        )
-        for ladder, rows in sides:
+        changed = [_row(*texts) for texts in bids], [_row(*texts) for texts in asks]
+        for ladder, rows in zip((self._bids, self._asks), changed, strict=True):
             for row in rows:
                 if row.level.size:
                     ladder.put(row.level.price, row)
@@ -53,11 +47,11 @@ class CheckedBook:
 
     def fault(self, checksum: int) -> str:
         """Say what is wrong with the book, or nothing."""
-        rows = [*self._asks.best(BEST), *self._bids.best(BEST)]
-        ours = crc32("".join([row.digits for row in rows]).encode())
+        bids, asks = self._bids.best(BEST), self._asks.best(BEST)
+        ours = crc32("".join([row.digits for row in (*asks, *bids)]).encode())
         if ours != checksum:
             return f"the checksum is {checksum}, ours {ours}"
-        return crossing(*self.best())
+        return crossing([row.level for row in bids[:1]], [row.level for row in asks[:1]])
 
 
 class _Row(NamedTuple):

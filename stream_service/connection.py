@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Sequence
 
 import httpx2
 import structlog
@@ -14,13 +13,20 @@ from websockets.exceptions import WebSocketException
 
 from infrastructure.bus.port import Bus
 from infrastructure.retry import backoff
-from market import Event, FrameError, Instrument, Listing, Trade, VenueRefusedError
+from market import (
+    CryptoTrackerError,
+    Event,
+    FrameError,
+    Instrument,
+    Listing,
+    Trade,
+    VenueRefusedError,
+)
 from market.events import VenueState
 from stream_service.pulse import Pulse
+from stream_service.rest import VenueRest
 from stream_service.trades import TradeMemory
-from stream_service.venue import HttpRequest, Session, Venue
-
-T = TypeVar("T")
+from stream_service.venue import Session, Venue
 
 log = structlog.get_logger()
 
@@ -68,38 +74,27 @@ class VenueConnection:
     async def run(self) -> None:
         """Connect, and again whenever the connection is lost; ends only by cancellation."""
         self.listening.set()
-        async with (
-            httpx2.AsyncClient(
-                base_url=self.venue.rest_url,
-                timeout=DIAL_TIMEOUT_S,
-                trust_env=not self._on_this_machine,
-            ) as http,
-            asyncio.TaskGroup() as tasks,
-        ):
+        async with VenueRest(self.venue) as rest, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._tell_pulse())
-            tasks.create_task(self._stay_connected(http))
+            tasks.create_task(self._stay_connected(rest))
 
-    @property
-    def _on_this_machine(self) -> bool:
-        return "//127.0.0.1" in self.venue.rest_url
-
-    async def _stay_connected(self, http: httpx2.AsyncClient) -> None:
+    async def _stay_connected(self, rest: VenueRest) -> None:
         """Start anew at once after a connection that lasted, else wait ever longer."""
         while True:
             async for attempt in backoff(*LOST):
                 with attempt:
                     started = time.monotonic()
-                    error = await self._connect_and_read(http)
+                    error = await self._connect_and_read(rest)
                     if time.monotonic() - started < SHORT_S:
                         raise error
 
-    async def _connect_and_read(self, http: httpx2.AsyncClient) -> BaseException:
+    async def _connect_and_read(self, rest: VenueRest) -> BaseException:
         """Return the error that ended the connection."""
         lost: BaseException
         try:
             await self._change("connecting")
-            self._listings = await self._list(http)
-            url = await self._ask(self.venue.dial(self.venue), http)
+            self._listings = await self._list(rest)
+            url = await rest.dialogue(self.venue.dial(self.venue))
             async with connect(
                 url,
                 compression=None,
@@ -109,9 +104,9 @@ class VenueConnection:
                 ping_timeout=PING_EVERY_S,
                 max_size=8 * 2**20,
                 max_queue=1_024,
-                proxy=None if self._on_this_machine else True,
+                proxy=None if self.venue.is_on_this_machine else True,
             ) as socket:
-                lost = await self._converse(socket, http)
+                lost = await self._converse(socket, rest)
         except LOST as error:
             lost = error
         self.pulse.reconnects += 1
@@ -119,17 +114,16 @@ class VenueConnection:
         await self._change("down", _reason(lost))
         return lost
 
-    async def _converse(self, socket: ClientConnection, http: httpx2.AsyncClient) -> BaseException:
+    async def _converse(self, socket: ClientConnection, rest: VenueRest) -> BaseException:
         """Subscribe, then read frames and make requests side by side until one of them is lost."""
         session = self.venue.session(self._listings)
         self._trades.reconnected()
         session.opened()
         await _send(session, socket)
         asked = asyncio.Event()
-        asked.set()
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._make_requests(session, socket, http, asked))
+                tasks.create_task(self._make_requests(session, socket, rest, asked))
                 tasks.create_task(self._beat(session, socket))
                 tasks.create_task(self._listen_for_silence())
                 await self._read(session, socket, asked)
@@ -169,19 +163,25 @@ class VenueConnection:
         self,
         session: Session,
         socket: ClientConnection,
-        http: httpx2.AsyncClient,
+        rest: VenueRest,
         asked: asyncio.Event,
     ) -> None:
-        """Make the session's requests one after the other, in the rhythm that the venue allows."""
+        """Make the session's requests one after the other, in the rhythm that the venue allows.
+
+        The first ones wait until the subscription stands, so that no trade falls in between the
+        answer and the stream.
+        """
+        await asked.wait()
+        await asyncio.sleep(self.venue.settle_s)
         while True:
             await asked.wait()
             asked.clear()
             for request in session.requests():
-                body = await self._request(request, http)
-                received_ns = self._clock()
                 try:
+                    body = await rest.body(request)
+                    received_ns = self._clock()
                     events = list(session.answered(request, body, received_ns))
-                except FrameError as error:
+                except (FrameError, VenueRefusedError) as error:
                     self._refuse(error)
                     continue
                 await self._publish([*self._holes(events, received_ns), *events])
@@ -193,36 +193,12 @@ class VenueConnection:
         hole = self._trades.hole(trades, received_ns)
         return () if hole is None else (hole,)
 
-    async def _request(self, request: HttpRequest, http: httpx2.AsyncClient) -> bytes:
-        body = b""
-        async for attempt in backoff(httpx2.HTTPError, TimeoutError):
-            with attempt:
-                await asyncio.sleep(self.venue.rest_interval_s)
-                async with asyncio.timeout(DIAL_TIMEOUT_S):
-                    reply = await http.get(request.path)
-                body = reply.raise_for_status().content
-        return body
-
-    async def _ask(self, requests: Generator[HttpRequest, bytes, T], http: httpx2.AsyncClient) -> T:
-        """Make the requests that a generator yields, one after the other; return its result."""
-        try:
-            request = next(requests)
-            while True:
-                async with asyncio.timeout(DIAL_TIMEOUT_S * 3):
-                    reply = await http.get(request.path)
-                request = requests.send(reply.raise_for_status().content)
-        except StopIteration as done:
-            result: T = done.value
-            return result
-        except FrameError as error:
-            raise VenueRefusedError(str(error)) from error
-
-    async def _list(self, http: httpx2.AsyncClient) -> list[Listing]:
+    async def _list(self, rest: VenueRest) -> list[Listing]:
         """Return the listings of the wanted instruments that are traded."""
         wanted = set(self.wanted)
         listings = [
             listing
-            for listing in await self._ask(self.venue.list_instruments(), http)
+            for listing in await rest.dialogue(self.venue.list_instruments())
             if listing.instrument in wanted and listing.trading
         ]
         if not listings:
@@ -255,9 +231,9 @@ class VenueConnection:
         log.info("venue.changed", venue=self.venue.name, state=state, reason=reason)
         await self.bus.publish([self.pulse.status(self._clock())])
 
-    def _refuse(self, error: FrameError) -> None:
+    def _refuse(self, error: CryptoTrackerError) -> None:
         self.pulse.refused += 1
-        log.warning("venue.frame_refused", venue=self.venue.name, why=str(error))
+        log.warning("venue.refused", venue=self.venue.name, why=str(error))
 
 
 async def _send(session: Session, socket: ClientConnection) -> None:

@@ -148,7 +148,8 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     ``answer`` plays its REST interface: a path with query in, the body out; LookupError for what
     it does not serve. Fees are the public ones of the lowest tier, per quote currency where the
     venue distinguishes; ``fee_source`` says where they were read. ``rest_interval_s`` is the time
-    left between two requests. ``symbol`` gives the venue's name for an instrument,
+    left between two requests, ``settle_s`` the time within which a subscription stands once the
+    first frame came. ``symbol`` gives the venue's name for an instrument,
     ``quote_currencies`` those that its markets are commonly in. ``binary_frames``: it sends its
     JSON in binary frames.
     """
@@ -167,6 +168,7 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_s: float | None = None
     max_silence_s: float = 30.0
     rest_interval_s: float = 0.1
+    settle_s: float = 1.0
     symbol: Callable[[Instrument], str] = str
     quote_currencies: tuple[str, ...] = ()
     binary_frames: bool = False
@@ -177,10 +179,19 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
             instrument.quote_currency, self.taker_fee_bps
         )
 
+    @property
+    def is_on_this_machine(self) -> bool:
+        """Whether it is a simulated one."""
+        return self.rest_url.startswith("http://127.")
+
     def at(self, websocket_url: str, rest_url: str) -> Venue:
-        """Return the same venue at another address, such as the simulator's."""
+        """Return the same venue at another address, such as the simulator's, with no pauses."""
         return msgspec.structs.replace(
-            self, websocket_url=websocket_url, rest_url=rest_url, rest_interval_s=0.0
+            self,
+            websocket_url=websocket_url,
+            rest_url=rest_url,
+            rest_interval_s=0.0,
+            settle_s=0.05,
         )
 
 

@@ -21,7 +21,7 @@ from stream_service.simulator.prices import World, simulated_listings
 from stream_service.simulator.server import SimulatedVenues
 from stream_service.venues import load_venues
 from tests.processes import Service, free_port
-from tests.servers.influxdb import InfluxServer
+from tests.servers.influx_server import InfluxServer
 from tests.servers.rabbitmq_node import RabbitMQServer
 
 Key: TypeAlias = tuple[str, Instrument]
