@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes stand-ins for the images that docker-compose.yml names, out of Debian's own packages, so that
-# the stack can be brought up on a machine that reaches a Debian mirror but no image registry:
+# Makes stand-ins for the images that docker-compose.yml names, out of Debian's own packages, so
+# that the stack can be brought up where a Debian mirror is in reach but no image registry:
 #
 #   sudo scripts/stand_in_images.sh [DEBIAN_MIRROR]
 #   docker compose up --build simulator stream serve     (these, and what they depend on)
@@ -27,7 +27,9 @@ need() {
 refuse_to_replace() {
     label=$(docker image inspect --format '{{index .Config.Labels "stand-in"}}' "$1" 2>/dev/null) ||
         return 0
-    [ "$label" = true ] || { echo "$1 is here already and no stand-in; it is left alone." >&2; exit 1; }
+    [ "$label" = true ] && return 0
+    echo "$1 is here already and no stand-in; it is left alone." >&2
+    exit 1
 }
 
 import_debian() {
@@ -44,7 +46,8 @@ import_debian() {
 
 download_wheels() {
     python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
-        --only-binary=:all: --python-version 3.11 --requirement requirements.lock --dest "$work/wheels"
+        --only-binary=:all: --python-version 3.11 --requirement requirements.lock \
+        --dest "$work/wheels"
 }
 
 # Builds image $1 of the Dockerfile on standard input; the context is $work. The network is the
@@ -57,7 +60,9 @@ build() {
 need docker docker.io
 need debootstrap debootstrap
 python3 -m pip --version >/dev/null 2>&1 || need pip3 python3-pip
-for image in python:3.11-slim rabbitmq:4-management influxdb:2.7; do refuse_to_replace "$image"; done
+for image in python:3.11-slim rabbitmq:4-management influxdb:2.7; do
+    refuse_to_replace "$image"
+done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM
 

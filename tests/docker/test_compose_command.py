@@ -1,0 +1,51 @@
+"""Docker Compose itself reads the file: version 2 or the older one, whichever is installed."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.docker.stack import COMPOSE_FILE, ENV_EXAMPLE, example, required, services
+
+
+def test_compose_accepts_the_file_with_the_example_values(compose: Sequence[str]) -> None:
+    read = _run([*compose, "--env-file", str(ENV_EXAMPLE), "config", "--services"])
+
+    assert read.returncode == 0, read.stderr
+    assert set(read.stdout.split()) == set(services())
+
+
+@pytest.mark.parametrize("missing", required())
+def test_compose_names_the_variable_that_is_missing(
+    missing: str, compose: Sequence[str], tmp_path: Path
+) -> None:
+    env_file = tmp_path / "env"
+    env_file.write_text(
+        "".join(f"{name}={value}\n" for name, value in example().items() if name != missing)
+    )
+
+    refused = _run([*compose, "--env-file", str(env_file), "config", "--quiet"])
+
+    assert refused.returncode != 0
+    assert f"{missing} is not in .env, see .env.example" in refused.stderr
+
+
+@pytest.fixture(scope="session")
+def compose() -> Sequence[str]:
+    """The command of the Compose that is installed."""
+    if shutil.which("docker") and _run(["docker", "compose", "version"]).returncode == 0:
+        return ["docker", "compose", "--file", str(COMPOSE_FILE)]
+    if shutil.which("docker-compose"):
+        return ["docker-compose", "--file", str(COMPOSE_FILE)]
+    pytest.skip("no Docker Compose: apt-get install docker-compose")
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    asked_for = set(example())
+    inherited = {name: value for name, value in os.environ.items() if name not in asked_for}
+    return subprocess.run(  # noqa: S603  # a command of our own
+        command, capture_output=True, text=True, timeout=60, check=False, env=inherited
+    )

@@ -1,0 +1,194 @@
+"""Every query of the Grafana dashboard, asked of a real InfluxDB as Grafana asks it.
+
+Grafana sends ``GET /query`` with ``db``, ``epoch=ms`` and ``q``, the token in a header, and puts
+times and variables in before. See pkg/tsdb/influxdb in Grafana's source.
+"""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import pytest
+import yaml
+
+from market import Candle, Quote, Trade
+from tests.docker.stack import ROOT, services
+from tests.making import MINUTE, SECOND, a_candle, a_quote, a_trade
+from tests.servers.influxdb import Access, ConnectInflux
+
+GRAFANA = ROOT / "infrastructure" / "docker" / "grafana"
+DASHBOARD: dict[str, Any] = json.loads((GRAFANA / "dashboards" / "market.json").read_text())
+PANELS: dict[str, Any] = {panel["title"]: panel for panel in DASHBOARD["panels"]}
+
+START_NS = 1_795_000_020 * SECOND
+START_MS = START_NS // 1_000_000
+
+
+class Grafana:
+    """Asks what a panel or a variable asks, over two minutes from `START_NS` on."""
+
+    def __init__(self, access: Access, database: str) -> None:
+        self._access = access
+        self._database = database
+        self._chosen: dict[str, str] = {}
+
+    async def choices(self, variable: dict[str, Any]) -> list[str]:
+        """Return what a variable can be; the first is chosen."""
+        found = [row[1] for series in await self.ask(variable["query"]) for row in series["values"]]
+        self._chosen[variable["name"]] = found[0]
+        return found
+
+    async def panel(self, title: str) -> list[dict[str, Any]]:
+        """Return the series of a panel, once every variable is chosen."""
+        for variable in DASHBOARD["templating"]["list"]:
+            await self.choices(variable)
+        panel = PANELS[title]
+        (target,) = panel["targets"]
+        return await self.ask(target["query"], panel.get("interval", "1m"))
+
+    async def ask(self, query: str, interval: str = "1m") -> list[dict[str, Any]]:
+        """Run a query and return its series; there is no ``$`` left in it."""
+        asked = {"db": self._database, "epoch": "ms", "q": self._filled(query, interval)}
+        async with httpx2.AsyncClient(timeout=10) as http:
+            answer = await http.get(
+                f"{self._access.url}/query",
+                params=asked,
+                headers={"Authorization": f"Token {self._access.token}"},
+            )
+        (result,) = answer.raise_for_status().json()["results"]
+        assert "error" not in result, result
+        series: list[dict[str, Any]] = result.get("series", [])
+        return series
+
+    def _filled(self, query: str, interval: str) -> str:
+        milliseconds = int(interval[:-1]) * {"s": 1_000, "m": 60_000}[interval[-1]]
+        macros = {
+            "$timeFilter": f"time >= {START_MS}ms and time <= {START_MS + 119_999}ms",
+            "$__interval_ms": str(milliseconds),
+            "$__interval": interval,
+        }
+        for name, value in macros.items():
+            query = query.replace(name, value)
+        filled = re.sub(r"\$(\w+)", lambda found: self._chosen[found[1]], query)
+        assert "$" not in filled
+        return filled
+
+
+@pytest.fixture
+async def grafana(
+    influx: Access, connect_store: ConnectInflux, bucket_prefix: str
+) -> AsyncIterator[Grafana]:
+    """Grafana on a store of two venues: thirty trades at one of them, two quotes and candles."""
+    async with connect_store() as store:
+        await store.write([*_trades(), *_quotes(), *_candles()])
+        yield Grafana(influx, bucket_prefix)
+
+
+@pytest.mark.influxdb
+async def test_variables_offer_what_is_stored(grafana: Grafana) -> None:
+    offered = {
+        each["name"]: await grafana.choices(each) for each in DASHBOARD["templating"]["list"]
+    }
+
+    assert offered == {"base": ["BTC"], "quote_currency": ["USDT"], "venue": ["binance", "kraken"]}
+
+
+@pytest.mark.influxdb
+async def test_candles_are_those_of_the_chosen_venue(grafana: Grafana) -> None:
+    (series,) = await grafana.panel("$venue $base-$quote_currency, 1m")
+
+    assert series["columns"] == ["time", "open", "high", "low", "close", "volume"]
+    assert series["values"] == [
+        [START_MS, 100.0, 105.0, 100.0, 105.0, 1.0],
+        [START_MS + 60_000, 100.0, 106.0, 100.0, 106.0, 1.0],
+    ]
+
+
+@pytest.mark.influxdb
+async def test_closes_are_shown_by_venue(grafana: Grafana) -> None:
+    series = await grafana.panel("Close by venue")
+
+    closes = {each["tags"]["venue"]: [row[1] for row in each["values"]] for each in series}
+    assert closes == {"binance": [105.0, 106.0], "kraken": [105.0, 106.0]}
+
+
+@pytest.mark.influxdb
+async def test_thirty_trades_in_ten_seconds_are_three_a_second(grafana: Grafana) -> None:
+    (series,) = await grafana.panel("Trades per second")
+
+    assert series["tags"] == {"venue": "kraken"}
+    assert [row[1] for row in series["values"]] == [3.0, *[0.0] * 11]
+
+
+@pytest.mark.influxdb
+async def test_two_of_a_hundred_are_two_hundred_basis_points(grafana: Grafana) -> None:
+    series = await grafana.panel("Spread of the quotes")
+
+    spreads = {each["tags"]["venue"]: [row[1] for row in each["values"]] for each in series}
+    assert spreads == {"binance": [200.0], "kraken": [200.0]}
+
+
+def test_panels_ask_the_data_source_that_is_provisioned() -> None:
+    (source,) = _provisioned("datasources/influxdb.yaml")["datasources"]
+
+    asked = [DASHBOARD["templating"]["list"], PANELS.values()]
+    asked.append([target for panel in PANELS.values() for target in panel["targets"]])
+
+    for each in (each for group in asked for each in group):
+        assert each["datasource"] == {"type": source["type"], "uid": source["uid"]}
+
+
+def test_the_data_source_is_the_influxdb_of_the_stack() -> None:
+    (source,) = _provisioned("datasources/influxdb.yaml")["datasources"]
+
+    assert source["url"] == "http://influxdb:8086"
+    assert source["secureJsonData"] == {"httpHeaderValue1": "Token $INFLUXDB_TOKEN"}
+    assert "INFLUXDB_TOKEN" in services()["grafana"]["environment"]
+
+
+def test_dashboards_lie_where_grafana_looks_for_them() -> None:
+    (provider,) = _provisioned("dashboards/files.yaml")["providers"]
+    mounts = [mount.split(":")[1] for mount in services()["grafana"]["volumes"]]
+    home = services()["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+
+    assert provider["options"]["path"] in mounts
+    assert home == f"{provider['options']['path']}/market.json"
+
+
+def test_panels_neither_overlap_nor_share_an_id() -> None:
+    cells = [
+        (x, y)
+        for at in (panel["gridPos"] for panel in PANELS.values())
+        for x in range(at["x"], at["x"] + at["w"])
+        for y in range(at["y"], at["y"] + at["h"])
+    ]
+
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) < 24
+    assert len({panel["id"] for panel in PANELS.values()}) == len(DASHBOARD["panels"])
+
+
+def _trades() -> list[Trade]:
+    return [a_trade("kraken", number=n, at_ns=START_NS + n * SECOND // 4) for n in range(30)]
+
+
+def _quotes() -> list[Quote]:
+    return [
+        a_quote(venue, bid=99.0, ask=101.0, at_ns=START_NS + SECOND)
+        for venue in ("binance", "kraken")
+    ]
+
+
+def _candles() -> list[Candle]:
+    return [
+        a_candle(venue, start_ns=START_NS + n * MINUTE, close=105.0 + n)
+        for venue in ("binance", "kraken")
+        for n in range(2)
+    ]
+
+
+def _provisioned(name: str) -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load((GRAFANA / "provisioning" / name).read_text())
+    return read
