@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -17,9 +17,10 @@ from cryptotracker import __version__
 from cryptotracker.settings import Settings, embedded_file
 from infrastructure.bus.local import LocalBus
 from infrastructure.bus.port import Bus
+from infrastructure.retry import patience
 from infrastructure.supervisor import Supervised, Supervisor
 from infrastructure.timeseries.port import TimeSeries
-from market import Instrument, SettingsError
+from market import Instrument, SettingsError, StoreUnavailableError
 from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
 from storage_service.writer import Writer
@@ -51,11 +52,26 @@ async def open_bus(settings: Settings) -> AsyncIterator[Bus]:
         yield LocalBus()
 
 
-def open_store(settings: Settings) -> AbstractAsyncContextManager[TimeSeries]:
-    """Open the store that the URL's scheme names."""
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[TimeSeries]:
+    """Open the store that the URL's scheme names; a server is waited for a while."""
     if settings.store_url.startswith("duckdb:"):
-        return _embedded_store(settings)
-    from infrastructure.timeseries.influx import connect_influx  # noqa: PLC0415  # slow to import
+        from infrastructure.timeseries.embedded import EmbeddedTimeSeries  # noqa: PLC0415  # as above
+
+        with closing(EmbeddedTimeSeries.open(embedded_file(settings))) as embedded:
+            yield embedded
+        return
+    async with AsyncExitStack() as opened:
+        store: TimeSeries | None = None
+        async for attempt in patience(StoreUnavailableError, within_s=settings.connect_timeout_s):
+            with attempt:
+                store = await opened.enter_async_context(_influx(settings))
+        if store is not None:
+            yield store
+
+
+def _influx(settings: Settings) -> AbstractAsyncContextManager[TimeSeries]:
+    from infrastructure.timeseries.influx import connect_influx  # noqa: PLC0415  # as above
 
     scheme, _, address = settings.store_url.partition("://")
     return connect_influx(
@@ -187,14 +203,3 @@ class System:
         await opened.enter_async_context(served.serving())
         simulator = Simulator(served, world, events_per_s=self.settings.simulator_events_per_s)
         return [simulator], served.address
-
-
-@asynccontextmanager
-async def _embedded_store(settings: Settings) -> AsyncIterator[TimeSeries]:
-    from infrastructure.timeseries.embedded import EmbeddedTimeSeries  # noqa: PLC0415  # as above
-
-    store = EmbeddedTimeSeries.open(embedded_file(settings))
-    try:
-        yield store
-    finally:
-        store.close()

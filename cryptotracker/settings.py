@@ -47,7 +47,7 @@ class Settings(BaseSettings):
         1, ge=1, description="Days that quotes and trades are kept in InfluxDB; candles stay"
     )
     connect_timeout_s: float = Field(
-        30.0, gt=0, description="How long a service waits at its start for the broker"
+        30.0, gt=0, description="How long a service waits at its start for broker and store"
     )
     venues: Words = Field(
         ("binance", "kraken", "upbit"), min_length=1, description="Venues to follow"

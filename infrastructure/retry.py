@@ -9,6 +9,7 @@ from tenacity import (
     AsyncRetrying,
     RetryCallState,
     retry_if_exception_type,
+    stop_after_delay,
     wait_random_exponential,
 )
 
@@ -20,6 +21,17 @@ def backoff(*errors: type[BaseException], longest_s: float = 30.0) -> AsyncRetry
     return AsyncRetrying(
         retry=retry_if_exception_type(errors),
         wait=wait_random_exponential(multiplier=0.2, max=longest_s),
+        before_sleep=_log_retry,
+        reraise=True,
+    )
+
+
+def patience(*errors: type[BaseException], within_s: float) -> AsyncRetrying:
+    """Retry on ``errors`` for so many seconds; then the last one is raised."""
+    return AsyncRetrying(
+        retry=retry_if_exception_type(errors),
+        wait=wait_random_exponential(multiplier=0.2, max=2.0),
+        stop=stop_after_delay(within_s),
         before_sleep=_log_retry,
         reraise=True,
     )
