@@ -11,25 +11,24 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 
-import httpx2
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 
 from benchmarks.report import Figure, arguments, percentile, report
-from cryptotracker.settings import Settings
+from cryptotracker.settings import Settings, read_settings
+from infrastructure.log import configure_logging
 from market import Event, Instrument, Quote, Trade
 from stream_service.simulator.prices import World, simulated_listings
 from stream_service.simulator.server import SimulatedVenues
 from stream_service.venues import load_venues
-from tests.processes import Service
+from tests.processes import Service, free_port, until_ready
 from tests.servers.influx_server import InfluxServer
 from tests.servers.rabbitmq_node import RabbitMQServer
 
@@ -37,7 +36,7 @@ EVENTS_PER_S = 5_000
 TICK_S = 0.005
 WARM_UP_S = 3.0
 P99_GOAL_MS = 50.0
-GROWTH_GOAL_PERCENT = 20.0
+GROWTH_GOAL_PERCENT = 10.0
 VENUES = ("binance", "kraken")
 
 
@@ -47,6 +46,7 @@ class Round(msgspec.Struct):
     events_per_s: float
     latencies_ms: list[float]
     lost: int
+    growth_percent: float = 0.0
 
 
 class Player:
@@ -64,7 +64,9 @@ class Player:
         while (elapsed := time.perf_counter() - started) < seconds:
             events: list[Event] = []
             while due < elapsed * rate:
-                moved = [e for e in self._world.step(time.time_ns(), 1) if isinstance(e, Quote | Trade)]
+                moved = [
+                    e for e in self._world.step(time.time_ns(), 1) if isinstance(e, Quote | Trade)
+                ]
                 events.extend(moved)
                 due += len(moved)
             now = time.perf_counter()
@@ -104,7 +106,9 @@ async def listen(socket: ClientConnection, arrived: dict[tuple[str, str, str], f
                 arrived.setdefault((trade.venue, trade.symbol, trade.id), now)
 
 
-async def one_round(page: str, player: Player, seconds: float) -> Round:
+async def one_round(
+    page: str, player: Player, services: Sequence[Service], seconds: float
+) -> Round:
     """Play for a while against a running system; return what its client saw."""
     arrived: dict[tuple[str, str, str], float] = {}
     async with connect(page.replace("http", "ws", 1) + "v1/live", max_size=None) as socket:
@@ -113,17 +117,26 @@ async def one_round(page: str, player: Player, seconds: float) -> Round:
         await player.play(WARM_UP_S, EVENTS_PER_S)
         player.left.clear()
         told, started = player.told, time.perf_counter()
-        await player.play(seconds, EVENTS_PER_S)
+        await player.play(seconds / 2, EVENTS_PER_S)
+        before = _resident(services)
+        await player.play(seconds / 2, EVENTS_PER_S)
+        growth = (_resident(services) / before - 1) * 100
         rate = (player.told - told) / (time.perf_counter() - started)
-        await _until(lambda: len(player.left.keys() - arrived.keys()) == 0, within_s=5.0)
+        for _ in range(100):
+            if not player.left.keys() - arrived.keys():
+                break
+            await asyncio.sleep(0.05)
         reading.cancel()
     seen = [(arrived[key] - left) * 1_000 for key, left in player.left.items() if key in arrived]
-    return Round(rate, sorted(seen), len(player.left) - len(seen))
+    return Round(rate, sorted(seen), len(player.left) - len(seen), growth)
+
+
+def _resident(services: Sequence[Service]) -> int:
+    return sum(service.resident_bytes() for service in services)
 
 
 async def floor_round(seconds: float) -> Round:
     """Send frames of the same size over a bare WebSocket at the same rate."""
-    latencies: list[float] = []
     told = 0
 
     async def send(socket: ServerConnection) -> None:
@@ -139,8 +152,7 @@ async def floor_round(seconds: float) -> Round:
         serve(send, "127.0.0.1", 0, compression=None) as server,
         connect(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", compression=None) as client,
     ):
-        async for frame in client:
-            latencies.append((time.perf_counter() - float(frame)) * 1_000)
+        latencies = [(time.perf_counter() - float(frame)) * 1_000 async for frame in client]
     return Round(told / seconds, sorted(latencies), 0)
 
 
@@ -154,23 +166,123 @@ async def played_venues(settings: Settings) -> AsyncIterator[tuple[SimulatedVenu
         yield served, world
 
 
-async def started(services: Sequence[Service], page: str, opened: AsyncExitStack) -> None:
-    """Start services and return when the API says that it is ready."""
-    for service in services:
-        await service.start()
-        opened.push_async_callback(service.end)
-    async with httpx2.AsyncClient(base_url=page, trust_env=False) as http:
-        async with asyncio.timeout(60):
-            while True:
-                try:
-                    if (await http.get("/readyz")).status_code == httpx2.codes.OK:
-                        return
-                except httpx2.HTTPError:
-                    pass
-                await asyncio.sleep(0.2)
+class Embedded:
+    """The whole system in one process beside this one."""
+
+    name = "embedded"
+
+    def services(self, common: dict[str, str], folder: Path) -> list[Service]:
+        """Return the processes to start."""
+        settings = common | {"store_url": f"duckdb:{folder}/market.duckdb"}
+        return [Service("up", settings=settings, log=folder / "up.log")]
 
 
-async def _until(condition: object, *, within_s: float) -> None:
-    deadline = time.perf_counter() + within_s
-    while callable(condition) and not condition() and time.perf_counter() < deadline:
-        await asyncio.sleep(0.05)
+class Distributed:
+    """Four services over RabbitMQ and InfluxDB."""
+
+    name = "over RabbitMQ"
+
+    def __init__(self, broker: RabbitMQServer, database: InfluxServer) -> None:
+        self._settings = {
+            "bus_url": broker.url,
+            "store_url": database.url.replace("http", "influxdb", 1),
+            "store_token": database.token,
+            "store_org": database.org,
+        }
+
+    def services(self, common: dict[str, str], folder: Path) -> list[Service]:
+        """Return the processes to start."""
+        return [
+            Service(command, settings=common | self._settings, log=folder / f"{command}.log")
+            for command in ("stream", "store", "refresh", "serve")
+        ]
+
+
+async def measure(*, quick: bool) -> list[Figure]:
+    """Run the rounds and return the figures."""
+    seconds, rounds = (5.0, 2) if quick else (20.0, 3)
+    broker, database = RabbitMQServer(), InfluxServer()
+    with ExitStack() as running:
+        for server in (broker, database):
+            running.callback(server.remove)
+            server.start()
+        ways: list[Embedded | Distributed] = [Embedded(), Distributed(broker, database)]
+        outcomes: dict[str, list[Round]] = {way.name: [] for way in ways}
+        floors: list[Round] = []
+        for _ in range(rounds):
+            floors.append(await floor_round(seconds))
+            for way in ways:
+                outcomes[way.name].append(await _one(way, seconds))
+    return [
+        figure for name, of_way in outcomes.items() for figure in _figures(name, of_way, floors)
+    ]
+
+
+async def _one(way: Embedded | Distributed, seconds: float) -> Round:
+    port = free_port()
+    page = f"http://127.0.0.1:{port}/"
+    settings = read_settings(venues=VENUES)
+    with tempfile.TemporaryDirectory() as folder:
+        async with AsyncExitStack() as opened:
+            served, world = await opened.enter_async_context(played_venues(settings))
+            common = {
+                "simulator": served.address,
+                "port": str(port),
+                "venues": ",".join(VENUES),
+                "log_level": "warning",
+            }
+            services = way.services(common, Path(folder))
+            player = Player(served, world)
+            playing = asyncio.create_task(player.play(3_600.0, 200.0))
+            for service in services:
+                await service.start()
+                opened.push_async_callback(service.end)
+            await until_ready(port, services[-1])
+            playing.cancel()
+            return await one_round(page, player, services, seconds)
+
+
+def _figures(name: str, outcome: Sequence[Round], floors: Sequence[Round]) -> list[Figure]:
+    def median(share: float, rounds: Sequence[Round]) -> float:
+        return statistics.median(percentile(each.latencies_ms, share) for each in rounds)
+
+    rate = statistics.median(each.events_per_s for each in outcome)
+    floor_rate = statistics.median(each.events_per_s for each in floors)
+    return [
+        Figure(
+            name=f"{name}: events carried",
+            value=rate,
+            unit="/s",
+            floor=floor_rate,
+            goal=EVENTS_PER_S * 0.98,
+            better="higher",
+        ),
+        Figure(name=f"{name}: trades lost", value=sum(r.lost for r in outcome), unit="", goal=0),
+        Figure(
+            name=f"{name}: p50", value=median(0.5, outcome), unit="ms", floor=median(0.5, floors)
+        ),
+        Figure(
+            name=f"{name}: p99",
+            value=median(0.99, outcome),
+            unit="ms",
+            floor=median(0.99, floors),
+            goal=P99_GOAL_MS,
+        ),
+        Figure(
+            name=f"{name}: memory grown in the second half",
+            value=statistics.median(each.growth_percent for each in outcome),
+            unit="%",
+            goal=GROWTH_GOAL_PERCENT,
+        ),
+    ]
+
+
+def main() -> None:
+    """Measure and report."""
+    given = arguments(__doc__ or "")
+    configure_logging("error")
+    report("path", asyncio.run(measure(quick=given.quick)), as_json=given.json)
+
+
+if __name__ == "__main__":
+    main()

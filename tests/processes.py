@@ -10,6 +10,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import httpx2
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -69,6 +71,20 @@ class Service:
     def tail(self, lines: int = 30) -> str:
         """Return the end of its log."""
         return "\n".join(self.log.read_text(encoding="utf-8").splitlines()[-lines:])
+
+
+async def until_ready(port: int, service: Service, *, within_s: float = 60.0) -> None:
+    """Return when the API says that it is ready; fail with the service's log if it never does."""
+    url = f"http://127.0.0.1:{port}/readyz"
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        for _ in range(int(within_s / 0.1)):
+            try:
+                if (await http.get(url)).status_code == httpx2.codes.OK:
+                    return
+            except httpx2.HTTPError:
+                pass  # it does not listen yet
+            await asyncio.sleep(0.1)
+    raise TimeoutError(f"the API is not ready after {within_s:g} s:\n{service.tail()}")
 
 
 def free_port() -> int:

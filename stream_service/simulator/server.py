@@ -57,7 +57,11 @@ class _Client:
 
 
 class SimulatedVenues:
-    """The venues' side of the wire; tests tell events through it, the `Simulator` plays a world."""
+    """The venues' side of the wire; tests tell events through it, the `Simulator` plays a world.
+
+    A venue named in ``silent`` says nothing though it is connected; one in ``refusing`` lets nobody
+    connect.
+    """
 
     def __init__(
         self,
@@ -69,6 +73,7 @@ class SimulatedVenues:
     ) -> None:
         self.markets = markets
         self.silent: set[str] = set()
+        self.refusing: set[str] = set()
         self._venues = {venue.name: venue for venue in venues}
         self._clients: dict[str, set[_Client]] = {venue.name: set() for venue in venues}
         self._host = host
@@ -167,6 +172,8 @@ class SimulatedVenues:
         venue = self._venues.get(name.partition("?")[0])
         if venue is None:
             return _response(HTTPStatus.NOT_FOUND, b'{"error":"no such venue"}')
+        if venue.name in self.refusing:
+            return _response(HTTPStatus.SERVICE_UNAVAILABLE, b'{"error":"maintenance"}')
         if not path.startswith("rest/"):
             return None
         try:

@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TypeAlias
 
-import httpx2
 import pytest
 
 from infrastructure.timeseries.influx import connect_influx
@@ -20,7 +19,7 @@ from market.intervals import INTERVALS, SECOND_NS, start_of
 from stream_service.simulator.prices import World, simulated_listings
 from stream_service.simulator.server import SimulatedVenues
 from stream_service.venues import load_venues
-from tests.processes import Service, free_port
+from tests.processes import Service, free_port, until_ready
 from tests.servers.influx_server import InfluxServer
 from tests.servers.rabbitmq_node import RabbitMQServer
 
@@ -89,7 +88,7 @@ async def test_every_trade_is_stored_once_whatever_is_killed(
         for service in services.values():
             await service.start()
             opened.push_async_callback(service.end)
-        await _until_ready(port, services["serve"])
+        await until_ready(port, services["serve"])
         trading = asyncio.create_task(venues.trade())
         await asyncio.sleep(3)
 
@@ -106,8 +105,8 @@ async def test_every_trade_is_stored_once_whatever_is_killed(
         store = await opened.enter_async_context(
             connect_influx(influx_server.url, token=influx_server.token, org=influx_server.org)
         )
-        await _until_stored(store, venues, services.values())
-        await _until_ready(port, services["serve"])
+        await _until_stored(store, venues, list(services.values()))
+        await until_ready(port, services["serve"])
         for (venue, instrument), told in venues.told.items():
             stored = await _trades(store, venue, instrument)
             assert len(stored) == len(told), f"{venue} {instrument}"
@@ -123,23 +122,6 @@ async def _crash(server: RabbitMQServer | InfluxServer) -> None:
     await asyncio.sleep(3)
     await asyncio.to_thread(server.start)
     await asyncio.sleep(5)
-
-
-async def _until_ready(port: int, service: Service) -> None:
-    try:
-        async with (
-            asyncio.timeout(60),
-            httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http,
-        ):
-            while True:
-                try:
-                    if (await http.get("/readyz")).status_code == httpx2.codes.OK:
-                        return
-                except httpx2.HTTPError:
-                    await asyncio.sleep(0.2)
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        pytest.fail(f"the API is not ready: {service.tail()}")
 
 
 async def _until_stored(store: TimeSeries, venues: Exchange, services: Sequence[Service]) -> None:
@@ -179,7 +161,8 @@ async def _until_candles_are_right(
             break
         await asyncio.sleep(0.25)
     for start, (count, volume) in expected.items():
-        assert found.get(start) == (count, pytest.approx(volume)), f"{venue} {instrument} {start}"
+        assert found.get(start, (0, 0.0))[0] == count, f"{venue} {instrument} {start}"
+        assert found[start][1] == pytest.approx(volume), f"{venue} {instrument} {start}"
 
 
 async def _trades(store: TimeSeries, venue: str, instrument: Instrument) -> Sequence[Trade]:

@@ -1,0 +1,114 @@
+"""What endpoints share: the parts they read from, and answers with rows and what they are worth."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from fastapi import Depends, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from api_service.live_hub import LiveHub
+from api_service.problems import KINDS
+from api_service.rows import NumberFormat, decimal, rfc3339
+from api_service.schemas import Mode
+from api_service.view import LatestView
+from infrastructure.timeseries.port import TimeSeries
+
+Names: TypeAlias = Annotated[str | None, Field(max_length=4_000)]
+
+PROBLEM_SCHEMA = "#/components/schemas/ProblemBody"
+
+ASKED_WRONGLY = ("invalid-parameter", "unknown-symbol", "unknown-venue", "unknown-host")
+
+Responses: TypeAlias = dict[int | str, dict[str, Any]]
+
+
+def promised(*kinds: str) -> Responses:
+    """Describe the kinds of problem that an endpoint may answer with, for the OpenAPI document."""
+    content = {"application/problem+json": {"schema": {"$ref": PROBLEM_SCHEMA}}}
+    by_status: dict[int, list[str]] = {}
+    for kind in kinds:
+        by_status.setdefault(KINDS[kind].status, []).append(f"{KINDS[kind].title}: {kind}")
+    return {
+        status: {"description": "; ".join(titles), "content": content}
+        for status, titles in by_status.items()
+    }
+
+
+class Api(msgspec.Struct, frozen=True):
+    """What the endpoints read from."""
+
+    view: LatestView
+    hub: LiveHub
+    store: TimeSeries
+    mode: Mode
+    version: str
+
+
+def api_of(request: Request) -> Api:
+    """Give an endpoint what the composition root made."""
+    api: Api = request.app.state.api
+    return api
+
+
+Reads = Annotated[Api, Depends(api_of)]
+
+
+class Query(BaseModel):
+    """The parameters of an endpoint that has none of its own; unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class RowsQuery(Query):
+    """The parameters of every endpoint with rows."""
+
+    numbers: Literal["string", "float"] = Field(
+        "string", description="Prices and sizes as exact decimal strings, or as JSON numbers"
+    )
+
+    @property
+    def number(self) -> NumberFormat:
+        """How a price or size is written."""
+        return decimal if self.numbers == "string" else _as_it_is
+
+
+def rows_answer(
+    api: Api, rows: Iterable[object], *, stale: bool = False, older: str | None = None
+) -> Response:
+    """Answer with rows.
+
+    Args:
+        api: What they were read from.
+        rows: As the schemas have them.
+        stale: Whether a row must not be relied on; that no venue is live is added here.
+        older: Path of the page of older rows.
+
+    """
+    return json_answer(api, {"data": list(rows), "next": older}, stale=stale)
+
+
+def json_answer(api: Api, body: Mapping[str, object], *, stale: bool = False) -> Response:
+    """Answer with ``body`` and what it is worth."""
+    now_ns = api.view.clock()
+    meta = {
+        "mode": api.mode,
+        "as_of": rfc3339(now_ns),
+        "stale": stale or not api.view.venues.any_live(now_ns),
+    }
+    return json_response({**body, "meta": meta})
+
+
+def json_response(body: object, status: int = 200) -> Response:
+    """Answer with JSON that nobody keeps."""
+    return Response(
+        msgspec.json.encode(body),
+        status_code=status,
+        media_type="application/json",
+        headers={"cache-control": "no-store"},
+    )
+
+
+def _as_it_is(value: float) -> float:
+    return value

@@ -1,0 +1,89 @@
+"""Puts the API together: endpoints, live feed, page, and what every request passes."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import TypeAdapter
+from starlette.routing import WebSocketRoute
+
+from api_service import docs, health, history, rest
+from api_service.answers import Api
+from api_service.guard import LOCAL_HOSTS, HeadAsGet, HostGuard, SecurityHeaders
+from api_service.live import PATH, LiveFeed
+from api_service.live_hub import LiveHub
+from api_service.problems import handle_problems
+from api_service.schemas import Mode, ProblemBody
+from api_service.site import Site
+from api_service.view import LatestView
+from infrastructure.timeseries.port import TimeSeries
+
+DESCRIPTION = (
+    "Live prices from many venues, and the best arbitrage routes between them. Prices and sizes "
+    "are decimal strings (numbers=float: JSON numbers), _bps are hundredths of a percent, times "
+    "are RFC 3339 in UTC. Unknown parameters are refused; faults are application/problem+json."
+)
+
+
+def create_app(  # noqa: PLR0913  # what an API is made of
+    view: LatestView,
+    hub: LiveHub,
+    store: TimeSeries,
+    *,
+    mode: Mode,
+    version: str,
+    web: Path | None = None,
+    allowed_hosts: Collection[str] = LOCAL_HOSTS,
+    write_timeout_s: float = 10.0,
+) -> FastAPI:
+    """Make the application.
+
+    Args:
+        view: The latest of everything; it must be run for that to be true.
+        hub: Takes the view's news to live clients.
+        store: Where history is read.
+        mode: Told in every answer.
+        version: As above.
+        web: The folder of the web page.
+        allowed_hosts: Names and addresses that requests may be sent to, without port.
+        write_timeout_s: A live client that takes nothing for that long is closed.
+
+    """
+    app = _Application(
+        title="CryptoTracker",
+        version=version,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+    )
+    api = Api(view, hub, store, mode, version)
+    app.state.api = api
+    handle_problems(app)
+    for router in (rest.router, history.router, health.router, docs.router):
+        app.include_router(router)
+    feed = LiveFeed(api, write_timeout_s=write_timeout_s)
+    app.router.routes.append(WebSocketRoute(PATH, feed.serve))
+    app.add_route("/{path:path}", Site(web).serve, include_in_schema=False)
+    app.add_middleware(HostGuard, allowed_hosts=allowed_hosts)
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+class _Application(FastAPI):
+    """Documents its problems as they are answered, in place of the library's own."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        if self.openapi_schema is None:
+            document = super().openapi()
+            for methods in document["paths"].values():
+                methods["get"]["responses"].pop("422", None)
+            schemas = document["components"]["schemas"]
+            for unused in ("HTTPValidationError", "ValidationError"):
+                del schemas[unused]
+            adapter = TypeAdapter(ProblemBody)
+            problem = adapter.json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(problem.pop("$defs"), ProblemBody=problem)
+        return self.openapi_schema or {}

@@ -1,0 +1,144 @@
+"""From rows of several series to one page of the newest, and a cursor for the page before it.
+
+A row's place is its time, venue, instrument and id. A cursor is the place of the oldest row given,
+so rows that arrive meanwhile are neither repeated nor skipped.
+"""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Generic, TypeAlias, TypeVar
+
+import msgspec
+
+from api_service.view import Key
+from market import Candle, Gap, StoreUnavailableError, Trade
+
+STORE_TIMEOUT_S = 5.0
+
+Place: TypeAlias = tuple[int, str, str, str, str]
+"""Time, venue, base, quote currency, id: what rows are ordered by."""
+
+T = TypeVar("T", Trade, Candle, Gap)
+R = TypeVar("R")
+
+Read: TypeAlias = Callable[[Key, int, int, int], Awaitable[Sequence[T]]]
+"""Reads the newest rows of a venue's instrument: start, end (exclusive), at most."""
+
+_place_decoder: msgspec.json.Decoder[Place] = msgspec.json.Decoder(Place)
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """Which page: the newest ``limit`` rows of ``start_ns <= time < end_ns`` before a place."""
+
+    start_ns: int
+    end_ns: int
+    limit: int
+    before: Place | None = None
+
+    @property
+    def last_ns(self) -> int:
+        """The end of the range, exclusive, as far as this page is concerned."""
+        return self.end_ns if self.before is None else min(self.end_ns, self.before[0] + 1)
+
+    def holds(self, place: Place) -> bool:
+        """Tell whether a row at ``place`` may be on this page."""
+        return self.start_ns <= place[0] < self.last_ns and (
+            self.before is None or place < self.before
+        )
+
+
+class Page(msgspec.Struct, Generic[T]):
+    """Rows, oldest first, and the cursor of the page before them."""
+
+    rows: list[T]
+    before: str | None
+
+
+async def newest(keys: Iterable[Key], read: Read[T], fresh: Iterable[T], span: Span) -> Page[T]:
+    """Read a page.
+
+    Args:
+        keys: The series to merge.
+        read: Reads one series from the store.
+        fresh: Rows of those series that the store may not have yet.
+        span: The range, and where in it the page ends.
+
+    Raises:
+        StoreUnavailableError: the store did not answer in time.
+
+    """
+    found: dict[Place, T] = {}
+    for key in keys:
+        for row in await _newest_of(key, read, span):
+            found[place_of(row)] = row
+    for row in fresh:
+        place = place_of(row)
+        if span.holds(place):
+            found[place] = _fuller(row, found.get(place))
+    places = sorted(found)[-span.limit :]
+    more = len(found) > span.limit
+    return Page([found[place] for place in places], _cursor(places[0]) if more else None)
+
+
+def place_of(row: Trade | Candle | Gap) -> Place:
+    """Return what a row is ordered by, which is also what it is known by."""
+    match row:
+        case Trade():
+            time_ns, name = row.event_ns, row.trade_id
+        case Candle():
+            time_ns, name = row.start_ns, ""
+        case _:
+            time_ns, name = row.start_ns, row.channel
+    return (time_ns, row.venue, row.instrument.base, row.instrument.quote_currency, name)
+
+
+def read_cursor(text: str) -> Place:
+    """Read a cursor.
+
+    Raises:
+        ValueError: it is none that was given out.
+
+    """
+    try:
+        return _place_decoder.decode(base64.urlsafe_b64decode(text.encode() + b"=="))
+    except (binascii.Error, msgspec.DecodeError, UnicodeError) as error:
+        raise ValueError("a cursor is taken as it is from `next` of an earlier answer") from error
+
+
+async def within_time(reading: Awaitable[R]) -> R:
+    """Wait for the store, but not for ever.
+
+    Raises:
+        StoreUnavailableError: it did not answer in time.
+
+    """
+    try:
+        async with asyncio.timeout(STORE_TIMEOUT_S):
+            return await reading
+    except TimeoutError as error:
+        raise StoreUnavailableError(f"no answer within {STORE_TIMEOUT_S:g} s") from error
+
+
+async def _newest_of(key: Key, read: Read[T], span: Span) -> Sequence[T]:
+    """Read one row more than the page takes; rows of one moment that were given are read over."""
+    at_most = span.limit + 1
+    while True:
+        rows = await within_time(read(key, span.start_ns, span.last_ns, at_most))
+        kept = [row for row in rows if span.holds(place_of(row))]
+        if len(kept) > span.limit or len(rows) < at_most:
+            return kept
+        at_most *= 4
+
+
+def _fuller(row: T, known: T | None) -> T:
+    return known if known is not None and _trades_in(known) > _trades_in(row) else row
+
+
+def _trades_in(row: Trade | Candle | Gap) -> int:
+    return row.trades if isinstance(row, Candle) else 0
+
+
+def _cursor(place: Place) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")

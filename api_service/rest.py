@@ -1,0 +1,191 @@
+"""The endpoints of what is latest: each reads the view, none computes."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from fastapi import Query as InQuery
+from pydantic import Field
+from starlette.responses import Response
+
+from api_service.answers import (
+    ASKED_WRONGLY,
+    Names,
+    Query,
+    Reads,
+    RowsQuery,
+    json_answer,
+    promised,
+    rows_answer,
+)
+from api_service.names import read_assets, read_instruments, read_venue, read_venues, split
+from api_service.rows import (
+    MS,
+    S,
+    actor_row,
+    book_row,
+    quote_row,
+    rfc3339,
+    route_row,
+    symbol_of,
+)
+from api_service.schemas import (
+    Answer,
+    BookRow,
+    InstrumentRow,
+    QuoteRow,
+    RouteRow,
+    StatusAnswer,
+    StatusRow,
+    VenueRow,
+)
+from api_service.selection import Filter, RouteKind, RouteSort, RouteTerms, find_routes
+from api_service.view import Key
+
+router = APIRouter(prefix="/v1", tags=["latest"], responses=promised(*ASKED_WRONGLY))
+
+
+class MarketsQuery(RowsQuery):
+    """Which instruments at which venues."""
+
+    symbol: Names = Field(None, description="Symbols with commas; all when left out")
+    venue: Names = Field(None, description="Venues with commas; all when left out")
+
+
+class QuotesQuery(MarketsQuery):
+    """Which quotes."""
+
+    max_age_ms: float | None = Field(None, ge=0, description="Leave out quotes received earlier")
+
+
+class BooksQuery(MarketsQuery):
+    """Which books, how deep."""
+
+    depth: int = Field(10, ge=1, le=1_000, description="Levels a side at most")
+
+
+class RoutesQuery(RowsQuery):
+    """Which routes, in which order."""
+
+    asset: Names = Field(None, description="Base currencies with commas; all when left out")
+    buy: Names = Field(None, description="Venue to buy at")
+    sell: Names = Field(None, description="Venue to sell at")
+    min_net_bps: float | None = Field(None, description="Leave out those that return less")
+    max_age_ms: float | None = Field(None, ge=0, description="Leave out those on older quotes")
+    kind: RouteKind | None = Field(None, description="fx: the quote currencies differ")
+    takeable: bool | None = Field(None, description="Only those that can, or cannot, be taken")
+    sort: RouteSort = Field("-net_bps", description="A minus: largest first")
+    limit: int = Field(100, ge=1, le=10_000, description="Rows at most")
+
+
+@router.get("/quotes", response_model=Answer[QuoteRow])
+async def quotes(api: Reads, query: Annotated[QuotesQuery, InQuery()]) -> Response:
+    """Return the latest best bid and ask of each venue and instrument."""
+    now_ns = api.view.clock()
+    oldest_ns = 0 if query.max_age_ms is None else now_ns - query.max_age_ms * MS
+    rows = [
+        quote_row(
+            quote,
+            stale_reason=api.view.why_stale(quote, now_ns),
+            now_ns=now_ns,
+            number=query.number,
+        )
+        for _, quote in sorted(_markets(api, query).of(api.view.quotes), key=_by_market)
+        if quote.received_ns >= oldest_ns
+    ]
+    return rows_answer(api, rows, stale=any(row["stale"] for row in rows))
+
+
+@router.get("/books", response_model=Answer[BookRow])
+async def books(api: Reads, query: Annotated[BooksQuery, InQuery()]) -> Response:
+    """Return the latest books; one that is being rebuilt is left out."""
+    found = sorted(_markets(api, query).of(api.view.books), key=_by_market)
+    return rows_answer(api, [book_row(book, query.number, depth=query.depth) for _, book in found])
+
+
+@router.get("/routes", response_model=Answer[RouteRow])
+async def routes(api: Reads, query: Annotated[RoutesQuery, InQuery()]) -> Response:
+    """Return the arbitrage routes there are, best first."""
+    now_ns = api.view.clock()
+    wanted = Filter(
+        assets=read_assets(split(query.asset)),
+        limit=query.limit,
+        terms=RouteTerms(
+            buy=read_venue(query.buy, api.view),
+            sell=read_venue(query.sell, api.view),
+            min_net_bps=query.min_net_bps,
+            max_age_ms=query.max_age_ms,
+            kind=query.kind,
+            takeable=query.takeable,
+        ),
+    )
+    found = find_routes(api.view, wanted, now_ns, query.sort)
+    rows = [
+        route_row(
+            one.route,
+            why_not=one.why_not,
+            computed_ns=one.computed_ns,
+            now_ns=now_ns,
+            number=query.number,
+        )
+        for one in found
+    ]
+    return rows_answer(api, rows, stale=any("stale" in one.why_not for one in found))
+
+
+@router.get("/venues", response_model=Answer[VenueRow])
+async def venues(api: Reads, _query: Annotated[Query, InQuery()]) -> Response:
+    """Return how each venue does."""
+    return rows_answer(api, _venue_rows(api))
+
+
+@router.get("/instruments", response_model=Answer[InstrumentRow])
+async def instruments(api: Reads, _query: Annotated[Query, InQuery()]) -> Response:
+    """Return each instrument that was heard of, and where."""
+    rows: list[InstrumentRow] = [
+        {
+            "symbol": symbol_of(instrument),
+            "base": instrument.base,
+            "quote_currency": instrument.quote_currency,
+            "venues": sorted(api.view.known[instrument]),
+        }
+        for instrument in sorted(api.view.known)
+    ]
+    return rows_answer(api, rows)
+
+
+@router.get("/status", response_model=StatusAnswer)
+async def status(api: Reads, _query: Annotated[Query, InQuery()]) -> Response:
+    """Return how the system does: venues, our parts, what was counted."""
+    view = api.view
+    now_ns = view.clock()
+    row: StatusRow = {
+        "mode": api.mode,
+        "version": api.version,
+        "started": rfc3339(view.started_ns),
+        "uptime_s": (now_ns - view.started_ns) / S,
+        "events": view.seen,
+        "actors": [
+            actor_row(status, heard_ns=heard_ns, now_ns=now_ns)
+            for status, heard_ns in view.current_actors(now_ns)
+        ],
+        "venues": _venue_rows(api),
+        "gaps": view.seen["gap"],
+        "live": {"clients": api.hub.clients, "streams": api.hub.streams},
+    }
+    return json_answer(api, {"data": row, "next": None})
+
+
+def _venue_rows(api: Reads) -> list[VenueRow]:
+    now_ns = api.view.clock()
+    return [api.view.venues.row(name, now_ns) for name in api.view.venues.names]
+
+
+def _markets(api: Reads, query: MarketsQuery) -> Filter:
+    return Filter(
+        instruments=read_instruments(split(query.symbol), api.view),
+        venues=read_venues(split(query.venue), api.view),
+    )
+
+
+def _by_market(item: tuple[Key, object]) -> Key:
+    return item[0]

@@ -1,0 +1,211 @@
+"""From events to the rows of the API: units, names and number formats change here, nothing else."""
+
+import time
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from functools import lru_cache
+from typing import TypeAlias
+
+from api_service.schemas import (
+    ActorRow,
+    BookRow,
+    CandleRow,
+    GapRow,
+    Number,
+    QuoteRow,
+    RouteLeg,
+    RouteRow,
+    TradeRow,
+)
+from market import ActorStatus, Book, Candle, Gap, Instrument, Quote, Route, Trade
+
+NumberFormat: TypeAlias = Callable[[float], Number]
+
+MS = 1_000_000
+"""Nanoseconds in a millisecond."""
+
+S = 1_000_000_000
+"""Nanoseconds in a second."""
+
+
+def decimal(value: float) -> str:
+    """Write the shortest decimal that reads back as ``value``, never with an exponent."""
+    text = repr(value)
+    return format(Decimal(text), "f") if "e" in text else text
+
+
+def rfc3339(time_ns: int) -> str:
+    """Write a time in UTC with as many groups of three digits as it needs."""
+    seconds, fraction = divmod(time_ns, S)
+    text = _second(seconds)
+    if fraction == 0:
+        return f"{text}Z"
+    digits = f"{fraction:09d}"
+    while digits.endswith("000"):
+        digits = digits[:-3]
+    return f"{text}.{digits}Z"
+
+
+def age_ms(since_ns: int, now_ns: int) -> float:
+    """Return the milliseconds passed, to the tenth; never less than none."""
+    return max(0, now_ns - since_ns) // 100_000 / 10
+
+
+def quote_row(
+    quote: Quote, *, stale_reason: str | None, now_ns: int, number: NumberFormat
+) -> QuoteRow:
+    """Return the public form of a quote; ``stale_reason`` is None while it is fresh."""
+    instrument = quote.instrument
+    return {
+        "venue": quote.venue,
+        "symbol": symbol_of(instrument),
+        "base": instrument.base,
+        "quote_currency": instrument.quote_currency,
+        "bid": number(quote.bid),
+        "bid_size": number(quote.bid_size),
+        "ask": number(quote.ask),
+        "ask_size": number(quote.ask_size),
+        "ts": rfc3339(quote.event_ns),
+        "recv_ts": rfc3339(quote.received_ns),
+        "age_ms": age_ms(quote.received_ns, now_ns),
+        "stale": stale_reason is not None,
+        "stale_reason": stale_reason,
+        "sequence": str(quote.sequence),
+    }
+
+
+def route_row(
+    route: Route,
+    *,
+    why_not: Sequence[str],
+    computed_ns: int,
+    now_ns: int,
+    number: NumberFormat,
+) -> RouteRow:
+    """Return the public form of a route that was computed at ``computed_ns``."""
+    buy, sell = route.buy_instrument, route.sell_instrument
+    return {
+        "id": route.id,
+        "asset": route.base,
+        "kind": route.type,
+        "buy": _leg(
+            route.buy_venue,
+            buy,
+            price=number(route.buy_price),
+            fee_bps=route.buy_fee_bps,
+            sequence=route.buy_sequence,
+        ),
+        "sell": _leg(
+            route.sell_venue,
+            sell,
+            price=number(route.sell_price),
+            fee_bps=route.sell_fee_bps,
+            sequence=route.sell_sequence,
+        ),
+        "rate": {"value": number(route.rate), "source": route.rate_source},
+        "gross_bps": route.gross_bps,
+        "net_bps": route.net_bps,
+        "size": number(route.size),
+        "profit": number(route.profit),
+        "currency": buy.quote_currency,
+        "age_ms": age_ms(computed_ns - route.age_ns, now_ns),
+        "skew_ms": age_ms(0, route.skew_ns),
+        "open_s": age_ms(route.opened_ns, now_ns) / 1_000 if route.opened_ns else 0.0,
+        "takeable": not why_not,
+        "why_not": list(why_not),
+    }
+
+
+def candle_row(candle: Candle, number: NumberFormat) -> CandleRow:
+    """Return the public form of a candle."""
+    return {
+        "venue": candle.venue,
+        "symbol": symbol_of(candle.instrument),
+        "interval": candle.interval,
+        "start": rfc3339(candle.start_ns),
+        "open": number(candle.open),
+        "high": number(candle.high),
+        "low": number(candle.low),
+        "close": number(candle.close),
+        "volume": number(candle.volume),
+        "trades": candle.trades,
+        "closed": candle.closed,
+    }
+
+
+def trade_row(trade: Trade, number: NumberFormat) -> TradeRow:
+    """Return the public form of a trade."""
+    return {
+        "venue": trade.venue,
+        "symbol": symbol_of(trade.instrument),
+        "id": trade.trade_id,
+        "side": trade.side,
+        "price": number(trade.price),
+        "size": number(trade.size),
+        "ts": rfc3339(trade.event_ns),
+        "recv_ts": rfc3339(trade.received_ns),
+        "sequence": str(trade.sequence),
+        "backfilled": trade.backfilled,
+    }
+
+
+def book_row(book: Book, number: NumberFormat, *, depth: int | None = None) -> BookRow:
+    """Return the public form of a book, of at most ``depth`` levels a side."""
+    return {
+        "venue": book.venue,
+        "symbol": symbol_of(book.instrument),
+        "bids": [[number(level.price), number(level.size)] for level in book.bids[:depth]],
+        "asks": [[number(level.price), number(level.size)] for level in book.asks[:depth]],
+        "ts": rfc3339(book.event_ns),
+        "recv_ts": rfc3339(book.received_ns),
+        "sequence": str(book.sequence),
+    }
+
+
+def gap_row(gap: Gap) -> GapRow:
+    """Return the public form of a gap."""
+    return {
+        "venue": gap.venue,
+        "symbol": symbol_of(gap.instrument),
+        "channel": gap.channel,
+        "start": rfc3339(gap.start_ns),
+        "end": rfc3339(gap.end_ns),
+        "reason": gap.reason,
+    }
+
+
+def actor_row(status: ActorStatus, *, heard_ns: int, now_ns: int) -> ActorRow:
+    """Return the public form of an actor's status, heard at ``heard_ns``."""
+    return {
+        "actor": status.actor,
+        "process": status.process,
+        "state": status.state,
+        "reason": status.reason,
+        "handled": status.handled,
+        "dead": status.dead,
+        "restarts": status.restarts,
+        "age_ms": age_ms(heard_ns, now_ns),
+    }
+
+
+@lru_cache(maxsize=10_000)
+def symbol_of(instrument: Instrument) -> str:
+    """Return the instrument's name."""
+    return str(instrument)
+
+
+def _leg(
+    venue: str, instrument: Instrument, *, price: Number, fee_bps: float, sequence: int
+) -> RouteLeg:
+    return {
+        "venue": venue,
+        "symbol": symbol_of(instrument),
+        "price": price,
+        "fee_bps": fee_bps,
+        "sequence": str(sequence),
+    }
+
+
+@lru_cache(maxsize=10_000)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))

@@ -1,0 +1,281 @@
+"""What the API promises, in REST answers and live messages alike; a change here is a new version.
+
+Decimals are strings that read back as exactly the number we hold (``numbers=float`` makes them
+JSON numbers), basis points and durations are JSON numbers, times are RFC 3339 in UTC, sequences are
+strings. Fields may be added, so readers ignore those they do not know.
+"""
+
+from typing import Annotated, Generic, Literal, NotRequired, TypeAlias, TypeVar
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from market.events import Side, VenueState
+
+Number: TypeAlias = str | float
+Mode: TypeAlias = Literal["simulated", "live"]
+
+Venue = Annotated[str, Field(description="Name of the venue, such as kraken")]
+Symbol = Annotated[str, Field(description="Instrument as BASE-QUOTE, such as BTC-USDT")]
+Price = Annotated[Number, Field(description="In the quote currency: decimal string or number")]
+Size = Annotated[Number, Field(description="In the base currency: decimal string or number")]
+Ts = Annotated[str, Field(description="Time at the venue, RFC 3339 UTC")]
+RecvTs = Annotated[str, Field(description="When we received it, RFC 3339 UTC")]
+Sequence = Annotated[str, Field(description="Rises with each event of a venue and instrument")]
+AgeMs = Annotated[float, Field(description="Milliseconds since it was received")]
+Bps = Annotated[float, Field(description="Hundredths of a percent")]
+PriceAndSize: TypeAlias = Annotated[list[Number], Field(min_length=2, max_length=2)]
+
+
+class QuoteRow(TypedDict):
+    """Best bid and ask of one instrument at one venue."""
+
+    venue: Venue
+    symbol: Symbol
+    base: Annotated[str, Field(description="What is traded")]
+    quote_currency: Annotated[str, Field(description="What prices are in")]
+    bid: Price
+    bid_size: Size
+    ask: Price
+    ask_size: Size
+    ts: Ts
+    recv_ts: RecvTs
+    age_ms: AgeMs
+    stale: Annotated[bool, Field(description="Whether it must not be relied on")]
+    stale_reason: Annotated[str | None, Field(description="Why it is stale")]
+    sequence: Sequence
+
+
+class RouteLeg(TypedDict):
+    """One side of a route: the quote it rests on."""
+
+    venue: Venue
+    symbol: Symbol
+    price: Price
+    fee_bps: Annotated[float, Field(description="Taker fee, hundredths of a percent")]
+    sequence: Sequence
+
+
+class RouteRate(TypedDict):
+    """How the two quote currencies are compared."""
+
+    value: Annotated[Number, Field(description="Buying quote currency for one selling one")]
+    source: Annotated[str, Field(description="Quotes it is read off; empty: same currency")]
+
+
+class RouteRow(TypedDict):
+    """Buy at one venue, sell at another."""
+
+    id: Annotated[str, Field(description="Names the route for as long as it exists")]
+    asset: Annotated[str, Field(description="Base currency")]
+    kind: Annotated[Literal["direct", "fx"], Field(description="fx: the quote currencies differ")]
+    buy: RouteLeg
+    sell: RouteLeg
+    rate: RouteRate
+    gross_bps: Annotated[float, Field(description="Difference of prices before fees, in bps")]
+    net_bps: Annotated[float, Field(description="Return after both taker fees, in bps")]
+    size: Annotated[Number, Field(description="Base currency that both best levels hold")]
+    profit: Annotated[Number, Field(description="Earned on ``size`` after fees, in ``currency``")]
+    currency: Annotated[str, Field(description="Buying quote currency")]
+    age_ms: Annotated[float, Field(description="Age of the oldest quote it rests on, in ms")]
+    skew_ms: Annotated[float, Field(description="Time between oldest and newest quote, in ms")]
+    open_s: Annotated[float, Field(description="Seconds that it has been profitable; 0: it is not")]
+    takeable: Annotated[bool, Field(description="Whether nothing is known to keep from taking it")]
+    why_not: Annotated[list[str], Field(description="What keeps it from being taken")]
+
+
+class CandleRow(TypedDict):
+    """The trades of one interval."""
+
+    venue: Venue
+    symbol: Symbol
+    interval: Annotated[str, Field(description="Length, such as 1m")]
+    start: Annotated[str, Field(description="Start of the interval, RFC 3339 UTC")]
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    volume: Annotated[Number, Field(description="Sum of sizes, in the base currency")]
+    trades: Annotated[int, Field(description="Number of trades")]
+    closed: Annotated[bool, Field(description="False while trades still come in")]
+
+
+class TradeRow(TypedDict):
+    """One execution."""
+
+    venue: Venue
+    symbol: Symbol
+    id: Annotated[str, Field(description="The venue's trade id")]
+    side: Annotated[Side, Field(description="The taker's side")]
+    price: Price
+    size: Size
+    ts: Ts
+    recv_ts: RecvTs
+    sequence: Sequence
+    backfilled: Annotated[bool, Field(description="Whether it was read by REST after the fact")]
+
+
+class BookRow(TypedDict):
+    """The best levels of both sides."""
+
+    venue: Venue
+    symbol: Symbol
+    bids: Annotated[list[PriceAndSize], Field(description="[price, size], highest price first")]
+    asks: Annotated[list[PriceAndSize], Field(description="[price, size], lowest price first")]
+    ts: Ts
+    recv_ts: RecvTs
+    sequence: Sequence
+
+
+class GapRow(TypedDict):
+    """What we know that we missed."""
+
+    venue: Venue
+    symbol: Symbol
+    channel: Annotated[Literal["trade", "quote", "book", "candle"], Field(description="Of what")]
+    start: Annotated[str, Field(description="From then on it is incomplete, RFC 3339 UTC")]
+    end: Annotated[str, Field(description="Until then, RFC 3339 UTC")]
+    reason: Annotated[str, Field(description="Why")]
+
+
+class InstrumentRow(TypedDict):
+    """An instrument that some venue has told of."""
+
+    symbol: Symbol
+    base: Annotated[str, Field(description="What is traded")]
+    quote_currency: Annotated[str, Field(description="What prices are in")]
+    venues: Annotated[list[str], Field(description="Where it is seen, by name")]
+
+
+class TroubleRow(TypedDict):
+    """An instrument that does not do well while its venue does."""
+
+    symbol: Symbol
+    state: Annotated[VenueState, Field(description="State of this instrument alone")]
+    reason: Annotated[str, Field(description="Why")]
+
+
+class VenueRow(TypedDict):
+    """How a venue does; counters are since its connector started."""
+
+    venue: Venue
+    state: Annotated[VenueState, Field(description="stale: silent for more than five seconds")]
+    reason: Annotated[str, Field(description="Why it is not live")]
+    instruments: Annotated[int, Field(description="Instruments followed")]
+    frames: Annotated[int, Field(description="Frames received")]
+    events: Annotated[int, Field(description="Events read off them")]
+    refused: Annotated[int, Field(description="Frames that could not be read")]
+    reconnects: Annotated[int, Field(description="Connections made after the first")]
+    events_per_s: Annotated[float, Field(description="Events a second, of late")]
+    latency_ms: Annotated[float | None, Field(description="Median of receipt less event time")]
+    age_ms: Annotated[float, Field(description="Milliseconds since it last told its state")]
+    troubled: Annotated[list[TroubleRow], Field(description="Instruments that are not well")]
+
+
+class ActorRow(TypedDict):
+    """How a part of ours does."""
+
+    actor: Annotated[str, Field(description="Name, such as storage.writer")]
+    process: Annotated[str, Field(description="Host and process id")]
+    state: Annotated[
+        Literal["starting", "running", "waiting", "restarting", "gave_up", "stopped"],
+        Field(description="State it last told"),
+    ]
+    reason: Annotated[str, Field(description="Why it is not running")]
+    handled: Annotated[int, Field(description="Events handled")]
+    dead: Annotated[int, Field(description="Events that were dead-lettered")]
+    restarts: Annotated[int, Field(description="Restarts since its process started")]
+    age_ms: Annotated[float, Field(description="Milliseconds since it last told its state")]
+
+
+class LiveRow(TypedDict):
+    """Who is connected to the live feed."""
+
+    clients: Annotated[int, Field(description="Clients connected")]
+    streams: Annotated[int, Field(description="Different streams among their subscriptions")]
+
+
+class StatusRow(TypedDict):
+    """How the system does as seen from the API."""
+
+    mode: Annotated[Mode, Field(description="simulated: the venues are ours")]
+    version: Annotated[str, Field(description="Version of CryptoTracker")]
+    started: Annotated[str, Field(description="Start of the API, RFC 3339 UTC")]
+    uptime_s: Annotated[float, Field(description="Seconds since then")]
+    events: Annotated[dict[str, int], Field(description="Events seen since then, by kind")]
+    actors: Annotated[list[ActorRow], Field(description="Our parts, by name")]
+    venues: Annotated[list[VenueRow], Field(description="Venues, by name")]
+    gaps: Annotated[int, Field(description="Gaps seen since the start")]
+    live: LiveRow
+
+
+class StatusSubject(TypedDict):
+    """One item of the live channel ``status``: one of venue, actor and gap is there."""
+
+    subject: Annotated[str, Field(description="venue:NAME, actor:NAME or gap")]
+    venue: NotRequired[VenueRow]
+    actor: NotRequired[ActorRow]
+    gap: NotRequired[GapRow]
+
+
+class Meta(TypedDict):
+    """What every answer says about itself."""
+
+    mode: Annotated[Mode, Field(description="simulated: the venues are ours")]
+    as_of: Annotated[str, Field(description="Time of the answer, RFC 3339 UTC")]
+    stale: Annotated[bool, Field(description="Whether no venue is live or a row is stale")]
+
+
+Row = TypeVar("Row")
+
+
+class Answer(TypedDict, Generic[Row]):
+    """Rows, where to go on, and what they are worth."""
+
+    data: Annotated[list[Row], Field(description="Rows")]
+    next: Annotated[str | None, Field(description="Path of the page of older rows; null: none")]
+    meta: Meta
+
+
+class StatusAnswer(TypedDict):
+    """The system's status."""
+
+    data: StatusRow
+    next: Annotated[None, Field(description="There is one page")]
+    meta: Meta
+
+
+class Fault(TypedDict):
+    """One thing that is wrong with a request."""
+
+    parameter: Annotated[str, Field(description="Where: the name of a parameter or field")]
+    value: Annotated[object, Field(description="What was given")]
+    reason: Annotated[str, Field(description="What would be right")]
+    did_you_mean: NotRequired[Annotated[list[str], Field(description="Close by, best first")]]
+
+
+class ProblemBody(TypedDict):
+    """A fault as RFC 9457 has it."""
+
+    type: Annotated[str, Field(description="Path of the page that explains this kind of problem")]
+    title: Annotated[str, Field(description="The kind of problem in words")]
+    status: Annotated[int, Field(description="HTTP status")]
+    detail: Annotated[str, Field(description="What happened, and what to do")]
+    instance: Annotated[str, Field(description="Path of the request")]
+    errors: Annotated[list[Fault], Field(description="Every fault found")]
+    trace_id: NotRequired[Annotated[str, Field(description="Finds the fault in our log")]]
+
+
+class HealthRow(TypedDict):
+    """Whether the process lives."""
+
+    status: Annotated[Literal["ok"], Field(description="It answers, so it lives")]
+    version: Annotated[str, Field(description="Version of CryptoTracker")]
+    uptime_s: Annotated[float, Field(description="Seconds since the start")]
+
+
+class ReadinessRow(TypedDict):
+    """Whether the API has something true to say."""
+
+    ready: Annotated[bool, Field(description="Whether nothing is waited for")]
+    waiting_for: Annotated[list[str], Field(description="What is, in words")]

@@ -1,0 +1,136 @@
+"""How the venues do, from their statuses: what is live, how fast, and why a quote is stale."""
+
+import msgspec
+
+from api_service.rows import S, age_ms, symbol_of
+from api_service.schemas import TroubleRow, VenueRow
+from market import Instrument, Quote, VenueStatus
+
+SILENT_AFTER_NS = 5 * S
+"""A venue that has not told its state for longer than that is stale."""
+
+SILENT = f"no status for more than {SILENT_AFTER_NS // S} s"
+
+RATE_WINDOW_NS = S // 2
+"""Events a second are counted over at least that."""
+
+
+class _Heard(msgspec.Struct):
+    """The last status of a venue, when we heard it, and what its rate is counted from."""
+
+    status: VenueStatus
+    heard_ns: int
+    counted_from: VenueStatus
+    events_per_s: float = 0.0
+
+
+class VenueBoard:
+    """The last status of each venue, and of each instrument that is not well.
+
+    Args:
+        max_age_ns: A quote that was received longer ago than that is stale.
+
+    """
+
+    def __init__(self, max_age_ns: int) -> None:
+        self.max_age_ns = max_age_ns
+        self._heard: dict[str, _Heard] = {}
+        self._troubled: dict[tuple[str, Instrument], VenueStatus] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """Every venue that has told its state, by name."""
+        return sorted(self._heard)
+
+    def hear(self, status: VenueStatus, now_ns: int) -> None:
+        """Take in a status; an older one than is known changes nothing."""
+        if status.instrument is not None:
+            self._hear_of_instrument(status, status.instrument)
+            return
+        heard = self._heard.get(status.venue)
+        if heard is None:
+            self._heard[status.venue] = _Heard(status, now_ns, counted_from=status)
+        elif status.received_ns >= heard.status.received_ns:
+            _count(heard, status)
+            heard.status, heard.heard_ns = status, now_ns
+        if status.state != "live":
+            for key in [key for key in self._troubled if key[0] == status.venue]:
+                del self._troubled[key]
+
+    def any_live(self, now_ns: int) -> bool:
+        """Tell whether some venue is live."""
+        return any(self.why_not_live(venue, now_ns) is None for venue in self._heard)
+
+    def why_not_live(self, venue: str, now_ns: int) -> str | None:
+        """Return why a venue's events must not be relied on; None: it is live."""
+        heard = self._heard.get(venue)
+        if heard is None:
+            return f"{venue} has not told its state yet"
+        if heard.status.state != "live":
+            return _sentence(f"{venue} is {heard.status.state}", heard.status.reason)
+        if now_ns - heard.heard_ns > SILENT_AFTER_NS:
+            return f"{venue} is stale: {SILENT}"
+        return None
+
+    def why_stale(self, quote: Quote, now_ns: int) -> str | None:
+        """Return why a quote must not be relied on; None: it is fresh."""
+        if (reason := self.why_not_live(quote.venue, now_ns)) is not None:
+            return reason
+        trouble = self._troubled.get((quote.venue, quote.instrument))
+        if trouble is not None:
+            named = f"{symbol_of(quote.instrument)} at {quote.venue} is {trouble.state}"
+            return _sentence(named, trouble.reason)
+        if now_ns - quote.received_ns > self.max_age_ns:
+            return f"no quote for more than {self.max_age_ns / S:g} s"
+        return None
+
+    def state(self, venue: str, now_ns: int) -> tuple[VenueStatus, bool, tuple[VenueStatus, ...]]:
+        """Return what a row is made of: equal as long as the row would say the same."""
+        heard = self._heard[venue]
+        silent = heard.status.state == "live" and now_ns - heard.heard_ns > SILENT_AFTER_NS
+        troubled = tuple(s for key, s in self._troubled.items() if key[0] == venue)
+        return heard.status, silent, troubled
+
+    def row(self, venue: str, now_ns: int) -> VenueRow:
+        """Return the public form of a venue's state."""
+        heard = self._heard[venue]
+        status, silent, troubled = self.state(venue, now_ns)
+        return {
+            "venue": venue,
+            "state": "stale" if silent else status.state,
+            "reason": SILENT if silent else status.reason,
+            "instruments": status.instruments,
+            "frames": status.frames,
+            "events": status.events,
+            "refused": status.refused,
+            "reconnects": status.reconnects,
+            "events_per_s": heard.events_per_s,
+            "latency_ms": status.latency_ms,
+            "age_ms": age_ms(heard.heard_ns, now_ns),
+            "troubled": [_trouble_row(trouble) for trouble in troubled],
+        }
+
+    def _hear_of_instrument(self, status: VenueStatus, instrument: Instrument) -> None:
+        if status.state == "live":
+            self._troubled.pop((status.venue, instrument), None)
+        else:
+            self._troubled[status.venue, instrument] = status
+
+
+def _count(heard: _Heard, status: VenueStatus) -> None:
+    counted_from = heard.counted_from
+    passed_ns = status.received_ns - counted_from.received_ns
+    if status.events < counted_from.events:
+        heard.counted_from = status
+    elif passed_ns >= RATE_WINDOW_NS:
+        heard.events_per_s = round((status.events - counted_from.events) * S / passed_ns, 1)
+        heard.counted_from = status
+
+
+def _trouble_row(status: VenueStatus) -> TroubleRow:
+    symbol = "" if status.instrument is None else symbol_of(status.instrument)
+    return {"symbol": symbol, "state": status.state, "reason": status.reason}
+
+
+def _sentence(what: str, why: str) -> str:
+    return f"{what}: {why}" if why else what

@@ -1,0 +1,186 @@
+"""The latest of everything, kept by an actor from the bus, read by endpoints and live streams."""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias, TypeVar
+
+from api_service.rows import S
+from api_service.venues import VenueBoard
+from infrastructure.actor import Actor
+from infrastructure.bus.port import Bus, Overflow
+from market import (
+    ActorStatus,
+    Book,
+    Candle,
+    Event,
+    Gap,
+    Instrument,
+    Quote,
+    Route,
+    Routes,
+    Trade,
+    VenueStatus,
+)
+from market.routing import kind_of
+
+Key: TypeAlias = tuple[str, Instrument]
+"""Venue and instrument."""
+
+CandleKey: TypeAlias = tuple[str, Instrument, str]
+"""Venue, instrument and interval."""
+
+K = TypeVar("K")
+E = TypeVar("E", Quote, Book, Routes)
+
+Listener: TypeAlias = Callable[[Sequence[Event]], None]
+
+TRADES_KEPT = 500
+CANDLES_KEPT = 20
+GAPS_KEPT = 1_000
+ACTOR_FORGOTTEN_AFTER_NS = 300 * S
+ROUTES_STALE_AFTER_NS = 15 * S
+
+
+class LatestView(Actor[Event]):
+    """What a client that has just arrived is shown.
+
+    Args:
+        bus: Where the events come from.
+        clock: Nanoseconds since the epoch.
+        max_age_s: Older quotes are stale.
+
+    """
+
+    name = "api.view"
+    handles = (Quote, Trade, Book, Candle, Routes, VenueStatus, ActorStatus, Gap)
+    overflow = Overflow.DROP_OLDEST
+    capacity = 200_000
+
+    def __init__(
+        self, bus: Bus, *, clock: Callable[[], int] = time.time_ns, max_age_s: float = 15.0
+    ) -> None:
+        super().__init__(bus)
+        self.clock = clock
+        self.started_ns = clock()
+        self.venues = VenueBoard(int(max_age_s * S))
+        self.quotes: dict[Key, Quote] = {}
+        self.books: dict[Key, Book] = {}
+        self.trades: dict[Key, dict[str, Trade]] = {}
+        self.candles: dict[CandleKey, dict[int, Candle]] = {}
+        self.routes: dict[str, Routes] = {}
+        self.actors: dict[tuple[str, str], tuple[ActorStatus, int]] = {}
+        self.gaps: deque[Gap] = deque(maxlen=GAPS_KEPT)
+        self.known: dict[Instrument, set[str]] = {}
+        self.lag_ns = 0
+        self._seen: Counter[type[Event]] = Counter()
+        self._listeners: list[Listener] = []
+
+    @property
+    def seen(self) -> dict[str, int]:
+        """How many events were news, by kind."""
+        return {kind_of(kind): self._seen[kind] for kind in self.handles}
+
+    def tell(self, listener: Listener) -> None:
+        """Call ``listener`` with each batch of events that were news, after taking them in."""
+        self._listeners.append(listener)
+
+    async def receive(self, events: Sequence[Event]) -> None:
+        """Take in the events; what was known already is no news."""
+        now_ns = self.clock()
+        news = [event for event in events if self._take(event, now_ns)]
+        self.lag_ns = max(0, now_ns - events[-1].received_ns)
+        self._seen.update(map(type, news))
+        for listener in self._listeners:
+            listener(news)
+
+    def why_stale(self, quote: Quote, now_ns: int) -> str | None:
+        """Return why a quote must not be relied on; None: it is fresh."""
+        return self.venues.why_stale(quote, now_ns)
+
+    def why_not(self, route: Route, routes: Routes, now_ns: int) -> tuple[str, ...]:
+        """Return what keeps a route from being taken, its quotes having gone stale included."""
+        if now_ns - routes.received_ns > ROUTES_STALE_AFTER_NS or any(
+            self.venues.why_not_live(venue, now_ns) for venue in (route.buy_venue, route.sell_venue)
+        ):
+            return (*route.why_not, "stale")
+        return route.why_not
+
+    def current_actors(self, now_ns: int) -> Iterable[tuple[ActorStatus, int]]:
+        """Return the last status of each actor and when it was heard, by name."""
+        for _, (status, heard_ns) in sorted(self.actors.items()):
+            if now_ns - heard_ns <= ACTOR_FORGOTTEN_AFTER_NS:
+                yield status, heard_ns
+
+    def _take(self, event: Event, now_ns: int) -> bool:
+        match event:
+            case Quote():
+                self._know(event.venue, event.instrument)
+                return _put(self.quotes, (event.venue, event.instrument), event)
+            case Trade():
+                self._know(event.venue, event.instrument)
+                return self._take_trade(event)
+            case Candle():
+                self._know(event.venue, event.instrument)
+                return self._take_candle(event)
+            case Book():
+                self._know(event.venue, event.instrument)
+                return _put(self.books, (event.venue, event.instrument), event)
+            case Routes():
+                return _put(self.routes, event.base, event)
+            case _:
+                return self._take_report(event, now_ns)
+
+    def _take_trade(self, trade: Trade) -> bool:
+        kept = self.trades.setdefault((trade.venue, trade.instrument), {})
+        if trade.trade_id in kept:
+            return False
+        kept[trade.trade_id] = trade
+        if len(kept) > TRADES_KEPT:
+            del kept[next(iter(kept))]
+        return True
+
+    def _take_candle(self, candle: Candle) -> bool:
+        kept = self.candles.setdefault((candle.venue, candle.instrument, candle.interval), {})
+        known = kept.get(candle.start_ns)
+        if known is not None and (known.closed, known.trades) > (candle.closed, candle.trades):
+            return False
+        kept[candle.start_ns] = candle
+        if len(kept) > CANDLES_KEPT:
+            del kept[min(kept)]
+        return True
+
+    def _take_report(self, event: Event, now_ns: int) -> bool:
+        match event:
+            case ActorStatus():
+                self.actors[event.actor, event.process] = event, now_ns
+            case VenueStatus():
+                self._take_status(event, now_ns)
+            case Gap() if event not in self.gaps:
+                self.gaps.append(event)
+            case _:
+                return False
+        return True
+
+    def _take_status(self, status: VenueStatus, now_ns: int) -> None:
+        self.venues.hear(status, now_ns)
+        if status.state != "live":
+            for key in [key for key in self.books if _speaks_of(status, key)]:
+                del self.books[key]
+
+    def _know(self, venue: str, instrument: Instrument) -> None:
+        self.known.setdefault(instrument, set()).add(venue)
+
+
+def _speaks_of(status: VenueStatus, key: Key) -> bool:
+    venue, instrument = key
+    return status.venue == venue and status.instrument in (None, instrument)
+
+
+def _put(known: dict[K, E], key: K, event: E) -> bool:
+    """Keep the newer of two events of one key; tell whether it is ``event``."""
+    before = known.get(key)
+    if before is not None and event.received_ns < before.received_ns:
+        return False
+    known[key] = event
+    return True

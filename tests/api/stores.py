@@ -1,0 +1,58 @@
+"""Stores that fail: one says so, one says nothing."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import NoReturn
+
+from infrastructure.timeseries.port import Stored
+from market import Instrument, StoreUnavailableError
+
+
+class AwayStore:
+    """Refuses everything, as a store does that cannot be reached."""
+
+    async def write(self, events: Sequence[Stored]) -> NoReturn:
+        del events
+        await self._answer()
+
+    async def trades(
+        self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
+    ) -> NoReturn:
+        del venue, instrument, start_ns, end_ns, limit
+        await self._answer()
+
+    async def quotes(
+        self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
+    ) -> NoReturn:
+        del venue, instrument, start_ns, end_ns, limit
+        await self._answer()
+
+    async def candles(
+        self,
+        venue: str,
+        instrument: Instrument,
+        interval: str,
+        *,
+        start_ns: int,
+        end_ns: int,
+        limit: int,
+    ) -> NoReturn:
+        del venue, instrument, interval, start_ns, end_ns, limit
+        await self._answer()
+
+    async def gaps(
+        self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
+    ) -> NoReturn:
+        del venue, instrument, start_ns, end_ns, limit
+        await self._answer()
+
+    async def _answer(self) -> NoReturn:
+        raise StoreUnavailableError("it is away")
+
+
+class SilentStore(AwayStore):
+    """Never answers, as a store does behind a dead link."""
+
+    async def _answer(self) -> NoReturn:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")

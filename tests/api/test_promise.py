@@ -1,0 +1,93 @@
+"""The OpenAPI document: complete, and true whatever is asked."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import given, settings
+from schemathesis import BaseSchema, Case, GenerationMode
+from schemathesis.checks import positive_data_acceptance
+
+from market import Event
+from tests.api.routes import a_route, routes_of
+from tests.api.serving import an_api
+from tests.making import a_book, a_candle, a_gap, a_quote, a_status, a_trade
+
+HOST = "127.0.0.1"
+
+WITH_PARAMETERS = (
+    "/v1/quotes",
+    "/v1/books",
+    "/v1/routes",
+    "/v1/trades",
+    "/v1/candles",
+    "/v1/gaps",
+)
+
+WITHOUT = ("/v1/venues", "/v1/instruments", "/v1/status", "/healthz", "/readyz")
+
+ASKED_RIGHTLY = [(path, GenerationMode.POSITIVE) for path in (*WITH_PARAMETERS, *WITHOUT)]
+ASKED_WRONGLY = [(path, GenerationMode.NEGATIVE) for path in WITH_PARAMETERS]
+
+
+@pytest.fixture(scope="module")
+def promised() -> Iterator[BaseSchema]:
+    """The document of an API that has one of everything."""
+    api = an_api()
+    now_ns = api.clock.now_ns
+    one_of_each: list[Event] = [
+        a_status(at_ns=now_ns),
+        a_status("upbit", "resyncing", instrument="BTC-KRW", at_ns=now_ns),
+        a_quote(at_ns=now_ns),
+        a_book(at_ns=now_ns),
+        a_trade(at_ns=now_ns),
+        a_candle(start_ns=now_ns),
+        a_gap(),
+        routes_of("BTC", a_route(), at_ns=now_ns),
+    ]
+    api.view.listening.set()
+    asyncio.run(api.feed(*one_of_each))
+    asyncio.run(api.store.write([a_candle(), a_trade(number=2), a_gap()]))
+    yield schemathesis.openapi.from_asgi("/openapi.json", api.app, headers={"host": HOST})
+    api.store.close()
+
+
+@pytest.mark.parametrize(("path", "mode"), [*ASKED_RIGHTLY, *ASKED_WRONGLY])
+def test_what_is_promised_is_kept(path: str, mode: GenerationMode, promised: BaseSchema) -> None:
+    operation = promised[path]["GET"]
+
+    @given(operation.as_strategy(generation_mode=mode))
+    @settings(max_examples=20, deadline=None, database=None, derandomize=True)
+    def ask(case: Case[Any]) -> None:
+        case.call_and_validate(headers={"host": HOST}, excluded_checks=[positive_data_acceptance])
+
+    ask()
+
+
+def test_every_parameter_and_every_field_is_described() -> None:
+    api = an_api()
+    document = api.app.openapi()
+    api.store.close()
+
+    parameters = [
+        parameter
+        for path in document["paths"].values()
+        for parameter in path["get"].get("parameters", [])
+    ]
+    fields = dict(_fields(document["components"]["schemas"]))
+
+    assert [p["name"] for p in parameters if not p.get("description")] == []
+    assert [name for name, field in fields.items() if not _is_described(field)] == []
+    assert set(document["paths"]) == {*WITH_PARAMETERS, *WITHOUT}
+
+
+def _fields(schemas: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, found in schemas.items():
+        for field, about in found.get("properties", {}).items():
+            yield f"{name}.{field}", about
+
+
+def _is_described(field: Mapping[str, Any]) -> bool:
+    return "description" in field or "$ref" in field

@@ -1,0 +1,117 @@
+"""The view: what is latest, what is known already, what must not be relied on."""
+
+import asyncio
+
+from market import Event, VenueStatus
+from tests.api.routes import a_route, routes_of
+from tests.api.serving import Api
+from tests.making import MINUTE, SECOND, a_book, a_candle, a_quote, a_status, a_trade
+from tests.waiting import eventually
+
+
+def counted(venue: str, *, events: int, at_ns: int) -> VenueStatus:
+    return VenueStatus(
+        venue=venue, state="live", events=events, event_ns=at_ns, received_ns=at_ns, sequence=at_ns
+    )
+
+
+async def test_what_is_published_is_seen(api: Api) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(api.view.run())
+        await eventually(api.view.listening.is_set)
+        await api.view.bus.publish([a_quote(), a_candle(), routes_of("BTC", a_route(), at_ns=1)])
+        await eventually(lambda: api.view.routes)
+        running.cancel()
+
+    assert len(api.view.quotes) == len(api.view.candles) == len(api.view.routes) == 1
+
+
+async def test_an_older_quote_does_not_replace_a_newer_one(api: Api) -> None:
+    await api.feed(a_quote(bid=2.0, at_ns=20), a_quote(bid=1.0, at_ns=10))
+
+    [quote] = api.view.quotes.values()
+    assert quote.bid == 2.0
+
+
+async def test_a_trade_that_was_seen_is_no_news(api: Api) -> None:
+    told: list[Event] = []
+    api.view.tell(told.extend)
+
+    await api.feed(a_trade(number=1), a_trade(number=2))
+    await api.feed(a_trade(number=2), a_trade(number=3))
+
+    assert [event.sequence for event in told] == [1, 2, 3]
+
+
+async def test_a_closed_candle_is_not_opened_again_but_a_late_trade_counts(api: Api) -> None:
+    await api.feed(a_candle(trades=5), a_candle(trades=4, closed=False), a_candle(trades=6))
+
+    [kept] = api.view.candles.values()
+    assert [(candle.closed, candle.trades) for candle in kept.values()] == [(True, 6)]
+
+
+async def test_only_the_last_candles_are_kept(api: Api) -> None:
+    await api.feed(*(a_candle(start_ns=n * MINUTE) for n in range(30)))
+
+    [kept] = api.view.candles.values()
+    assert list(kept) == [n * MINUTE for n in range(10, 30)]
+
+
+async def test_a_book_that_is_rebuilt_is_dropped_and_no_other(api: Api) -> None:
+    await api.feed(a_book(), a_book(instrument="ETH-USDT"))
+
+    await api.feed(a_status(state="resyncing", instrument="BTC-USDT"))
+
+    assert [str(instrument) for _, instrument in api.view.books] == ["ETH-USDT"]
+
+
+async def test_a_quote_is_stale_for_the_first_reason_there_is(api: Api) -> None:
+    now_ns = api.clock.now_ns
+    quote = a_quote("upbit", at_ns=now_ns)
+
+    def why() -> str | None:
+        return api.view.why_stale(quote, api.clock.now_ns)
+
+    reasons = [why()]
+    await api.feed(a_status("upbit", at_ns=now_ns))
+    reasons.append(why())
+    await api.feed(a_status("upbit", "resyncing", instrument="BTC-USDT", at_ns=now_ns))
+    reasons.append(why())
+    await api.feed(a_status("upbit", instrument="BTC-USDT", at_ns=now_ns))
+    api.clock.pass_s(6)
+    reasons.append(why())
+    api.clock.pass_s(10)
+    await api.feed(a_status("upbit", at_ns=api.clock.now_ns))
+    reasons.append(why())
+
+    assert reasons == [
+        "upbit has not told its state yet",
+        None,
+        "BTC-USDT at upbit is resyncing",
+        "upbit is stale: no status for more than 5 s",
+        "no quote for more than 15 s",
+    ]
+
+
+async def test_a_venue_that_is_lost_forgets_the_trouble_of_its_instruments(api: Api) -> None:
+    now_ns = api.clock.now_ns
+    await api.feed(a_status("upbit", "resyncing", instrument="BTC-KRW", at_ns=now_ns))
+
+    await api.feed(a_status("upbit", "connecting", at_ns=now_ns), a_status("upbit", at_ns=now_ns))
+
+    assert api.view.venues.row("upbit", now_ns)["troubled"] == []
+
+
+async def test_events_a_second_are_the_difference_of_two_statuses(api: Api) -> None:
+    rates = []
+    for events, at_s in ((100, 1.0), (150, 1.1), (400, 2.0), (10, 3.0), (30, 4.0)):
+        await api.feed(counted("kraken", events=events, at_ns=int(at_s * SECOND)))
+        rates.append(api.view.venues.row("kraken", api.clock.now_ns)["events_per_s"])
+
+    assert rates == [0.0, 0.0, 300.0, 300.0, 20.0]
+
+
+async def test_an_older_status_changes_nothing(api: Api) -> None:
+    await api.feed(a_status(at_ns=20), a_status(state="down", at_ns=10))
+
+    assert api.view.venues.row("kraken", api.clock.now_ns)["state"] == "live"
