@@ -7,15 +7,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-import structlog
-
 from infrastructure.bus.port import DeadLetter, Overflow
 from market import Event, routing_key
 from market.routing import matches
 
-log = structlog.get_logger()
-
 DEAD_LETTERS_KEPT = 10_000
+TURN = 256
+"""Events that are published before the mailboxes get a turn, were it never to wait otherwise."""
 
 
 class _Queue:
@@ -99,6 +97,7 @@ class LocalBus:
         self._open: list[_Queue] = []
         self._wanted: dict[str, tuple[_Queue, ...]] = {}
         self._dead_letters: deque[DeadLetter] = deque(maxlen=DEAD_LETTERS_KEPT)
+        self._since_turn = 0
 
     async def publish(self, events: Sequence[Event]) -> None:
         """See `Bus.publish`."""
@@ -113,6 +112,10 @@ class LocalBus:
             touched.update(wanted)
         for queue in touched:
             await queue.has_room.wait()
+        self._since_turn += len(events)
+        if self._since_turn >= TURN:
+            self._since_turn = 0
+            await asyncio.sleep(0)
 
     async def flush(self) -> None:
         """See `Bus.flush`; here an event is as safe as it will be once it is published."""
@@ -122,12 +125,13 @@ class LocalBus:
         self, name: str, patterns: Sequence[str], *, capacity: int, overflow: Overflow
     ) -> AsyncIterator[LocalMailbox]:
         """See `Bus.mailbox`; a WAIT mailbox lives on when its reader is restarted."""
-        queue = self._kept.get(name)
+        queue = self._kept.get(name) if overflow is Overflow.WAIT else None
         if queue is None:
             queue = _Queue(patterns, capacity, overflow)
             self._open.append(queue)
         if overflow is Overflow.WAIT:
             self._kept[name] = queue
+        queue.patterns = patterns  # a reader that was changed may want others than before
         self._wanted.clear()
         mailbox = LocalMailbox(name, queue, self._dead_letters)
         try:

@@ -1,0 +1,202 @@
+"""The nodes of a broker: URLs in, a connection with one channel out."""
+
+import asyncio
+import random
+import socket
+import sys
+from asyncio import StreamReader, StreamWriter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn
+from urllib.parse import parse_qs, urlsplit
+
+import aio_pika
+from aio_pika.abc import AbstractChannel
+from aiormq.connection import TCPTransportFactory, TLSTransportFactory
+from yarl import URL
+
+from infrastructure.bus.amqp.faults import told_as_ours
+from market import BusUnavailableError, SettingsError
+
+ANSWER_S = 5.0
+"""How long the broker may take to answer a connection attempt or a declaration."""
+
+CLOSE_S = 1.0
+HEARTBEAT_S = 10
+DEAD_PEER_MS = 4_000
+"""How long sent bytes may stay unacknowledged by the peer's TCP."""
+
+PORTS = {"amqp": 5672, "amqps": 5671}
+
+
+class Link:
+    """One connection with one channel; nothing of it outlives it."""
+
+    def __init__(self, connection: aio_pika.Connection, channel: AbstractChannel, to: str) -> None:
+        self.channel = channel
+        self.to = to
+        self._connection = connection
+        self._why_ended = ""
+        self._ended = asyncio.Event()
+
+    async def watch(self) -> None:
+        """Notice from now on when the channel is closed or the broker cancels its consumer."""
+        self.channel.close_callbacks.add(self._note_closed)
+        underlay = await self.channel.get_underlay_channel()
+        underlay.on_consumer_cancel_callbacks.add(self._note_cancelled)
+        if self.channel.is_closed:
+            self._note_closed(self.channel, None)
+
+    async def lost(self, *, within_s: float | None = None) -> None:
+        """Wait until the link is lost; return if it is not within the time.
+
+        Raises:
+            BusUnavailableError: it is lost.
+
+        """
+        try:
+            async with asyncio.timeout(within_s):
+                await self._ended.wait()
+        except TimeoutError:
+            return
+        self.give_up(self._why_ended)
+
+    def give_up(self, why: str) -> NoReturn:
+        """Declare the link dead."""
+        raise BusUnavailableError(f"RabbitMQ at {self.to} {why}")
+
+    async def is_blocked(self) -> bool:
+        """Tell whether an alarm of the broker (memory, disk) holds back what we publish."""
+        transport = self._connection.transport
+        if transport is None:
+            return False
+        try:
+            async with asyncio.timeout(0.05):
+                await transport.ready()
+        except TimeoutError:
+            return True
+        return False
+
+    def _note_closed(self, _channel: AbstractChannel | None, error: BaseException | None) -> None:
+        self._why_ended = f"was lost ({error!r})" if error else "was lost"
+        self._ended.set()
+
+    def _note_cancelled(self, _frame: object) -> None:
+        self._why_ended = "ended our consumer: its queue was deleted or moved"
+        self._ended.set()
+
+
+class Broker:
+    """One node, or the nodes of a cluster: each new connection goes to the next."""
+
+    def __init__(self, urls: str) -> None:
+        self._urls = [_checked(url.strip()) for url in urls.split(",")]
+        self._turn = random.randrange(len(self._urls))  # noqa: S311  # spreads load, no secret
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @property
+    def name(self) -> str:
+        """The hosts and ports, without users and passwords."""
+        return ", ".join(_address(url) for url in self._urls)
+
+    @asynccontextmanager
+    async def link(self, purpose: str, *, confirms: bool = False) -> AsyncIterator[Link]:
+        """Connect and open a channel; ``purpose`` is the connection's name at the broker.
+
+        Raises:
+            BusUnavailableError: the node does not answer.
+            SettingsError: it refuses us.
+
+        """
+        self._turn = (self._turn + 1) % len(self._urls)
+        url = self._urls[self._turn]
+        with told_as_ours(_address(url)):
+            async with asyncio.timeout(ANSWER_S):
+                connection = await aio_pika.connect(
+                    url,
+                    heartbeat=HEARTBEAT_S,
+                    client_properties={"connection_name": f"cryptotracker {purpose}"},
+                    connection_class=_ImpatientConnection,
+                )
+        lost = False
+        try:
+            with told_as_ours(_address(url)):
+                async with asyncio.timeout(ANSWER_S):
+                    channel = await connection.channel(publisher_confirms=confirms)
+                    link = Link(connection, channel, _address(url))
+                    await link.watch()
+            yield link
+        except BusUnavailableError:
+            lost = True
+            raise
+        finally:
+            closing = self._close(connection)
+            if not lost:
+                await asyncio.wait({closing}, timeout=CLOSE_S)
+
+    def _close(self, connection: aio_pika.Connection) -> asyncio.Task[None]:
+        """Close beside everything else: with bytes unsent to a dead peer this takes for ever."""
+        closing = asyncio.create_task(connection.close(), name="bus.closing")
+        self._closing.add(closing)
+        closing.add_done_callback(self._closed)
+        return closing
+
+    def _closed(self, closing: asyncio.Task[None]) -> None:
+        self._closing.discard(closing)
+        if not closing.cancelled():
+            closing.exception()  # read, or asyncio complains that nobody did
+
+
+class _ImpatientConnection(aio_pika.Connection):
+    """Notices a dead peer in seconds; the driver's own heartbeat takes three times its interval."""
+
+    def __init__(self, url: URL, **kwargs: Any) -> None:
+        super().__init__(url, **kwargs)
+        secure = self.url.scheme == "amqps"
+        self.kwargs["transport_factory"] = _ImpatientTLS() if secure else _ImpatientTCP()
+
+
+class _ImpatientTCP(TCPTransportFactory):
+    async def create(self, url: URL, **kwargs: Any) -> tuple[StreamReader, StreamWriter]:
+        return _made_impatient(await super().create(url, **kwargs))
+
+
+class _ImpatientTLS(TLSTransportFactory):
+    async def create(self, url: URL, **kwargs: Any) -> tuple[StreamReader, StreamWriter]:
+        return _made_impatient(await super().create(url, **kwargs))
+
+
+def _made_impatient(
+    streams: tuple[StreamReader, StreamWriter],
+) -> tuple[StreamReader, StreamWriter]:
+    sock = streams[1].get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if sys.platform == "linux":
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_PEER_MS)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 2)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+    return streams
+
+
+def _checked(url: str) -> str:
+    parts = urlsplit(url)
+    try:
+        fits = parts.scheme in PORTS and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits:
+        shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        raise SettingsError(
+            f"the bus is at amqp://user:password@host:port/vhost (or amqps), not at {shown!r}"
+        )
+    if "no_verify_ssl" in parse_qs(parts.query, keep_blank_values=True):
+        raise SettingsError(
+            "no_verify_ssl: certificates are always verified; name the authority's: ?cafile=..."
+        )
+    return url
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or PORTS[parts.scheme]}"

@@ -1,0 +1,135 @@
+"""The bus on RabbitMQ: what the services see of it, and how it is opened."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import msgspec
+import structlog
+
+from infrastructure.bus.amqp.broker import Broker
+from infrastructure.bus.amqp.consumer import Consumer
+from infrastructure.bus.amqp.dead_letters import read_dead_letters
+from infrastructure.bus.amqp.mailbox import AmqpMailbox
+from infrastructure.bus.amqp.outbox import Outbox
+from infrastructure.bus.amqp.publisher import Counters, Publisher
+from infrastructure.bus.amqp.topology import Topology
+from infrastructure.bus.port import DeadLetter, Overflow
+from market import BusUnavailableError, Event
+from market.codec import JSON, ContentType
+
+LAST_FLUSH_S = 2.0
+"""How long leaving the bus waits for confirms; a process that stops has little time."""
+
+log = structlog.get_logger()
+
+
+class AmqpLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What is held at most.
+
+    ``outbox_events`` wait for the broker before a publisher is held back; above ``conflate_above``
+    of them only the newest is kept where only the latest matters. ``mailbox_bytes`` wait in a WAIT
+    mailbox; a queue keeps the size that it was declared with first.
+    """
+
+    outbox_events: int = 200_000
+    conflate_above: int = 2_000
+    mailbox_bytes: int = 512 * 1024**2
+
+
+DEFAULT_LIMITS = AmqpLimits()
+
+
+class AmqpBus:
+    """Publishes to and listens on one topic exchange."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        topology: Topology,
+        publisher: Publisher,
+        *,
+        connect_timeout_s: float,
+    ) -> None:
+        self._broker = broker
+        self._topology = topology
+        self._publisher = publisher
+        self._connect_timeout_s = connect_timeout_s
+
+    @property
+    def counters(self) -> Counters:
+        """What was published so far, and what became of it."""
+        return self._publisher.counters
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """See `Bus.publish`."""
+        await self._publisher.publish(events)
+
+    async def flush(self) -> None:
+        """See `Bus.flush`."""
+        await self._publisher.flush()
+
+    @asynccontextmanager
+    async def mailbox(
+        self, name: str, patterns: Sequence[str], *, capacity: int, overflow: Overflow
+    ) -> AsyncIterator[AmqpMailbox]:
+        """See `Bus.mailbox`; here ``capacity`` counts messages, and DROP_OLDEST keeps to it.
+
+        Raises:
+            BusUnavailableError: the broker does not answer within the connect timeout.
+            SettingsError: it refuses us, or has that queue with other arguments.
+
+        """
+        mailbox = AmqpMailbox(name, patterns, self._publisher)
+        consumer = Consumer(
+            self._broker, self._topology, mailbox, capacity=capacity, overflow=overflow
+        )
+        async with consumer.running(within_s=self._connect_timeout_s):
+            yield mailbox
+
+    async def dead_letters(self, at_most: int) -> Sequence[DeadLetter]:
+        """See `Bus.dead_letters`; those that the broker itself put aside are among them."""
+        return await read_dead_letters(self._broker, self._topology, at_most)
+
+
+@asynccontextmanager
+async def connect_amqp(
+    url: str,
+    *,
+    exchange: str = "market",
+    content_type: ContentType = JSON,
+    confirm_timeout_s: float = 5.0,
+    connect_timeout_s: float = 30.0,
+    limits: AmqpLimits = DEFAULT_LIMITS,
+) -> AsyncIterator[AmqpBus]:
+    """Open the bus; on leaving, what was published is given two seconds to be confirmed.
+
+    Args:
+        url: Of one node, or of several of a cluster, separated by commas.
+        exchange: Names what this system has at the broker: two names, two systems.
+        content_type: What events are written in; both are read.
+        confirm_timeout_s: How long the broker may take to confirm a message.
+        connect_timeout_s: How long the first connection may take to come about.
+        limits: What is held at most.
+
+    Raises:
+        BusUnavailableError: the broker does not answer within ``connect_timeout_s``.
+        SettingsError: the URL is none, or the broker refuses us.
+
+    """
+    broker = Broker(url)
+    topology = Topology(exchange, limits.mailbox_bytes)
+    publisher = Publisher(
+        broker,
+        topology,
+        Outbox(limit=limits.outbox_events, conflate_above=limits.conflate_above),
+        content_type=content_type,
+        confirm_timeout_s=confirm_timeout_s,
+    )
+    async with publisher.running(within_s=connect_timeout_s):
+        try:
+            yield AmqpBus(broker, topology, publisher, connect_timeout_s=connect_timeout_s)
+        finally:
+            try:
+                await publisher.flush(within_s=LAST_FLUSH_S)
+            except BusUnavailableError as error:
+                log.error("bus.closed_unconfirmed", why=str(error))  # noqa: TRY400  # said in full

@@ -1,0 +1,68 @@
+"""Keeps a mailbox's queue declared, bound and consumed, over one connection after another."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+
+from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
+
+from infrastructure.bus.amqp.broker import ANSWER_S, Broker, Link
+from infrastructure.bus.amqp.faults import told_as_ours
+from infrastructure.bus.amqp.mailbox import AmqpMailbox
+from infrastructure.bus.amqp.sessions import Sessions
+from infrastructure.bus.amqp.topology import Topology
+from infrastructure.bus.port import Overflow
+
+PREFETCH = 64
+"""Messages that the broker sends ahead of their acknowledgement."""
+
+
+class Consumer:
+    """Owns the connection that a mailbox's messages come by."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        topology: Topology,
+        mailbox: AmqpMailbox,
+        *,
+        capacity: int,
+        overflow: Overflow,
+    ) -> None:
+        self._broker = broker
+        self._topology = topology
+        self._mailbox = mailbox
+        self._capacity = capacity
+        self._overflow = overflow
+        self._sessions = Sessions(f"mailbox {mailbox.name}", self._serve)
+
+    def running(self, *, within_s: float) -> AbstractAsyncContextManager[None]:
+        """Consume while the context lasts; see `Sessions.kept`."""
+        return self._sessions.kept(within_s=within_s)
+
+    async def _serve(self) -> None:
+        async with self._broker.link(f"mailbox {self._mailbox.name}") as link:
+            self._mailbox.begin(link)
+            try:
+                with told_as_ours(link.to):
+                    async with asyncio.timeout(ANSWER_S):
+                        await self._consume(await self._queue(link), link)
+                self._sessions.note_up()
+                await link.lost()
+            finally:
+                self._mailbox.forget()
+
+    async def _queue(self, link: Link) -> AbstractQueue:
+        await link.channel.set_qos(prefetch_count=min(PREFETCH, self._capacity))
+        return await self._topology.mailbox(
+            link.channel,
+            self._mailbox.name,
+            self._mailbox.patterns,
+            capacity=self._capacity,
+            overflow=self._overflow,
+        )
+
+    async def _consume(self, queue: AbstractQueue, link: Link) -> None:
+        async def arrived(message: AbstractIncomingMessage) -> None:
+            self._mailbox.arrived(message, link)
+
+        await queue.consume(arrived)

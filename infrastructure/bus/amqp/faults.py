@@ -1,0 +1,81 @@
+"""What the driver raises, in the words of `market.errors`."""
+
+import asyncio
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aio_pika.exceptions import (
+    CONNECTION_EXCEPTIONS,
+    AuthenticationError,
+    ChannelPreconditionFailed,
+    DeliveryError,
+    ProbableAuthenticationError,
+)
+from aiormq.exceptions import ChannelAccessRefused, ConnectionNotAllowed
+
+from market import BusUnavailableError, SettingsError
+
+_REFUSALS = (
+    AuthenticationError,
+    ProbableAuthenticationError,
+    ChannelAccessRefused,
+    ConnectionNotAllowed,
+)
+
+
+@contextmanager
+def told_as_ours(broker: str) -> Iterator[None]:
+    """Translate the errors of the driver; ``broker`` is its hosts and ports.
+
+    A lost connection reaches those that wait on it as `asyncio.CancelledError` though nobody
+    cancelled them, or as a bare `Exception`. A rejected message stays a `DeliveryError`.
+
+    Raises:
+        SettingsError: the broker refuses us or we it, or it has that queue with other arguments.
+        BusUnavailableError: anything else that the driver raises.
+
+    """
+    try:
+        yield
+    except DeliveryError:
+        raise
+    except asyncio.CancelledError as error:
+        if _is_cancelled():
+            raise
+        raise BusUnavailableError(f"RabbitMQ at {broker} was lost") from error
+    except Exception as error:
+        if refusal := _refusal(error):
+            raise SettingsError(f"RabbitMQ at {broker} {refusal}") from error
+        if not isinstance(error, CONNECTION_EXCEPTIONS) and type(error) is not Exception:
+            raise
+        raise BusUnavailableError(
+            f"RabbitMQ at {broker} does not answer ({_reason(error)}): "
+            "start it or correct the bus URL"
+        ) from error
+
+
+def _refusal(error: Exception) -> str:
+    """Return what an operator must change; empty if waiting may help."""
+    if isinstance(error, _REFUSALS):
+        return f"refuses us ({_reason(error)}): correct user, password, vhost or permissions"
+    if isinstance(error, ChannelPreconditionFailed):
+        return (
+            f"has it otherwise ({_reason(error)}): "
+            "delete that queue or exchange, or use another exchange name"
+        )
+    if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+        return (
+            "shows a certificate that we do not trust "
+            f"({error.__cause__.verify_message}): name its authority, amqps://...?cafile=path"
+        )
+    return ""
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(part) for part in error.args) or type(error).__name__

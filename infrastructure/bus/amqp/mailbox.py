@@ -1,0 +1,152 @@
+"""Messages of a queue in, the events that the mailbox wants out."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
+
+from aio_pika.abc import AbstractIncomingMessage
+
+from infrastructure.bus.amqp.broker import Link
+from infrastructure.bus.amqp.dead_letters import UNREADABLE, headers_of
+from infrastructure.bus.amqp.faults import told_as_ours
+from infrastructure.bus.amqp.publisher import Publisher
+from infrastructure.retry import backoff
+from market import BusUnavailableError, Event, codec, routing_key
+from market.routing import matches
+
+
+class _Delivery:
+    """A message, and how many of its events were handed on, and how many are done."""
+
+    def __init__(
+        self, message: AbstractIncomingMessage, events: Sequence[Event], fault: str = ""
+    ) -> None:
+        self.message = message
+        self.fault = fault
+        self._events = events
+        self._handed_on = 0
+        self._done = 0
+
+    @property
+    def is_finished(self) -> bool:
+        return self._handed_on == len(self._events)
+
+    def hand_on(self, at_most: int) -> Sequence[Event]:
+        events = self._events[self._handed_on : self._handed_on + at_most]
+        self._handed_on += len(events)
+        return events
+
+    def keep(self) -> None:
+        self._done = self._handed_on
+
+    def take_back(self) -> None:
+        self._handed_on = self._done
+
+
+class AmqpMailbox:
+    """Hands on events in slices of messages; acknowledges a message once all of it is done.
+
+    When the link to the broker is lost, all that is unacknowledged is forgotten here and comes
+    again over the next one: `done`, `failed` and `dead_letter` of what came before do nothing.
+    """
+
+    def __init__(self, name: str, patterns: Sequence[str], publisher: Publisher) -> None:
+        self.name = name
+        self.patterns = patterns
+        self._publisher = publisher
+        self._wants = cache(lambda key: any(matches(pattern, key) for pattern in patterns))
+        self._link: Link | None = None
+        self._received_over: Link | None = None
+        self._waiting: deque[_Delivery] = deque()
+        self._finished: list[_Delivery] = []
+        self._something_came = asyncio.Event()
+
+    async def receive(self, at_most: int) -> Sequence[Event]:
+        """See `Mailbox.receive`."""
+        while True:
+            while not self._waiting:
+                self._something_came.clear()
+                await self._something_came.wait()
+            if self._waiting[0].fault:
+                await self._put_aside_unreadable(self._waiting[0])
+            elif events := self._take(at_most):
+                return events
+            else:
+                await self.done()
+
+    async def done(self) -> None:
+        """See `Mailbox.done`; one acknowledgement covers every message that is finished."""
+        finished, self._finished = self._finished, []
+        if self._waiting:
+            self._waiting[0].keep()
+        if finished:
+            with suppress(BusUnavailableError), told_as_ours(self.name):
+                await finished[-1].message.ack(multiple=True)
+
+    async def failed(self) -> None:
+        """See `Mailbox.failed`; the broker has it back once the mailbox is closed.
+
+        Given to the broker now, it would be overtaken by what is on its way to us.
+        """
+        self._waiting.extendleft(reversed(self._finished))
+        self._finished.clear()
+        for delivery in self._waiting:
+            delivery.take_back()
+
+    async def dead_letter(self, event: Event, reason: str) -> None:
+        """See `Mailbox.dead_letter`."""
+        if link := self._received_over:
+            await self._put_aside(codec.encode([event]), codec.JSON, reason, link)
+
+    def begin(self, link: Link) -> None:
+        """Take what comes over ``link`` from now on."""
+        self._link = link
+
+    def forget(self) -> None:
+        """Forget what came over the link; the broker gives it again."""
+        self._link = self._received_over = None
+        self._waiting.clear()
+        self._finished.clear()
+
+    def arrived(self, message: AbstractIncomingMessage, link: Link) -> None:
+        """Put a message at the end of what waits, unless its link is lost already."""
+        if link is self._link:
+            self._waiting.append(self._read(message))
+            self._something_came.set()
+
+    def _read(self, message: AbstractIncomingMessage) -> _Delivery:
+        try:
+            events = codec.decode(message.body, message.content_type)
+        except UNREADABLE as error:
+            return _Delivery(message, (), fault=repr(error))
+        return _Delivery(message, [event for event in events if self._wants(routing_key(event))])
+
+    def _take(self, at_most: int) -> Sequence[Event]:
+        self._received_over = self._link
+        events: list[Event] = []
+        while self._waiting and not self._waiting[0].fault and len(events) < at_most:
+            delivery = self._waiting[0]
+            events += delivery.hand_on(at_most - len(events))
+            if delivery.is_finished:
+                self._finished.append(self._waiting.popleft())
+        return events
+
+    async def _put_aside_unreadable(self, delivery: _Delivery) -> None:
+        if (link := self._link) is None:
+            return
+        message = delivery.message
+        await self._put_aside(message.body, message.content_type or "", delivery.fault, link)
+        with suppress(BusUnavailableError), told_as_ours(self.name):
+            await message.ack()
+        if self._waiting and self._waiting[0] is delivery:
+            self._waiting.popleft()
+
+    async def _put_aside(self, body: bytes, content_type: str, reason: str, link: Link) -> None:
+        """Publish a dead letter; try until it is safe or until its message comes again anyway."""
+        async for attempt in backoff(BusUnavailableError, longest_s=2.0):
+            with attempt:
+                if link is self._link:
+                    headers = headers_of(self.name, reason)
+                    await self._publisher.put_aside(body, content_type, headers)

@@ -1,0 +1,190 @@
+"""Events from the outbox to the exchange, a batch a message, one message at a time.
+
+With one unconfirmed message, what gathers until its confirm is the next batch: one event when idle,
+hundreds under load, without a timer. It is also what keeps the order: a message that is rejected,
+or whose confirm is lost with the connection, is sent again before anything newer.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from aio_pika import DeliveryMode, Message
+from aio_pika.abc import AbstractExchange
+from aio_pika.exceptions import DeliveryError
+from aiormq.abc import DeliveredMessage, FieldValue
+from msgspec import Struct
+
+from infrastructure.bus.amqp.broker import ANSWER_S, Broker, Link
+from infrastructure.bus.amqp.faults import told_as_ours
+from infrastructure.bus.amqp.outbox import Outbox
+from infrastructure.bus.amqp.sessions import Sessions, beside
+from infrastructure.bus.amqp.topology import Topology
+from infrastructure.retry import backoff
+from market import BusUnavailableError, Event, codec, routing_key
+
+BATCH = 512
+"""Events of a message, at most."""
+
+LARGEST_BYTES = 1024**2
+"""Size above which a batch is halved; RabbitMQ 4 refuses messages of more than 16 MiB."""
+
+
+class Counters(Struct):
+    """What the publisher did: events, but for ``connects``. Unroutable: no mailbox wanted them."""
+
+    published: int = 0
+    confirmed: int = 0
+    conflated: int = 0
+    resent: int = 0
+    unroutable: int = 0
+    connects: int = 0
+
+
+class Publisher:
+    """Owns the connection that events and dead letters leave by."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        topology: Topology,
+        outbox: Outbox,
+        *,
+        content_type: codec.ContentType,
+        confirm_timeout_s: float,
+    ) -> None:
+        self._broker = broker
+        self._topology = topology
+        self._outbox = outbox
+        self._content_type = content_type
+        self._confirm_timeout_s = confirm_timeout_s
+        self._sessions = Sessions("publisher", self._serve)
+        self._counters = Counters()
+        self._unconfirmed: list[Event] = []
+        self._sent_at: float | None = None
+        self._dead: AbstractExchange | None = None
+
+    @property
+    def counters(self) -> Counters:
+        """What was done so far."""
+        self._counters.conflated = self._outbox.conflated
+        self._counters.connects = self._sessions.count
+        return self._counters
+
+    def running(self, *, within_s: float) -> AbstractAsyncContextManager[None]:
+        """Send while the context lasts; see `Sessions.kept`."""
+        return self._sessions.kept(within_s=within_s)
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        """Put the events in the outbox."""
+        await self._outbox.add(events)
+        self._counters.published += len(events)
+
+    async def flush(self, *, within_s: float | None = None) -> None:
+        """Wait until all that was published is confirmed.
+
+        Raises:
+            BusUnavailableError: it is not within the time, which is the confirm timeout at most.
+
+        """
+        limit_s = min(within_s or self._confirm_timeout_s, self._confirm_timeout_s)
+        try:
+            async with asyncio.timeout(limit_s):
+                await self._outbox.settled()
+        except TimeoutError:
+            why = "it takes too long" if self._sessions.up.is_set() else self._sessions.why_down
+            raise BusUnavailableError(
+                f"{self._outbox.unsettled} events are not confirmed within "
+                f"{limit_s:g} s, they are still tried: {why}"
+            ) from None
+
+    async def put_aside(self, body: bytes, content_type: str, headers: Mapping[str, str]) -> None:
+        """Publish one dead letter; it is safe once this returns.
+
+        Raises:
+            BusUnavailableError: it is not confirmed.
+
+        """
+        if self._dead is None:
+            raise BusUnavailableError(self._sessions.why_down)
+        message = Message(
+            body,
+            content_type=content_type,
+            delivery_mode=DeliveryMode.PERSISTENT,
+            headers=dict(headers),
+        )
+        try:
+            with told_as_ours(self._broker.name):
+                async with asyncio.timeout(self._confirm_timeout_s):
+                    await self._dead.publish(message, "", mandatory=False)
+        except DeliveryError as error:
+            raise BusUnavailableError(f"{self._topology.dead} takes no letter") from error
+
+    async def _serve(self) -> None:
+        async with self._broker.link("publisher", confirms=True) as link:
+            with told_as_ours(link.to):
+                async with asyncio.timeout(ANSWER_S):
+                    live, self._dead = await self._topology.exchanges(link.channel)
+            self._sessions.note_up()
+            try:
+                async with beside(self._watch(link), name="bus.publisher.watch"):
+                    while True:
+                        await self._send_next(live, link)
+            finally:
+                self._dead = None
+
+    async def _watch(self, link: Link) -> None:
+        """Raise once the link is lost, or confirms nothing though no alarm holds it back."""
+        while True:
+            await link.lost(within_s=self._confirm_timeout_s / 4)
+            if self._sent_at is None:
+                continue
+            if await link.is_blocked():
+                self._sent_at = time.monotonic()
+            elif time.monotonic() - self._sent_at > self._confirm_timeout_s:
+                link.give_up(f"did not confirm a message within {self._confirm_timeout_s:g} s")
+
+    async def _send_next(self, live: AbstractExchange, link: Link) -> None:
+        if self._unconfirmed:
+            self._counters.resent += len(self._unconfirmed)
+        else:
+            self._unconfirmed = await self._outbox.take(BATCH)
+        message, key = self._fitted()
+        async for attempt in backoff(DeliveryError, longest_s=2.0):
+            with attempt:
+                await self._send(live, message, key, link)
+        self._outbox.settle(len(self._unconfirmed))
+        self._counters.confirmed += len(self._unconfirmed)
+        self._unconfirmed = []
+
+    async def _send(self, live: AbstractExchange, message: Message, key: str, link: Link) -> None:
+        self._sent_at = time.monotonic()
+        try:
+            with told_as_ours(link.to):
+                answer = await live.publish(message, key, mandatory=True)
+        except DeliveryError:
+            self._counters.resent += len(self._unconfirmed)
+            raise
+        finally:
+            self._sent_at = None
+        if isinstance(answer, DeliveredMessage):
+            self._counters.unroutable += len(self._unconfirmed)
+
+    def _fitted(self) -> tuple[Message, str]:
+        """Make one message of the batch, or of the first part of it that is small enough."""
+        body = codec.encode(self._unconfirmed, self._content_type)
+        while len(body) > LARGEST_BYTES and len(self._unconfirmed) > 1:
+            middle = len(self._unconfirmed) // 2
+            self._outbox.give_back(self._unconfirmed[middle:])
+            self._unconfirmed = self._unconfirmed[:middle]
+            body = codec.encode(self._unconfirmed, self._content_type)
+        key, *others = dict.fromkeys(map(routing_key, self._unconfirmed))
+        headers: dict[str, FieldValue] = {"BCC": list(others)} if others else {}
+        message = Message(
+            body,
+            content_type=self._content_type,
+            delivery_mode=DeliveryMode.PERSISTENT,
+            headers=headers,
+        )
+        return message, key

@@ -1,0 +1,138 @@
+"""What waits to be sent: bounded, conflated where only the latest matters, always in order."""
+
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infrastructure.bus.amqp.outbox import Outbox
+from market import Event, Quote, Trade, routing_key
+from tests.making import a_quote, a_trade
+
+Step = tuple[str, int]
+steps = st.lists(
+    st.tuples(st.sampled_from(["quote A", "quote B", "trade A", "take"]), st.integers(1, 8)),
+    max_size=80,
+)
+
+
+async def test_events_come_out_in_the_order_they_were_put_in() -> None:
+    outbox = Outbox(limit=100, conflate_above=100)
+    events: list[Event] = [a_quote(at_ns=1), a_trade(number=1), a_quote(at_ns=2)]
+
+    await outbox.add(events)
+
+    assert await outbox.take(2) == events[:2]
+    assert await outbox.take(2) == events[2:]
+
+
+async def test_newer_quote_takes_the_place_of_the_one_that_waits() -> None:
+    outbox = Outbox(limit=100, conflate_above=1)
+    await outbox.add([a_trade(number=1), a_quote(at_ns=1), a_trade(number=2)])
+
+    await outbox.add([a_quote(at_ns=2), a_quote(at_ns=3)])
+
+    assert await outbox.take(9) == [a_trade(number=1), a_quote(at_ns=3), a_trade(number=2)]
+    assert outbox.conflated == 2
+
+
+async def test_quotes_of_different_instruments_are_both_kept() -> None:
+    outbox = Outbox(limit=100, conflate_above=0)
+    quotes = [a_quote(instrument="BTC-EUR"), a_quote(instrument="ETH-EUR")]
+
+    await outbox.add(quotes)
+
+    assert await outbox.take(9) == quotes
+
+
+async def test_full_outbox_holds_trades_back_until_there_is_room() -> None:
+    outbox = Outbox(limit=2, conflate_above=0)
+    await outbox.add([a_trade(number=1), a_trade(number=2)])
+
+    async with asyncio.TaskGroup() as tasks:
+        adding = tasks.create_task(outbox.add([a_trade(number=3)]))
+        await _let_everything_run()
+        was_held_back = not adding.done()
+        await outbox.take(1)
+
+    assert was_held_back
+    assert await outbox.take(9) == [a_trade(number=2), a_trade(number=3)]
+
+
+async def test_what_is_given_back_comes_first_again() -> None:
+    outbox = Outbox(limit=100, conflate_above=100)
+    await outbox.add([a_trade(number=number) for number in range(1, 6)])
+    taken = await outbox.take(3)
+
+    outbox.give_back(taken[1:])
+
+    assert await outbox.take(9) == [a_trade(number=number) for number in range(2, 6)]
+
+
+async def test_settled_waits_for_what_was_accepted_before() -> None:
+    outbox = Outbox(limit=100, conflate_above=100)
+    await outbox.add([a_trade(number=1), a_trade(number=2)])
+
+    async with asyncio.TaskGroup() as tasks:
+        waiting = tasks.create_task(outbox.settled())
+        outbox.settle(1)
+        await _let_everything_run()
+        was_waiting = not waiting.done()
+        await outbox.add([a_trade(number=3)])
+        outbox.settle(1)
+
+    assert was_waiting
+    assert outbox.unsettled == 1
+
+
+@given(steps)
+def test_nothing_overtakes_trades_are_never_lost_and_the_newest_quote_survives(
+    steps: list[Step],
+) -> None:
+    put, sent = asyncio.run(_played(steps))
+
+    for key in {routing_key(event) for event in put}:
+        put_of_key = [event for event in put if routing_key(event) == key]
+        sent_of_key = [event for event in sent if routing_key(event) == key]
+        assert [e.sequence for e in sent_of_key] == sorted(e.sequence for e in sent_of_key)
+        assert sent_of_key[-1] == put_of_key[-1]
+    assert _trades(sent) == _trades(put)
+    assert len({id(event) for event in sent}) == len(sent)
+
+
+async def _let_everything_run() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def _played(steps: list[Step]) -> tuple[list[Event], list[Event]]:
+    """Play the steps on an outbox; return what was put in and what came out."""
+    outbox = Outbox(limit=10_000, conflate_above=4)
+    put: list[Event] = []
+    sent: list[Event] = []
+    for number, (what, count) in enumerate(steps, 1):
+        if what != "take":
+            event = _event(what, number)
+            put.append(event)
+            await outbox.add([event])
+        elif outbox.unsettled:
+            taken = await outbox.take(count)
+            keep = (len(taken) + 1) // 2
+            outbox.give_back(taken[keep:])
+            sent += taken[:keep]
+            outbox.settle(keep)
+    while outbox.unsettled:
+        taken = await outbox.take(512)
+        sent += taken
+        outbox.settle(len(taken))
+    return put, sent
+
+
+def _event(what: str, number: int) -> Quote | Trade:
+    if what == "trade A":
+        return a_trade(instrument="A-USD", number=number)
+    return a_quote(instrument=f"{what[-1]}-USD", at_ns=number)
+
+
+def _trades(events: list[Event]) -> list[Event]:
+    return [event for event in events if isinstance(event, Trade)]

@@ -1,0 +1,330 @@
+"""The page in Chromium against an API of its own: what is sent is what is seen."""
+
+import re
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from tests.waiting import eventually
+from tests.web.canned import a_quote, a_route, a_venue
+from tests.web.conftest import OpenPage
+from tests.web.fake_api import FakeApi
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+MINUS = "\N{MINUS SIGN}"
+XRP = "XRP:kraken.USDT>upbit.USDT"
+BTC = "BTC:kraken.USDT>binance.USDT"
+
+
+def row(page: Page, route_id: str) -> Locator:
+    return page.locator(f'[data-testid="route-row"][data-route-id="{route_id}"]')
+
+
+def cell(page: Page, venue: str, asset: str) -> Locator:
+    return page.locator(f'[data-testid="board-cell"][data-venue="{venue}"][data-asset="{asset}"]')
+
+
+async def ids(page: Page) -> list[str]:
+    rows = page.get_by_test_id("route-row")
+    return [str(await each.get_attribute("data-route-id")) for each in await rows.all()]
+
+
+async def test_the_badge_says_what_the_server_says(api: FakeApi, open_page: OpenPage) -> None:
+    page = await open_page()
+
+    await expect(page.get_by_test_id("mode-badge")).to_have_text("SIMULATED")
+
+    api.mode = "live"
+    other = await open_page()
+    await expect(other.get_by_test_id("mode-badge")).to_have_text("LIVE")
+
+
+async def test_numbers_shown_are_those_sent(open_page: OpenPage) -> None:
+    page = await open_page()
+
+    gain = row(page, XRP)
+    await expect(gain.get_by_test_id("route-net")).to_have_text("+106.1")
+    await expect(gain.locator(".col-net")).to_contain_text("▲")
+    await expect(gain.locator(".col-profit")).to_contain_text("+10.61")
+    await expect(gain.locator(".col-gross")).to_have_text("+137.1")
+    await expect(gain.locator(".col-size")).to_have_attribute("title", "1234.5 XRP")
+
+
+async def test_a_loss_has_a_real_minus_and_points_down(open_page: OpenPage) -> None:
+    page = await open_page()
+
+    loss = row(page, BTC)
+    await expect(loss.get_by_test_id("route-net")).to_have_text(f"{MINUS}3.0")
+    await expect(loss.locator(".col-net")).to_contain_text("▼")
+
+
+async def test_a_value_changes_in_its_place(api: FakeApi, open_page: OpenPage) -> None:
+    page = await open_page()
+    net = row(page, XRP).get_by_test_id("route-net")
+    await expect(net).to_have_text("+106.1")
+    await net.evaluate("element => { element.marked = true }")
+
+    await api.put("routes", a_route(net_bps=99.4))
+
+    await expect(net).to_have_text("+99.4")
+    assert await net.evaluate("element => element.marked")
+
+
+async def test_rows_do_not_move_under_the_pointer(api: FakeApi, open_page: OpenPage) -> None:
+    page = await open_page()
+    await row(page, XRP).hover()
+
+    await api.put("routes", a_route("BTC", "kraken", "binance", net_bps=300.0))
+
+    await expect(page.get_by_test_id("moved")).to_have_text("2 moved ↑")
+    assert await ids(page) == [XRP, BTC]
+    await page.get_by_test_id("moved").click()
+    await expect(page.get_by_test_id("route-row").first).to_have_attribute("data-route-id", BTC)
+
+
+async def test_rows_follow_the_ranking_when_nobody_points(
+    api: FakeApi, open_page: OpenPage
+) -> None:
+    page = await open_page()
+    await expect(page.get_by_test_id("route-row").first).to_have_attribute("data-route-id", XRP)
+
+    await api.put("routes", a_route("BTC", "kraken", "binance", net_bps=300.0))
+
+    await expect(page.get_by_test_id("route-row").first).to_have_attribute("data-route-id", BTC)
+
+
+async def test_a_route_that_is_gone_leaves_the_table(api: FakeApi, open_page: OpenPage) -> None:
+    page = await open_page()
+    await expect(row(page, BTC)).to_be_visible()
+
+    await api.put("routes", gone=[BTC])
+
+    await expect(row(page, BTC)).to_have_count(0)
+
+
+async def test_the_detail_is_a_receipt_that_adds_up(api: FakeApi, open_page: OpenPage) -> None:
+    await api.put(
+        "routes",
+        a_route(
+            "ETH",
+            why_not=("capital_controls", "transfer_unknown"),
+            currencies=("USDT", "KRW"),
+            prices=("3480.25", "4830000"),
+        ),
+    )
+    page = await open_page()
+
+    await row(page, "ETH:kraken.USDT>upbit.KRW").click()
+
+    detail = page.get_by_test_id("detail")
+    for text in (
+        "3,480.25",
+        "4,830,000",
+        "1,379.31",
+        "+137.1",
+        f"{MINUS}26.0",
+        f"{MINUS}5.0",
+        "▲ +106.1",
+    ):
+        await expect(detail.get_by_text(text, exact=True)).to_be_visible()
+    reasons = page.get_by_test_id("why-not").locator("li")
+    await expect(reasons).to_have_text(["capital controls", "transfer state unknown"])
+
+
+async def test_a_venue_that_is_down_strikes_its_routes_only(
+    api: FakeApi, open_page: OpenPage
+) -> None:
+    page = await open_page()
+    await expect(row(page, XRP)).to_be_visible()
+
+    await api.put("status", a_venue("upbit", "down", reason="no route (DNS)"))
+
+    chip = page.get_by_test_id("venue-upbit")
+    await expect(chip).to_have_attribute("data-state", "down")
+    await expect(chip).to_contain_text("no route (DNS)")
+    await expect(row(page, XRP).get_by_test_id("stale")).to_have_text("◌ stale: upbit down")
+    await expect(row(page, BTC).get_by_test_id("stale")).to_have_count(0)
+    await expect(page.get_by_test_id("route-row").first).to_have_attribute("data-route-id", BTC)
+
+
+async def test_a_route_that_is_not_told_again_grows_stale(open_page: OpenPage) -> None:
+    page = await open_page(clock=True)
+    await expect(row(page, XRP)).to_be_visible()
+    await expect(row(page, XRP).get_by_test_id("stale")).to_have_count(0)
+
+    await page.clock.fast_forward(6000)
+
+    await expect(row(page, XRP).get_by_test_id("stale")).to_have_text("◌ stale")
+
+
+async def test_an_empty_table_says_what_the_best_is(open_page: OpenPage) -> None:
+    page = await open_page("/?min=500")
+
+    empty = page.get_by_test_id("empty")
+    await expect(empty).to_contain_text("Best is +106.1 bps (XRP, kraken → upbit)")
+
+    await empty.get_by_role("button").click()
+    await expect(row(page, XRP)).to_be_visible()
+
+
+async def test_a_filter_asks_for_more_and_is_kept_in_the_address(
+    api: FakeApi, open_page: OpenPage
+) -> None:
+    page = await open_page()
+    await expect(row(page, BTC)).to_be_visible()
+
+    await page.keyboard.press("/")
+    await page.keyboard.type("upbit")
+
+    await expect(row(page, BTC)).to_have_count(0)
+    await expect(row(page, XRP)).to_be_visible()
+    await eventually(lambda: "q=upbit" in page.url)
+    await eventually(lambda: any(each.get("limit") == 500 for each in api.asked))
+    await page.reload()
+    await expect(page.locator("#filter")).to_have_value("upbit")
+
+
+async def test_suspicious_routes_are_counted_not_shown(api: FakeApi, open_page: OpenPage) -> None:
+    await api.put("routes", a_route("LUNA", net_bps=4000.0, why_not=("suspicious",)))
+    page = await open_page()
+
+    await expect(row(page, XRP)).to_be_visible()
+    assert await ids(page) == [XRP, BTC]
+    await page.get_by_role("button", name="1 suspicious").click()
+    await expect(row(page, "LUNA:kraken.USDT>upbit.USDT")).to_be_visible()
+
+
+async def test_pause_holds_every_number_and_says_since_when(
+    api: FakeApi, open_page: OpenPage
+) -> None:
+    page = await open_page()
+    await expect(row(page, XRP)).to_be_visible()
+
+    await page.keyboard.press("p")
+    await expect(page.get_by_test_id("conn-state")).to_contain_text("paused")
+    await api.put("routes", a_route(net_bps=77.7))
+    await api.put("status", a_venue("upbit", "down"))
+    await expect(row(page, XRP).get_by_test_id("route-net")).to_have_text("+106.1")
+
+    await page.get_by_test_id("pause").click()
+    await expect(row(page, XRP).get_by_test_id("route-net")).to_have_text("+77.7")
+
+
+async def test_the_board_compares_venues_in_one_currency(api: FakeApi, open_page: OpenPage) -> None:
+    await api.put(
+        "quotes",
+        a_quote("upbit", "USDT-KRW", bid="1400", ask="1400"),
+        a_quote("upbit", "BTC-KRW", bid="93856000", ask="93863000"),
+    )
+    page = await open_page()
+
+    await expect(cell(page, "kraken", "BTC").get_by_test_id("board-price")).to_have_text("67,012.0")
+    await expect(cell(page, "kraken", "BTC")).to_contain_text("★ best")
+    await expect(cell(page, "binance", "BTC")).to_contain_text("+5.0")
+    await expect(cell(page, "upbit", "BTC").get_by_test_id("board-price")).to_have_text("67,045.0")
+    await page.get_by_label("Prices in").select_option("KRW")
+    await expect(cell(page, "upbit", "BTC").get_by_test_id("board-price")).to_have_text(
+        "93,863,000"
+    )
+
+
+async def test_a_stale_price_is_struck_with_its_reason(api: FakeApi, open_page: OpenPage) -> None:
+    page = await open_page()
+
+    await api.put("quotes", a_quote("kraken", stale_reason="kraken is down: closed", age_ms=12_500))
+
+    struck = cell(page, "kraken", "BTC")
+    await expect(struck).to_contain_text("◌ stale 12 s")
+    await expect(struck).to_have_attribute("title", re.compile("kraken is down: closed"))
+    await expect(cell(page, "binance", "BTC")).to_contain_text("★ best")
+
+
+async def test_a_price_without_a_rate_says_so(api: FakeApi, open_page: OpenPage) -> None:
+    await api.put("quotes", a_quote("upbit", "BTC-KRW", bid="93856000", ask="93863000"))
+    page = await open_page()
+
+    await expect(cell(page, "upbit", "BTC")).to_have_text("—no rate from KRW to USDT")
+
+
+async def test_a_refused_stream_shows_the_problem(api: FakeApi, open_page: OpenPage) -> None:
+    api.refuses["routes"] = {"title": "No such asset", "detail": "Nobody lists XYZ.", "status": 404}
+    page = await open_page()
+
+    problem = page.get_by_test_id("routes").get_by_role("alert")
+    await expect(problem).to_contain_text("No such asset")
+    await expect(problem).to_contain_text("Nobody lists XYZ.")
+
+
+async def test_keys_walk_the_table_and_open_the_detail(open_page: OpenPage) -> None:
+    page = await open_page()
+    await expect(row(page, XRP)).to_be_visible()
+
+    await page.keyboard.press("j")
+    await expect(row(page, XRP)).to_be_focused()
+    await page.keyboard.press("ArrowDown")
+    await expect(row(page, BTC)).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(row(page, BTC)).to_have_attribute("aria-selected", "true")
+    await expect(page.get_by_test_id("detail")).to_contain_text("BTC kraken → binance")
+    await page.keyboard.press("Escape")
+    await expect(row(page, BTC)).to_have_attribute("aria-selected", "false")
+
+
+async def test_focus_stays_with_its_row(api: FakeApi, open_page: OpenPage) -> None:
+    page = await open_page()
+    await row(page, BTC).focus()
+
+    await api.put(
+        "routes", a_route(net_bps=90.0), a_route("BTC", "kraken", "binance", net_bps=95.0)
+    )
+
+    await expect(row(page, BTC).get_by_test_id("route-net")).to_have_text("+95.0")
+    await expect(row(page, BTC)).to_be_focused()
+    assert await ids(page) == [XRP, BTC]
+
+
+async def test_keys_are_listed_and_rest_while_one_writes(open_page: OpenPage) -> None:
+    page = await open_page()
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog")).to_contain_text("pause or go on")
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+
+    await page.keyboard.press("/")
+    await page.keyboard.type("pt?")
+
+    await expect(page.locator("#filter")).to_have_value("pt?")
+    await expect(page.get_by_test_id("pause")).to_have_text("Pause")
+
+
+async def test_theme_and_palette_outlive_the_page(open_page: OpenPage) -> None:
+    page = await open_page(color_scheme="dark")
+    root = page.locator("html")
+    await expect(root).to_have_attribute("data-theme", "dark")
+
+    await page.keyboard.press("t")
+    await page.get_by_label("Up and down colours").select_option("western")
+    await page.reload()
+
+    await expect(root).to_have_attribute("data-theme", "light")
+    await expect(root).to_have_attribute("data-palette", "western")
+
+
+async def test_korean_is_spoken_with_red_for_up(open_page: OpenPage) -> None:
+    page = await open_page(locale="ko-KR")
+
+    await expect(page.locator("html")).to_have_attribute("lang", "ko")
+    await expect(page.locator("html")).to_have_attribute("data-palette", "korean")
+    await expect(page.get_by_test_id("mode-badge")).to_have_text("모의 데이터")
+    await expect(page.get_by_role("columnheader", name="매수 → 매도")).to_be_visible()
+    await page.get_by_label("언어").select_option("en")
+    await expect(page.get_by_role("heading", name="Best routes")).to_be_visible()
+
+
+async def test_without_scripts_the_page_leads_to_the_api(open_page: OpenPage) -> None:
+    page = await open_page(java_script_enabled=False)
+
+    await expect(page.get_by_role("link", name="best routes")).to_have_attribute(
+        "href", "/v1/routes"
+    )
