@@ -25,6 +25,8 @@ log = structlog.get_logger()
 
 EXIT_TROUBLE, EXIT_USAGE, EXIT_PORT, EXIT_DEPENDENCY, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
 STOP_WITHIN_S = 2.5
+STOP_WITH_SERVERS_WITHIN_S = 8.0
+"""Where events may wait for a broker to confirm them."""
 
 
 class PortError(SettingsError):
@@ -42,9 +44,11 @@ def run_system(settings: Settings, roles: frozenset[Role], *, panel: bool = Fals
     configure_logging("warning" if quiet else settings.log_level, settings.log_format)
     stopped_by: list[signal.Signals] = []
     failure: BaseException | None = None
+    patience_s = STOP_WITH_SERVERS_WITHIN_S if settings.is_distributed else STOP_WITHIN_S
     try:
         with asyncio.Runner(loop_factory=_fast_loop()) as runner:
-            runner.run(_until_stopped(_system(settings, roles, panel=panel), stopped_by))
+            work = _system(settings, roles, panel=panel)
+            runner.run(_until_stopped(work, stopped_by, within_s=patience_s))
     except* CryptoTrackerError as errors:
         failure = _first(errors)
     if failure is not None:
@@ -75,14 +79,16 @@ def _listener(settings: Settings, roles: frozenset[Role]) -> socket.socket | Non
         raise PortError(str(error)) from error
 
 
-async def _until_stopped(work: Coroutine[Any, Any, None], stopped_by: list[signal.Signals]) -> None:
+async def _until_stopped(
+    work: Coroutine[Any, Any, None], stopped_by: list[signal.Signals], *, within_s: float
+) -> None:
     """Run ``work``; the first signal cancels it, and a watchdog ends the process if that hangs."""
     task = asyncio.ensure_future(work)
 
     def stop(number: signal.Signals) -> None:
         stopped_by.append(number)
-        _arm_watchdog(EXIT_INTERRUPTED if number is signal.SIGINT else 0)
         task.cancel()
+        _arm_watchdog(EXIT_INTERRUPTED if number is signal.SIGINT else 0, within_s)
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -94,13 +100,13 @@ async def _until_stopped(work: Coroutine[Any, Any, None], stopped_by: list[signa
             raise
 
 
-def _arm_watchdog(status: int) -> None:
+def _arm_watchdog(status: int, within_s: float) -> None:
     def end() -> None:
-        sys.stderr.write(f"cryptotracker: did not stop within {STOP_WITHIN_S} s; ended.\n")
+        sys.stderr.write(f"cryptotracker: did not stop within {within_s:g} s; ended.\n")
         sys.stderr.flush()
         os._exit(status)
 
-    timer = threading.Timer(STOP_WITHIN_S, end)
+    timer = threading.Timer(within_s, end)
     timer.daemon = True
     timer.start()
 

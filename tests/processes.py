@@ -58,10 +58,14 @@ class Service:
             return 0
         if self._process.returncode is None:
             self._process.send_signal(number)
-        async with asyncio.timeout(20):
-            status = await self._process.wait()
-        self._process = None
-        return status
+        process, self._process = self._process, None
+        try:
+            async with asyncio.timeout(20):
+                return await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise
 
     def resident_bytes(self) -> int:
         """Return the memory that it holds."""
