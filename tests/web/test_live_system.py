@@ -99,11 +99,17 @@ async def test_a_frame_becomes_a_figure_on_the_page(page: Page, system: System) 
 async def test_trades_become_a_candle_on_the_chart(page: Page, system: System) -> None:
     telling = asyncio.create_task(keep_telling(system, bid=102.0))
     now = time.time_ns() // 1_000_000 * 1_000_000
-    await expect(page.get_by_test_id("venue-kraken")).to_be_visible(timeout=PATIENCE_MS)
+    live = page.get_by_test_id("venue-kraken")
+    await expect(live).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
     system.served.tell(a_trade("kraken", "BTC-USDT", number=now // 1_000, price=101.5, at_ns=now))
 
-    chart = page.get_by_test_id("chart")
-    await expect(chart.locator("canvas").first).to_be_visible(timeout=PATIENCE_MS)
+    await page.get_by_label("Market").select_option("kraken:BTC-USDT")
+    canvas = page.get_by_test_id("chart-canvas")
+
+    await expect(canvas).to_have_attribute("data-bars", "1", timeout=PATIENCE_MS)
+    await expect(canvas).to_have_attribute("data-drawn", "true", timeout=PATIENCE_MS)
+    await page.get_by_role("button", name="Last bars as table").click()
+    await expect(page.locator("table.bars tbody td").nth(3)).to_have_text("101.50")
     telling.cancel()
 
 

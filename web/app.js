@@ -1,0 +1,64 @@
+// @ts-check
+/** The page: puts its parts together, opens the feed, listens for keys. */
+import { signal } from "@preact/signals";
+import { render } from "preact";
+import { Board } from "./board.js";
+import { Detail, forget } from "./detail.js";
+import { Banner, Header, VenueStrip, switchTheme } from "./header.js";
+import { Help, listenForKeys } from "./keys.js";
+import { keepOrder } from "./ranking.js";
+import { Routes, stepRow } from "./routes.js";
+import { keepSettings, settings } from "./settings.js";
+import { paused, startFeed } from "./store.js";
+import { announcement, html } from "./ui.js";
+import { t } from "./words.js";
+
+/** Loaded after the rest; what it stands for until then is its empty panel. */
+const chart = signal(/** @type {any} */ ("section"));
+
+function Page() {
+  return html`
+    <${Header} />
+    <${Banner} />
+    <${VenueStrip} />
+    <main>
+      <${Routes} /><${Detail} /><${Board} /><${chart.value} />
+    </main>
+    <${Footer} />
+    <${Help} />
+    <div class="unseen" role="status" aria-live="polite">${announcement.value}</div>
+  `;
+}
+
+function Footer() {
+  return html`
+    <footer>
+      <a href="/docs">${t("api_docs")}</a>
+      <a href="https://www.tradingview.com/" rel="noreferrer">${t("charts_by")}</a>
+    </footer>
+  `;
+}
+
+function escape() {
+  const active = /** @type {HTMLElement | null} */ (document.activeElement);
+  if (active?.id === "filter" && settings.q.value) settings.q.value = "";
+  else if (settings.route.value) forget();
+  else active?.blur();
+}
+
+keepSettings();
+keepOrder();
+listenForKeys({
+  "/": () => document.getElementById("filter")?.focus(),
+  j: () => stepRow(1),
+  k: () => stepRow(-1),
+  Escape: escape,
+  p: () => (paused.value = !paused.value),
+  t: switchTheme,
+});
+startFeed();
+
+const place = /** @type {HTMLElement} */ (document.getElementById("app"));
+place.replaceChildren();
+render(html`<${Page} />`, place);
+import("./chart.js").then(({ Chart }) => (chart.value = Chart));

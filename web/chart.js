@@ -1,0 +1,143 @@
+// @ts-check
+/** The candles of one market: which one, which interval, as a chart or as a table. */
+import { signal } from "@preact/signals";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Candles, INTERVALS, rolledUp } from "./candles.js";
+import { language, palette, set, settings, theme } from "./settings.js";
+import { quotes } from "./store.js";
+import { Choice, Panel, Skeleton, Trouble, html } from "./ui.js";
+import { moment, number, price, t } from "./words.js";
+
+const PREFERRED = "binance:BTC-USDT";
+const LAST = 20;
+
+const asTable = signal(false);
+
+/** Markets that quotes are known of, as `venue:symbol`. */
+function markets() {
+  return [...(quotes.rows.value?.keys() ?? [])].sort(byAsset);
+}
+
+/** @param {string[]} known */
+const marketShown = (known) =>
+  settings.market.value || (known.includes(PREFERRED) ? PREFERRED : (known[0] ?? ""));
+
+export function Chart() {
+  const known = markets();
+  const market = marketShown(known);
+  const seconds = INTERVALS[settings.interval.value] ?? INTERVALS["1m"];
+  const options = known.includes(market) || !market ? known : [market, ...known];
+  const tools = html`
+    <span class="gap"></span>
+    <${Choice} label=${t("market")} value=${market} options=${options.map((each) => [each, marketName(each)])}
+      onPick=${set("market")} />
+    <${Choice} label=${t("interval")} value=${settings.interval.value}
+      options=${Object.keys(INTERVALS).map((each) => [each, each])}
+      onPick=${set("interval")} />
+    <button aria-pressed=${asTable.value} onClick=${() => (asTable.value = !asTable.value)}>
+      ${asTable.value ? t("bars_as_chart") : t("bars_as_table")}
+    </button>
+  `;
+  return html`
+    <${Panel} name="chart" title=${t("chart")} tools=${tools}>
+      ${market ? html`<${Market} key="${market} ${seconds}" market=${market} seconds=${seconds} />` : html`<${Skeleton} text=${t("waiting_feed")} />`}
+    <//>
+  `;
+}
+
+/** @param {{market: string, seconds: number}} props */
+function Market({ market, seconds }) {
+  const [venue, symbol] = market.split(":");
+  const [attempt, setAttempt] = useState(0);
+  const { minutes, problem, older } = useCandles({ venue, symbol, seconds, attempt });
+  if (problem && !minutes?.length) {
+    return html`<${Trouble} problem=${problem} onAct=${() => setAttempt(attempt + 1)} />`;
+  }
+  if (minutes === null) return html`<${Skeleton} text=${t("loading_library")} />`;
+  if (minutes.length === 0) {
+    return html`<div class="state"><p>${t("candles_empty", { symbol, venue })}</p></div>`;
+  }
+  const bars = rolledUp(minutes, seconds);
+  if (asTable.value) return html`<${Table} bars=${bars} />`;
+  const label = t("candles_label", {
+    symbol, venue, interval: settings.interval.value, count: bars.length,
+    close: price(bars[bars.length - 1].close),
+  });
+  return html`
+    ${problem && html`<p class="hint warn-text" role="alert">${problem.title}: ${problem.detail}</p>`}
+    <${Drawing} bars=${bars} seconds=${seconds} label=${label} older=${older} />
+  `;
+}
+
+/** @param {{venue: string, symbol: string, seconds: number, attempt: number}} wanted */
+function useCandles({ venue, symbol, seconds, attempt }) {
+  const [minutes, setMinutes] = useState(/** @type {Bar[] | null} */ (null));
+  const [problem, setProblem] = useState(/** @type {Problem | null} */ (null));
+  const candles = useRef(/** @type {Candles | null} */ (null));
+  useEffect(() => {
+    setProblem(null);
+    candles.current = new Candles({ venue, symbol, seconds, onChange: setMinutes, onProblem: setProblem });
+    candles.current.start();
+    return () => candles.current?.stop();
+  }, [venue, symbol, seconds, attempt]);
+  return { minutes, problem, older: () => candles.current?.older() };
+}
+
+/** @param {{bars: Bar[], seconds: number, label: string, older: () => void}} props */
+function Drawing({ bars, seconds, label, older }) {
+  const place = useRef(/** @type {HTMLElement | null} */ (null));
+  const [drawing, setDrawing] = useState(/** @type {import("./drawing.js").Drawing | null} */ (null));
+  const look = `${theme.value} ${palette.value} ${language.value}`;
+  useEffect(() => {
+    let left = false;
+    /** @type {import("./drawing.js").Drawing | undefined} */ let mine;
+    import("./drawing.js").then(({ Drawing: Made }) => {
+      if (left || !place.current) return;
+      mine = new Made(place.current, older);
+      setDrawing(mine);
+    });
+    return () => {
+      left = true;
+      mine?.remove();
+    };
+  }, []);
+  useEffect(() => drawing?.dress(language.value), [drawing, look]);
+  useEffect(() => drawing?.show(bars, seconds), [drawing, bars, seconds]);
+  return html`
+    <div class="canvas" ref=${place} role="img" aria-label=${label} data-testid="chart-canvas"
+      data-bars=${bars.length} data-drawn=${drawing ? "true" : "false"}></div>
+  `;
+}
+
+/** @param {{bars: Bar[]}} props */
+function Table({ bars }) {
+  const columns = /** @type {const} */ (["open", "high", "low", "close"]);
+  return html`
+    <div class="scroll" tabindex="0" role="region" aria-labelledby="chart-title">
+      <table class="bars">
+        <thead><tr>
+          <th scope="col">${t("column_time")}</th><th scope="col">${t("column_open")}</th>
+          <th scope="col">${t("column_high")}</th><th scope="col">${t("column_low")}</th>
+          <th scope="col">${t("column_close")}</th><th scope="col">${t("column_volume")}</th>
+        </tr></thead>
+        <tbody>
+          ${bars.slice(-LAST).reverse().map((bar) => html`
+            <tr key=${bar.time}>
+              <th scope="row" class="num">${moment(bar.time * 1000)}</th>
+              ${columns.map((each) => html`<td key=${each} class="num">${price(bar[each])}</td>`)}
+              <td class="num">${number(bar.volume, 4)}</td>
+            </tr>`)}
+        </tbody>
+      </table>
+    </div>
+  `;
+}
+
+/** @param {string} one @param {string} other */
+function byAsset(one, other) {
+  const [first, second] = [one, other].map((market) => market.split(":").reverse().join(":"));
+  return first.localeCompare(second);
+}
+
+/** @param {string} market */
+const marketName = (market) => market.split(":").reverse().join(" · ");

@@ -1,0 +1,118 @@
+// @ts-check
+/** What the page shows: tables filled by the live feed, frozen while paused or disconnected. */
+import { batch, computed, effect, signal } from "@preact/signals";
+import { LiveFeed } from "./live.js";
+
+/** @type {Signal<Phase>} */
+export const phase = signal({ name: "connecting" });
+/** "simulated", "live" or "replay"; null until the server has said it. */
+export const mode = signal(/** @type {string | null} */ (null));
+/** Holes in this page's feed and in the venues' data since the page was opened. */
+export const gaps = signal({ feed: 0, venues: 0 });
+/** The server's clock less ours, in ms. */
+export const clockOffsetMs = signal(0);
+export const paused = signal(false);
+/** Server time, epoch ms; goes on once a second whatever happens. */
+export const wall = signal(Date.now());
+/** Goes on once a second while the numbers move; compare with `at` of a row. */
+export const now = signal(performance.now());
+/** Server time up to which the numbers are true, epoch ms. */
+export const asOf = signal(0);
+
+const moving = computed(() => phase.value.name === "live" && !paused.value);
+
+/** @type {LiveTable<Route>} */
+export const routes = liveTable((route) => route.id);
+/** @type {LiveTable<Quote>} */
+export const quotes = liveTable((quote) => `${quote.venue}:${quote.symbol}`);
+/** @type {LiveTable<Status>} */
+export const status = liveTable((item) => item.subject, countVenueGaps);
+
+/** Venues by name, in alphabetical order. */
+export const venues = computed(() => {
+  const known = [...(status.rows.value?.values() ?? [])].flatMap((item) => item.venue ?? []);
+  known.sort((one, other) => one.venue.localeCompare(other.venue));
+  return new Map(known.map((venue) => [venue.venue, venue]));
+});
+
+export const feed = new LiveFeed(`${location.origin.replace(/^http/, "ws")}/v1/live`, {
+  phase: (value) => (phase.value = value),
+  mode: (value) => (mode.value = value),
+  gap: () => (gaps.value = { ...gaps.value, feed: gaps.value.feed + 1 }),
+  clock: (offsetMs) => (clockOffsetMs.value = offsetMs),
+});
+
+/** Server time now, epoch ms. */
+export const serverTime = () => Date.now() + clockOffsetMs.value;
+
+/** Dial, subscribe to what every part of the page needs, and let the clock go. */
+export function startFeed() {
+  feed.subscribe({ channel: "status" }, status.listener);
+  feed.subscribe({ channel: "quotes", max_hz: 4 }, quotes.listener);
+  feed.dial();
+  feed.followVisibility();
+  window.addEventListener("online", () => phase.value.name === "lost" && feed.dial());
+  setInterval(tick, 1000);
+  effect(() => {
+    const frozen = phase.value.name !== "live" && asOf.peek() > 0;
+    document.documentElement.toggleAttribute("data-frozen", frozen);
+  });
+  effect(() => {
+    if (moving.value) batch(() => [routes, quotes, status].forEach((table) => table.show()));
+  });
+}
+
+function tick() {
+  batch(() => {
+    wall.value = serverTime();
+    if (!moving.value) return;
+    now.value = performance.now();
+    asOf.value = wall.value;
+  });
+}
+
+/**
+ * @template {Heard} T
+ * @param {(item: T) => string} keyOf @param {(items: T[]) => void} [onUpdate]
+ * @returns {LiveTable<T>}
+ */
+function liveTable(keyOf, onUpdate) {
+  const rows = signal(/** @type {Map<string, T> | null} */ (null));
+  const problem = signal(/** @type {Problem | null} */ (null));
+  /** @type {Map<string, T> | null} */ let latest = null;
+
+  const show = () => {
+    if (latest) rows.value = new Map(latest);
+  };
+  /** @param {T[]} items */
+  const upsert = (items) => {
+    const at = performance.now();
+    latest ??= new Map();
+    for (const item of items) latest.set(keyOf(item), { ...item, at });
+    if (moving.peek()) show();
+  };
+  return {
+    rows,
+    problem,
+    show,
+    listener: {
+      snapshot(items) {
+        latest = new Map();
+        problem.value = null;
+        upsert(items);
+      },
+      update(items, gone) {
+        for (const key of gone) latest?.delete(key);
+        upsert(items);
+        onUpdate?.(items);
+      },
+      refused: (refusal) => (problem.value = refusal),
+    },
+  };
+}
+
+/** @param {Status[]} items */
+function countVenueGaps(items) {
+  const seen = items.filter((item) => item.gap).length;
+  if (seen) gaps.value = { ...gaps.value, venues: gaps.value.venues + seen };
+}

@@ -1,0 +1,205 @@
+/** What the modules talk about. Read by the type checker alone; the browser never loads it. */
+
+type Mode = "simulated" | "live" | "replay";
+
+/** RFC 9457, as the API tells it. */
+interface Problem {
+  title: string;
+  detail?: string;
+  status?: number;
+  trace_id?: string;
+}
+
+/** A frame of the server; which fields it has, its `type` says. */
+interface Message {
+  type: string;
+  id: number;
+  sub: string;
+  stream: string;
+  seq: number | string;
+  data?: any[];
+  gone?: string[];
+  streams?: Record<string, number | string>;
+  mode: Mode;
+  time: string;
+  time_in: string;
+  time_out: string;
+  problem: Problem;
+  retry_after_s?: number;
+}
+
+/** What a stream is asked to carry. */
+interface StreamRequest {
+  channel: string;
+  symbol?: string[];
+  venue?: string[];
+  asset?: string[];
+  interval?: string;
+  limit?: number;
+  max_hz?: number;
+}
+
+/** Who hears a stream. */
+interface Listener {
+  /** Replaces all that was told. */
+  snapshot(items: any[]): void;
+  /** Adds, changes and removes. */
+  update(items: any[], gone: string[]): void;
+  /** The server will not serve this request. */
+  refused(problem: Problem): void;
+}
+
+interface Phase {
+  name: "connecting" | "live" | "lost" | "asleep";
+  why?: "closed" | "silent" | "restart" | "garbled";
+  /** When it is dialled again, by `performance.now()`. */
+  retryAt?: number;
+}
+
+/** Who hears how the feed itself does. */
+interface Watcher {
+  phase(phase: Phase): void;
+  mode(mode: Mode): void;
+  /** Something was missed and is being fetched again. */
+  gap(): void;
+  /** The server's clock less ours. */
+  clock(offsetMs: number): void;
+}
+
+/** A request made; all but `request` and `listener` is void while it is not served. */
+interface Subscription {
+  request: StreamRequest;
+  listener: Listener;
+  id: number;
+  sub: string | null;
+  stream: string | null;
+  seq: number | null;
+  /** `seq` at the last heartbeat, if the stream was ahead of it then. */
+  lagging: number | null;
+}
+
+/** `at`: when we heard of it, by `performance.now()`. */
+interface Heard {
+  at: number;
+}
+
+interface Quote extends Heard {
+  venue: string;
+  symbol: string;
+  base: string;
+  quote_currency: string;
+  bid: string;
+  bid_size: string;
+  ask: string;
+  ask_size: string;
+  ts: string;
+  recv_ts: string;
+  age_ms: number;
+  stale: boolean;
+  stale_reason: string | null;
+}
+
+interface Leg {
+  venue: string;
+  symbol: string;
+  price: string;
+  fee_bps: number;
+}
+
+interface Route extends Heard {
+  id: string;
+  asset: string;
+  kind: "direct" | "fx";
+  buy: Leg;
+  sell: Leg;
+  rate: { value: string; source: string } | null;
+  gross_bps: number;
+  net_bps: number;
+  size: string;
+  profit: string;
+  currency: string;
+  age_ms: number;
+  skew_ms: number;
+  open_s: number;
+  takeable: boolean;
+  why_not: string[];
+}
+
+interface Venue {
+  venue: string;
+  state: string;
+  reason: string;
+  events_per_s: number;
+  latency_ms: number | null;
+  age_ms: number;
+  troubled: { symbol: string; state: string; reason: string }[];
+}
+
+interface Status extends Heard {
+  subject: string;
+  venue?: Venue;
+  actor?: { actor: string; state: string; reason: string };
+  gap?: object;
+}
+
+/** Why a route's prices cannot be trusted now. */
+type Staleness = { venue: Venue } | { ageMs: number };
+
+type Side = "buy" | "sell";
+
+/** One price on the board, in its currency; null without a rate. `bps`: how much off the best. */
+interface Cell {
+  quote: Quote;
+  price: number | null;
+  bps: number | null;
+  tint: number;
+}
+
+interface BoardRow {
+  asset: string;
+  best: { price: number; venue: string } | null;
+  cells: Map<string, Cell>;
+}
+
+interface Candle {
+  start: string;
+  open: string;
+  high: string;
+  low: string;
+  close: string;
+  volume: string;
+  trades: number;
+}
+
+/** `time`: start in seconds since the epoch, UTC. */
+interface Bar {
+  time: number;
+  open: number;
+  high: number;
+  low: number;
+  close: number;
+  volume: number;
+  trades: number;
+}
+
+/** What of a market is followed: `seconds` is the length of the bars made of its minutes. */
+interface CandlesWanted {
+  venue: string;
+  symbol: string;
+  seconds: number;
+  /** Gets all minutes, rising in time. */
+  onChange(minutes: Bar[]): void;
+  onProblem(problem: Problem): void;
+}
+
+/** Rows of a channel by key: `rows` as shown, null until the first snapshot. */
+interface LiveTable<T> {
+  rows: Signal<Map<string, T> | null>;
+  problem: Signal<Problem | null>;
+  listener: Listener;
+  /** Let what has gathered be seen. */
+  show(): void;
+}
+
+type Signal<T> = import("@preact/signals").Signal<T>;
+type Key = keyof typeof import("./en.js").default;
