@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -142,6 +143,7 @@ class System:
                 store = await opened.enter_async_context(open_store(self.settings))
             simulating, address = await self._simulators(opened)
             sinks = [] if store is None else self._sinks(bus, store, ready)
+            gc.freeze()  # what is there now stays: walking it would stall everybody for 100 ms
             await Supervisor(bus).run(sinks, [*simulating, *self._connections(bus, address)])
 
     def _sinks(self, bus: Bus, store: TimeSeries, ready: Ready | None) -> list[Supervised]:

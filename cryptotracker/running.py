@@ -46,7 +46,7 @@ def run_system(settings: Settings, roles: frozenset[Role], *, panel: bool = Fals
     failure: BaseException | None = None
     patience_s = STOP_WITH_SERVERS_WITHIN_S if settings.is_distributed else STOP_WITHIN_S
     try:
-        with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+        with asyncio.Runner(loop_factory=fast_loop()) as runner:
             work = _system(settings, roles, panel=panel)
             runner.run(_until_stopped(work, stopped_by, within_s=patience_s))
     except* CryptoTrackerError as errors:
@@ -111,7 +111,7 @@ def _arm_watchdog(status: int, within_s: float) -> None:
     timer.start()
 
 
-def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """Return uvloop's loop where it is installed."""
     try:
         import uvloop  # noqa: PLC0415  # an optional extra
