@@ -88,9 +88,8 @@ async def test_every_trade_is_stored_once_whatever_is_killed(
         for service in services.values():
             await service.start()
             opened.push_async_callback(service.end)
-        await until_ready(port, services["serve"])
         trading = asyncio.create_task(venues.trade())
-        await asyncio.sleep(3)
+        await until_ready(port, services["serve"])
 
         for service in services.values():
             await service.kill()
