@@ -5,8 +5,14 @@ from __future__ import annotations
 import gc
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    closing,
+    contextmanager,
+)
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -143,8 +149,8 @@ class System:
                 store = await opened.enter_async_context(open_store(self.settings))
             simulating, address = await self._simulators(opened)
             sinks = [] if store is None else self._sinks(bus, store, ready)
-            gc.freeze()  # what is there now stays: walking it would stall everybody for 100 ms
-            await Supervisor(bus).run(sinks, [*simulating, *self._connections(bus, address)])
+            with _out_of_garbage_collection():
+                await Supervisor(bus).run(sinks, [*simulating, *self._connections(bus, address)])
 
     def _sinks(self, bus: Bus, store: TimeSeries, ready: Ready | None) -> list[Supervised]:
         """Make the actors that listen; they are up before any venue is connected to."""
@@ -205,3 +211,13 @@ class System:
         await opened.enter_async_context(served.serving())
         simulator = Simulator(served, world, events_per_s=self.settings.simulator_events_per_s)
         return [simulator], served.address
+
+
+@contextmanager
+def _out_of_garbage_collection() -> Iterator[None]:
+    """Take what is there now out of it: walking all of it stalls everybody for 100 ms."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

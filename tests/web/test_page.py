@@ -286,6 +286,7 @@ async def test_focus_stays_with_its_row(api: FakeApi, open_page: OpenPage) -> No
 
 async def test_keys_are_listed_and_rest_while_one_writes(open_page: OpenPage) -> None:
     page = await open_page()
+    await expect(row(page, XRP)).to_be_visible()
     await page.keyboard.press("?")
     await expect(page.get_by_role("dialog")).to_contain_text("pause or go on")
     await page.keyboard.press("Escape")
@@ -302,6 +303,7 @@ async def test_theme_and_palette_outlive_the_page(open_page: OpenPage) -> None:
     page = await open_page(color_scheme="dark")
     root = page.locator("html")
     await expect(root).to_have_attribute("data-theme", "dark")
+    await expect(row(page, XRP)).to_be_visible()
 
     await page.keyboard.press("t")
     await page.get_by_label("Up and down colours").select_option("western")
