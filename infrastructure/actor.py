@@ -41,6 +41,9 @@ class Actor(ABC, Generic[E]):
     overflow: ClassVar[Overflow] = Overflow.WAIT
     capacity: ClassVar[int] = 100_000
     batch: ClassVar[int] = 1_000
+    pause_s: ClassVar[float] = 0.0
+    """Time left between two batches, for more to gather where a batch costs much however small."""
+
     tolerance: ClassVar[int] = 100
     """Poisonous events in a row, not one good among them, that are taken for a fault of ours."""
 
@@ -76,6 +79,8 @@ class Actor(ABC, Generic[E]):
                     events = await mailbox.receive(self.batch)
                     await self._handle(mailbox, [e for e in events if isinstance(e, self.handles)])
                     await mailbox.done()
+                    if self.pause_s:
+                        await asyncio.sleep(self.pause_s)
             finally:
                 self.listening.clear()
 
@@ -113,6 +118,12 @@ class Actor(ABC, Generic[E]):
 
     async def _patiently(self, step: Callable[[], Awaitable[None]]) -> None:
         """Run ``step``, again and again while what it stands on is away."""
+        try:
+            await self._note_wait(step)
+        except UnavailableError as error:
+            log.warning("actor.waiting", actor=self.name, why=str(error))
+        else:
+            return
         try:
             async for attempt in backoff(UnavailableError, longest_s=5.0):
                 with attempt:

@@ -31,6 +31,7 @@ class CandleBuilder(Actor[Trade | VenueStatus]):
     name = "refresher.candles"
     handles = (Trade, VenueStatus)
     overflow = Overflow.WAIT
+    pause_s = 0.02
 
     def __init__(
         self,

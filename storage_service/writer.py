@@ -14,6 +14,7 @@ class Writer(Actor[Stored]):
     name = "storage.writer"
     handles = (Trade, Quote, Candle, Gap)
     batch = 5_000
+    pause_s = 0.05
 
     def __init__(self, bus: Bus, store: TimeSeries) -> None:
         super().__init__(bus)

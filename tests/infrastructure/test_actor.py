@@ -59,6 +59,21 @@ async def test_actor_is_handed_what_it_handles(bus: LocalBus, keeper: Keeper) ->
     assert keeper.kept == [1, 2]
 
 
+async def test_what_comes_while_an_actor_pauses_is_one_batch(bus: LocalBus) -> None:
+    class Slow(Keeper):
+        pause_s = 0.2
+
+    slow = Slow(bus)
+    async with _running(slow):
+        await bus.publish([a_trade(number=1)])
+        await eventually(lambda: slow.handled == 1)
+        for number in range(2, 50):
+            await bus.publish([a_trade(number=number)])
+        await eventually(lambda: slow.handled == 49)
+
+    assert slow.tries == 2
+
+
 async def test_poisonous_event_is_dead_lettered_and_its_neighbours_are_handled(
     bus: LocalBus, keeper: Keeper
 ) -> None:
