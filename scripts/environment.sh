@@ -11,7 +11,7 @@ make_environment() {
         uv pip install --quiet --python .venv/bin/python --require-hashes -r "$lock" || failed_install
     else
         [ -x .venv/bin/python ] || make_venv "$python"
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+        .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes \
             -r "$lock" || failed_install
     fi
     cp "$lock" "$stamp"
