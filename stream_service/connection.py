@@ -81,7 +81,7 @@ class VenueConnection:
     async def _stay_connected(self, rest: VenueRest) -> None:
         """Start anew at once after a connection that lasted, else wait ever longer."""
         while True:
-            async for attempt in backoff(*LOST):
+            async for attempt in backoff(*LOST, is_told=True):
                 with attempt:
                     started = time.monotonic()
                     error = await self._connect_and_read(rest)
