@@ -64,6 +64,7 @@ def create_app(  # noqa: PLR0913  # what an API is made of
         app.include_router(router)
     feed = LiveFeed(api, write_timeout_s=write_timeout_s)
     app.router.routes.append(WebSocketRoute(PATH, feed.serve))
+    app.add_route(PATH, feed.refuse_plain_http, include_in_schema=False)
     app.add_route("/{path:path}", Site(web).serve, include_in_schema=False)
     app.add_middleware(HostGuard, allowed_hosts=allowed_hosts)
     app.add_middleware(HeadAsGet)

@@ -44,7 +44,11 @@ def _checked_cursor(text: str) -> str:
     return text
 
 
-Time = Annotated[str, Field(pattern=TIME_PATTERN, max_length=40), AfterValidator(_checked_time)]
+Time = Annotated[
+    str,
+    Field(max_length=40, json_schema_extra={"pattern": TIME_PATTERN}),
+    AfterValidator(_checked_time),
+]
 Cursor = Annotated[str, Field(max_length=500), AfterValidator(_checked_cursor)]
 
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import structlog
+from starlette.requests import Request
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from api_service.answers import Api
@@ -62,6 +64,11 @@ class LiveFeed:
             await self._serve(websocket, client)
         finally:
             self.api.hub.disconnect(client)
+
+    async def refuse_plain_http(self, request: Request) -> NoReturn:
+        """Tell who asks for it as for a page what it is."""
+        address = f"ws://{request.headers.get('host', '')}{PATH}"
+        raise ProblemError("upgrade-required", f"The live feed is a WebSocket at {address}.")
 
     async def _serve(self, websocket: WebSocket, client: LiveClient) -> None:
         offered = websocket.scope.get("subprotocols", [])

@@ -44,6 +44,9 @@ KINDS: Mapping[str, Kind] = {
         "Browsers may open the live feed only from the page that this server serves.",
     ),
     "not-found": Kind(404, "No such path", "The paths are listed at /docs."),
+    "upgrade-required": Kind(
+        426, "A WebSocket, no page", "Connect with a WebSocket client; /docs tells how to go on."
+    ),
     "method-not-allowed": Kind(405, "Read only", "Everything here is read with GET."),
     "unknown-symbol": Kind(404, "No such symbol", "GET /v1/instruments lists what is followed."),
     "unknown-venue": Kind(404, "No such venue", "GET /v1/venues lists the venues."),
@@ -100,7 +103,7 @@ def fault(
 ) -> Fault:
     """Describe one fault; of ``known`` those that resemble ``close_to`` are proposed."""
     found: Fault = {"parameter": parameter, "value": value, "reason": reason}
-    if close := difflib.get_close_matches(close_to, list(known), n=3, cutoff=0.5):
+    if close := difflib.get_close_matches(close_to, list(known), n=3, cutoff=0.6):
         found["did_you_mean"] = close
     return found
 
@@ -143,7 +146,7 @@ def _invalid(request: Request, error: RequestValidationError) -> ProblemError:
 def _fault_of(request: Request, found: Mapping[str, object]) -> Fault:
     location = found["loc"]
     name = ".".join(str(part) for part in location[1:]) if isinstance(location, tuple) else ""
-    value = found.get("input")
+    value = None if found["type"] == "missing" else found.get("input")
     if found["type"] == "extra_forbidden":
         known = _parameters_of(request)
         reason = f"there is no such parameter; there are {', '.join(known) or 'none'}"

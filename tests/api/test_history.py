@@ -45,6 +45,18 @@ async def test_a_candle_that_both_know_is_given_with_more_trades(
     assert candle["trades"] == 5
 
 
+async def test_a_time_that_cannot_be_read_is_answered_with_those_that_can(
+    api: Api, client: httpx2.AsyncClient
+) -> None:
+    await api.feed(a_quote())
+
+    response = await client.get("/v1/candles?symbol=BTC-USDT&start=yesterday")
+
+    [fault] = response.json()["errors"]
+    assert response.status_code == 400
+    assert fault["reason"].startswith("a time is now, -1h, 2026-11-20 or")
+
+
 async def test_a_range_is_taken_from_its_start_up_to_its_end(
     api: Api, client: httpx2.AsyncClient
 ) -> None:

@@ -88,6 +88,27 @@ async def test_every_fault_is_told_at_once_with_what_was_meant(
     assert unknown["did_you_mean"] == ["limit"]
 
 
+async def test_a_missing_parameter_is_told_without_a_value_and_a_far_one_without_a_guess(
+    client: httpx2.AsyncClient,
+) -> None:
+    problem = (await client.get("/v1/candles?instrument=BTC-USDT")).json()
+
+    missing, unknown = problem["errors"]
+    assert (missing["parameter"], missing["value"]) == ("symbol", None)
+    assert unknown["parameter"] == "instrument"
+    assert "did_you_mean" not in unknown
+
+
+async def test_the_live_feed_tells_who_asks_for_a_page_that_it_is_a_websocket(
+    client: httpx2.AsyncClient,
+) -> None:
+    response = await client.get("/v1/live")
+
+    assert response.status_code == 426
+    assert response.json()["type"] == "/problems/upgrade-required"
+    assert "ws://127.0.0.1/v1/live" in response.json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("path", "kind", "meant"),
     [
