@@ -5,6 +5,7 @@ A key is told again when its state is another one.
 
 from abc import ABC, abstractmethod
 from functools import lru_cache
+from operator import itemgetter
 from typing import ClassVar, Generic, TypeAlias, TypeVar
 
 from api_service.rows import (
@@ -171,7 +172,7 @@ class StatusChannel(LatestChannel[Subject]):
         states: dict[str, Subject] = {
             f"venue:{name}": view.venues.state(name, now_ns) for name in view.venues.names
         }
-        for status, _ in view.current_actors(now_ns):
+        for status, _ in sorted(view.current_actors(now_ns), key=itemgetter(1)):
             states[f"actor:{status.actor}"] = status
         for gap in view.gaps:
             states[f"gap:{market_key(gap.venue, gap.instrument)}:{gap.sequence}"] = gap

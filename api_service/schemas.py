@@ -178,8 +178,8 @@ class ActorRow(TypedDict):
     actor: Annotated[str, Field(description="Name, such as storage.writer")]
     process: Annotated[str, Field(description="Host and process id")]
     state: Annotated[
-        Literal["starting", "running", "waiting", "restarting", "gave_up", "stopped"],
-        Field(description="State it last told"),
+        Literal["starting", "running", "waiting", "restarting", "gave_up", "stopped", "lost"],
+        Field(description="State it last told; lost: its process fell silent without a word"),
     ]
     reason: Annotated[str, Field(description="Why it is not running")]
     handled: Annotated[int, Field(description="Events handled")]

@@ -5,6 +5,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias, TypeVar
 
+from msgspec import structs
+
 from api_service.rows import S
 from api_service.venues import VenueBoard
 from infrastructure.actor import Actor
@@ -38,8 +40,15 @@ Listener: TypeAlias = Callable[[Sequence[Event]], None]
 TRADES_KEPT = 500
 CANDLES_KEPT = 20
 GAPS_KEPT = 1_000
+ACTOR_SILENT_AFTER_NS = 8 * S
+"""An actor tells its state every two seconds; one that has not for so long has no process."""
+
 ACTOR_FORGOTTEN_AFTER_NS = 300 * S
 ROUTES_STALE_AFTER_NS = 15 * S
+ROUTES_BEHIND_AFTER_NS = 2 * S
+"""Routes follow a quote within a tenth of a second; those that a quote outlived by so much are
+computed by nobody.
+"""
 
 
 class LatestView(Actor[Event]):
@@ -100,17 +109,30 @@ class LatestView(Actor[Event]):
 
     def why_not(self, route: Route, routes: Routes, now_ns: int) -> tuple[str, ...]:
         """Return what keeps a route from being taken, its quotes having gone stale included."""
+        legs = (route.buy_venue, route.buy_instrument), (route.sell_venue, route.sell_instrument)
         if now_ns - routes.received_ns > ROUTES_STALE_AFTER_NS or any(
-            self.venues.why_not_live(venue, now_ns) for venue in (route.buy_venue, route.sell_venue)
+            self.venues.why_not_live(leg[0], now_ns) or self._is_ahead(leg, routes) for leg in legs
         ):
             return (*route.why_not, "stale")
         return route.why_not
 
     def current_actors(self, now_ns: int) -> Iterable[tuple[ActorStatus, int]]:
-        """Return the last status of each actor and when it was heard, by name."""
-        for _, (status, heard_ns) in sorted(self.actors.items()):
-            if now_ns - heard_ns <= ACTOR_FORGOTTEN_AFTER_NS:
+        """Return the last status of each actor and when it was heard, by name.
+
+        One that fell silent without a word is told as lost, until it is heard from a new process.
+        """
+        heard = [told for _, told in sorted(self.actors.items())]
+        speaking = {s.actor for s, heard_ns in heard if now_ns - heard_ns <= ACTOR_SILENT_AFTER_NS}
+        for status, heard_ns in heard:
+            if now_ns - heard_ns <= ACTOR_SILENT_AFTER_NS:
                 yield status, heard_ns
+            elif status.actor not in speaking and now_ns - heard_ns <= ACTOR_FORGOTTEN_AFTER_NS:
+                yield _lost(status), heard_ns
+
+    def _is_ahead(self, leg: Key, routes: Routes) -> bool:
+        """Tell whether a quote came so long after the routes that they should know it."""
+        quote = self.quotes.get(leg)
+        return quote is not None and quote.received_ns - routes.received_ns > ROUTES_BEHIND_AFTER_NS
 
     def _take(self, event: Event, now_ns: int) -> bool:
         match event:
@@ -170,6 +192,12 @@ class LatestView(Actor[Event]):
 
     def _know(self, venue: str, instrument: Instrument) -> None:
         self.known.setdefault(instrument, set()).add(venue)
+
+
+def _lost(status: ActorStatus) -> ActorStatus:
+    if status.state in ("stopped", "gave_up"):
+        return status
+    return structs.replace(status, state="lost", reason=f"{status.process} fell silent")
 
 
 def _speaks_of(status: VenueStatus, key: Key) -> bool:

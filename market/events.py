@@ -174,12 +174,13 @@ class ActorStatus(_Event, frozen=True, gc=False):
     """How an actor of ours does, sent on each change and every few seconds.
 
     ``process`` names the running process (host and pid). ``handled`` counts events, ``dead`` those
-    that were dead-lettered, ``restarts`` since the process started.
+    that were dead-lettered, ``restarts`` since the process started. No actor calls itself lost:
+    others do once it fell silent.
     """
 
     actor: str
     process: str
-    state: Literal["starting", "running", "waiting", "restarting", "gave_up", "stopped"]
+    state: Literal["starting", "running", "waiting", "restarting", "gave_up", "stopped", "lost"]
     reason: str = ""
     handled: int = 0
     dead: int = 0

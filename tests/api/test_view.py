@@ -2,7 +2,7 @@
 
 import asyncio
 
-from market import Event, VenueStatus
+from market import ActorStatus, Event, VenueStatus
 from tests.api.routes import a_route, routes_of
 from tests.api.serving import Api
 from tests.making import MINUTE, SECOND, a_book, a_candle, a_quote, a_status, a_trade
@@ -12,6 +12,17 @@ from tests.waiting import eventually
 def counted(venue: str, *, events: int, at_ns: int) -> VenueStatus:
     return VenueStatus(
         venue=venue, state="live", events=events, event_ns=at_ns, received_ns=at_ns, sequence=at_ns
+    )
+
+
+def running(process: str) -> ActorStatus:
+    return ActorStatus(
+        actor="storage.writer",
+        process=process,
+        state="running",
+        event_ns=1,
+        received_ns=1,
+        sequence=1,
     )
 
 
@@ -115,3 +126,33 @@ async def test_an_older_status_changes_nothing(api: Api) -> None:
     await api.feed(a_status(at_ns=20), a_status(state="down", at_ns=10))
 
     assert api.view.venues.row("kraken", api.clock.now_ns)["state"] == "live"
+
+
+async def test_routes_that_a_quote_outlived_are_stale(api: Api) -> None:
+    now_ns = api.clock.now_ns
+    route = a_route()
+    computed = routes_of("BTC", route, at_ns=now_ns)
+    await api.feed(a_status("kraken", at_ns=now_ns), a_status("upbit", at_ns=now_ns), computed)
+    doubts = []
+
+    for passed_s in (1.9, 2.1):
+        await api.feed(a_quote("upbit", at_ns=now_ns + int(passed_s * SECOND)))
+        doubts.append(api.view.why_not(route, computed, now_ns))
+
+    assert doubts == [(), ("stale",)]
+
+
+async def test_an_actor_that_fell_silent_is_lost_until_a_new_process_speaks(api: Api) -> None:
+    await api.feed(running("vm:999"))
+    told: list[ActorStatus] = []
+
+    api.clock.pass_s(9)
+    told.extend(status for status, _ in api.view.current_actors(api.clock.now_ns))
+    await api.feed(running("vm:1000"))
+    told.extend(status for status, _ in api.view.current_actors(api.clock.now_ns))
+
+    assert [(status.process, status.state) for status in told] == [
+        ("vm:999", "lost"),
+        ("vm:1000", "running"),
+    ]
+    assert told[0].reason == "vm:999 fell silent"
