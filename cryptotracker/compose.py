@@ -97,7 +97,7 @@ def chosen_venues(settings: Settings) -> list[Venue]:
 
     """
     known = load_venues()
-    unknown = sorted(set(settings.venues) - set(known))
+    unknown = sorted({*settings.venues, *settings.taker_fee_bps} - set(known))
     if unknown:
         raise SettingsError(
             f"There is no venue {', '.join(map(repr, unknown))}. Known: {', '.join(known)}."
@@ -196,7 +196,7 @@ class System:
             return [], ""
         if "simulate" not in self.roles:
             return [], self.settings.simulator
-        host, _, port = self.settings.simulator.partition(":")
+        host, _, port = self.settings.simulator.rpartition(":")
         world = World(
             {
                 venue.name: simulated_listings(venue, self.settings.instruments)
@@ -208,7 +208,13 @@ class System:
         served = SimulatedVenues(
             self.venues, world.markets, host=host or "127.0.0.1", port=int(port or 0)
         )
-        await opened.enter_async_context(served.serving())
+        try:
+            await opened.enter_async_context(served.serving())
+        except OSError as error:
+            raise SettingsError(
+                f"The simulator cannot listen on {served.address} ({error.strerror}): name another "
+                "address, such as `cryptotracker simulate 127.0.0.1:9101`."
+            ) from error
         simulator = Simulator(served, world, events_per_s=self.settings.simulator_events_per_s)
         return [simulator], served.address
 

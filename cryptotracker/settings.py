@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,6 +17,7 @@ from market import Instrument, SettingsError
 
 PREFIX = "CRYPTOTRACKER_"
 ENV_FILE = ".env"
+PORTS = 65_536
 
 Words = Annotated[tuple[str, ...], NoDecode]
 
@@ -107,6 +109,14 @@ class Settings(BaseSettings):
     def _bus_scheme_is_known(cls, url: str) -> str:
         return _with_scheme(url, ("local://", "amqp://", "amqps://"))
 
+    @field_validator("simulator")
+    @classmethod
+    def _simulator_is_an_address(cls, address: str) -> str:
+        host, _, port = address.rpartition(":")
+        if address and not (host and port.isdigit() and int(port) < PORTS):
+            raise ValueError("must be host:port, such as 127.0.0.1:9100")
+        return address
+
     @field_validator("store_url")
     @classmethod
     def _store_scheme_is_known(cls, url: str) -> str:
@@ -136,6 +146,7 @@ def read_settings(**overrides: Any) -> Settings:
         SettingsError: naming each variable that is wrong, its value and what it may be.
 
     """
+    _refuse_misspelt()
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as error:
@@ -148,8 +159,7 @@ def read_settings(**overrides: Any) -> Settings:
 
 def origins(settings: Settings) -> Iterable[tuple[str, str, str, str]]:
     """Return variable, value, origin and description of each setting; secrets are masked."""
-    from_file = {name.upper() for name in dotenv_values(ENV_FILE)}
-    from_environment = {name.upper() for name in os.environ}
+    from_environment, from_file = _variables()
     for name, field in Settings.model_fields.items():
         variable = f"{PREFIX}{name}".upper()
         origin = "default"
@@ -179,6 +189,24 @@ def embedded_file(settings: Settings) -> Path | None:
     """Return the file of the embedded store; None: it is kept in memory."""
     path = settings.store_url.removeprefix("duckdb:").removeprefix("//")
     return Path(path) if path else None
+
+
+def _variables() -> tuple[set[str], set[str]]:
+    """Return the names of the variables in the environment and in the file."""
+    return {name.upper() for name in os.environ}, {name.upper() for name in dotenv_values(ENV_FILE)}
+
+
+def _refuse_misspelt() -> None:
+    """Refuse what looks like a setting but is none: it would be left out in silence."""
+    known = {name.upper() for name in Settings.model_fields}
+    for variable in sorted(set().union(*_variables())):
+        name = variable.removeprefix(PREFIX)
+        close = get_close_matches(name, known, n=1, cutoff=0.7)
+        if variable.startswith(PREFIX) and name not in known and close:
+            raise SettingsError(
+                f"There is no setting {variable}: did you mean {PREFIX}{close[0]}? "
+                "`cryptotracker settings` lists them."
+            )
 
 
 def _without_password(url: str) -> str:

@@ -144,6 +144,26 @@ async def test_an_unknown_venue_is_named_with_those_there_are(tmp_path: Path) ->
     assert "kraken" in errors
 
 
+async def test_a_fee_of_an_unknown_venue_is_refused(tmp_path: Path) -> None:
+    status, _, errors = await outcome("up", folder=tmp_path, port="0", taker_fee_bps='{"krakn": 9}')
+
+    assert status == 2
+    assert "'krakn'" in errors
+    assert "kraken" in errors
+
+
+async def test_a_simulator_that_cannot_listen_says_where_and_what_to_do(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+
+        status, _, errors = await outcome("simulate", address, folder=tmp_path)
+
+    assert status == 2
+    assert f"cannot listen on {address}" in errors
+    assert "cryptotracker simulate" in errors
+    assert len(errors.splitlines()) == 1
+
+
 @pytest.mark.parametrize("service", ["store", "refresh", "serve", "stream"])
 async def test_a_broker_that_is_away_is_named_without_its_password(
     tmp_path: Path, service: str

@@ -61,6 +61,8 @@ def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
         ("CRYPTOTRACKER_MODE", "lvie", "'simulated' or 'live'"),
         ("CRYPTOTRACKER_ASSETS", "", "at least 1"),
         ("CRYPTOTRACKER_TAKER_FEE_BPS", "[1]", "dict"),
+        ("CRYPTOTRACKER_SIMULATOR", "nonsense", "host:port"),
+        ("CRYPTOTRACKER_SIMULATOR", "127.0.0.1:70000", "host:port"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_value_and_the_remedy(
@@ -83,6 +85,28 @@ def test_fees_that_are_not_json_are_refused_with_an_example(
 
     with pytest.raises(SettingsError, match=r'TAKER_FEE_BPS .* \{"kraken": 26\}'):
         read_settings()
+
+
+@pytest.mark.parametrize("where", ["environment", "file"])
+def test_a_misspelt_setting_is_refused_with_what_was_meant(
+    monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    if where == "environment":
+        monkeypatch.setenv("CRYPTOTRACKER_PROT", "8001")
+    else:
+        Path(".env").write_text("CRYPTOTRACKER_PROT=8001\n", encoding="utf-8")
+
+    with pytest.raises(SettingsError, match="CRYPTOTRACKER_PROT: did you mean CRYPTOTRACKER_PORT"):
+        read_settings()
+
+
+def test_variables_that_resemble_no_setting_are_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CRYPTOTRACKER_NOTES", "written by the operator")
+    Path(".env").write_text("PROT=8001\n", encoding="utf-8")
+
+    assert read_settings().port == 8000
 
 
 def test_a_wrong_url_is_shown_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
