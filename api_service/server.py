@@ -8,6 +8,7 @@ import errno
 import socket
 from collections.abc import Iterator
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -25,6 +26,8 @@ DEAD_AFTER_MS = 8_000
 FRAME_BYTES_AT_MOST = 64 * 1024
 CLOSING_S = 1.0
 GRACE_S = 2
+
+log = structlog.get_logger()
 
 
 def bind(host: str, port: int, *, dead_after_ms: int = DEAD_AFTER_MS) -> socket.socket:
@@ -89,6 +92,7 @@ class ApiServer:
         """Serve until cancelled; then tell live clients, and let requests end for a moment."""
         listener, self._listener = self._listener or bind(self.host, self.port), None
         self.port = int(listener.getsockname()[1])
+        log.info("api.listening", url=f"http://{self.host}:{self.port}/")
         server = self._server = _Server(_config(self._answer, self.host), self.listening)
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from itertools import chain, repeat
 
 import typer
 from rich.console import Group
@@ -19,6 +20,8 @@ from market import Route
 
 REFRESH_S = 0.5
 LINE_EVERY_S = 60.0
+SECOND_LINE_AFTER_S = 5.0
+"""The first one comes with the first two quotes, so it says little of the market."""
 
 
 class Shown:
@@ -89,7 +92,7 @@ class Panel(Shown):
 
 
 class PlainPanel(Shown):
-    """Plain lines, where there is no terminal: the first route, then one a minute."""
+    """Plain lines, where there is no terminal: the first route, then the best one now and again."""
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -99,12 +102,12 @@ class PlainPanel(Shown):
         while not best:
             await asyncio.sleep(0.05)
             best = list(self.best())
-        while True:
+        for pause_s in chain([SECOND_LINE_AFTER_S], repeat(LINE_EVERY_S)):
             venues = ", ".join(
                 f"{name} {state} {rate}" for name, state, _, rate, _ in self.venues()
             )
             typer.echo(f"best {best[0]}  ({venues})")
-            await asyncio.sleep(LINE_EVERY_S)
+            await asyncio.sleep(pause_s)
             best = list(self.best()) or ["no route between fresh quotes"]
 
 

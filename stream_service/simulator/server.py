@@ -104,6 +104,7 @@ class SimulatedVenues:
             close_timeout=0.5,
         ) as server:
             self._port = _port(server)
+            log.info("simulator.listening", address=self.address)
             async with asyncio.TaskGroup() as tasks:
                 beating = tasks.create_task(self._beat())
                 yield self
