@@ -238,7 +238,7 @@ def _read(connection: duckdb.DuckDBPyConnection, series: Series[S], span: Span) 
 def _why_not_opened(path: Path, error: duckdb.IOException) -> SettingsError | StoreUnavailableError:
     if "Could not set lock" in str(error):
         return StoreUnavailableError(
-            f"the store {path} is open in another process; end that one, or let only one process "
-            f"have it and use InfluxDB for several: {error}"
+            f"the store {path} is open in another process; end that one, name another file "
+            f"(duckdb:FILE), or let several processes meet on InfluxDB: {error}"
         )
     return SettingsError(f"the store {path} cannot be opened: {error}; name another file")
