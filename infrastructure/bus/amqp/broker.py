@@ -155,6 +155,12 @@ class _ImpatientConnection(aio_pika.Connection):
         secure = self.url.scheme == "amqps"
         self.kwargs["transport_factory"] = _ImpatientTLS() if secure else _ImpatientTCP()
 
+    def __del__(self) -> None:
+        """Do nothing: a link closes its connection, and a failed one never was open.
+
+        The driver starts a coroutine here, which is lost where a thread collects the garbage.
+        """
+
 
 class _ImpatientTCP(TCPTransportFactory):
     async def create(self, url: URL, **kwargs: Any) -> tuple[StreamReader, StreamWriter]:
