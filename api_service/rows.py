@@ -34,6 +34,11 @@ def decimal(value: float) -> str:
     return format(Decimal(text), "f") if "e" in text else text
 
 
+def computed(value: float) -> float:
+    """Return a figure of our own without the digits that floats add: twelve are significant."""
+    return float(f"{value:.12g}")
+
+
 def rfc3339(time_ns: int) -> str:
     """Write a time in UTC with as many groups of three digits as it needs."""
     seconds, fraction = divmod(time_ns, S)
@@ -102,11 +107,11 @@ def route_row(
             fee_bps=route.sell_fee_bps,
             sequence=route.sell_sequence,
         ),
-        "rate": {"value": number(route.rate), "source": route.rate_source},
+        "rate": {"value": number(computed(route.rate)), "source": route.rate_source},
         "gross_bps": route.gross_bps,
         "net_bps": route.net_bps,
         "size": number(route.size),
-        "profit": number(route.profit),
+        "profit": number(computed(route.profit)),
         "currency": buy.quote_currency,
         "age_ms": age_ms(computed_ns - route.age_ns, now_ns),
         "skew_ms": age_ms(0, route.skew_ns),

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api_service.pages import read_cursor
-from api_service.rows import decimal, rfc3339
+from api_service.rows import computed, decimal, rfc3339
 from api_service.times import LATEST_NS, read_time
 
 
@@ -22,6 +22,13 @@ def test_a_decimal_reads_back_as_the_same_number_and_has_no_exponent(value: floa
 )
 def test_a_decimal_is_the_shortest_one(value: float, text: str) -> None:
     assert decimal(value) == text
+
+
+def test_a_computed_figure_has_no_digits_that_only_floats_see() -> None:
+    total = 0.1 + 0.2
+
+    assert decimal(total) == "0.30000000000000004"
+    assert decimal(computed(total)) == "0.3"
 
 
 @pytest.mark.parametrize(
