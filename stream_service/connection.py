@@ -154,10 +154,11 @@ class VenueConnection:
         ]
         if not fresh:
             return
+        with self._trades.passing_on([event for event in fresh if isinstance(event, Trade)]):
+            if self.pulse.state != "live":
+                await self._change("live")
+            await self.bus.publish(fresh)
         self.pulse.told(fresh)
-        if self.pulse.state != "live":
-            await self._change("live")
-        await self.bus.publish(fresh)
 
     async def _make_requests(
         self,

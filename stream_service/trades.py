@@ -1,7 +1,8 @@
 """Trades of a venue as they come, live and by REST: each one passed on once, holes noticed."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from market import Gap, Instrument, Trade
 
@@ -19,8 +20,8 @@ class TradeMemory:
         self._before: dict[Instrument, Trade] = {}
 
     def reconnected(self) -> None:
-        """Note that what follows may come after a hole."""
-        self._before = dict(self._latest)
+        """Note that what follows may come after a hole; one that was not filled yet stays open."""
+        self._before = self._latest | self._before
 
     def is_new(self, trade: Trade) -> bool:
         """Tell whether ``trade`` has not been seen before, and remember it."""
@@ -32,10 +33,20 @@ class TradeMemory:
             ids.discard(order.popleft())
         ids.add(trade.trade_id)
         order.append(trade.trade_id)
-        latest = self._latest.get(trade.instrument)
-        if latest is None or trade.sequence > latest.sequence:
-            self._latest[trade.instrument] = trade
         return True
+
+    @contextmanager
+    def passing_on(self, trades: Sequence[Trade]) -> Iterator[None]:
+        """Pass ``trades`` on within; where that fails or is cancelled they are new again."""
+        try:
+            yield
+        except BaseException:
+            self._forget(trades)
+            raise
+        for trade in trades:
+            latest = self._latest.get(trade.instrument)
+            if latest is None or trade.sequence > latest.sequence:
+                self._latest[trade.instrument] = trade
 
     def hole(self, backfill: Sequence[Trade], received_ns: int) -> Gap | None:
         """Return what stays missing between the last connection and the oldest back-filled trade.
@@ -63,7 +74,9 @@ class TradeMemory:
             sequence=received_ns,
         )
 
-
-def oldest_first(trades: Iterable[Trade]) -> list[Trade]:
-    """Return the trades in the order in which they happened."""
-    return sorted(trades, key=lambda trade: (trade.event_ns, trade.sequence))
+    def _forget(self, trades: Sequence[Trade]) -> None:
+        for instrument in {trade.instrument for trade in trades}:
+            ids = {trade.trade_id for trade in trades if trade.instrument == instrument}
+            self._ids[instrument] -= ids
+            kept = (trade_id for trade_id in self._order[instrument] if trade_id not in ids)
+            self._order[instrument] = deque(kept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeAlias, TypeVar
 
@@ -81,6 +81,21 @@ class Running:
             task.cancel()
 
 
+class StuckBus(LocalBus):
+    """Takes no trade while it is stuck."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.freed = asyncio.Event()
+        self.is_holding = False
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        if any(isinstance(event, Trade) for event in events):
+            self.is_holding = not self.freed.is_set()
+            await self.freed.wait()
+        await super().publish(events)
+
+
 @pytest.fixture(params=VENUES.values(), ids=lambda venue: venue.name)
 async def running(request: pytest.FixtureRequest) -> AsyncIterator[Running]:
     venue: Venue = request.param
@@ -137,6 +152,32 @@ async def test_every_trade_is_published_once_over_hang_ups(running: Running) -> 
 
     assert len(running.trades()) == len(set(running.trades()))
     assert not running.of(Gap)
+
+
+async def test_trades_that_the_bus_did_not_take_come_with_the_next_connection() -> None:
+    venue = VENUES["kraken"]
+    wanted = [Instrument("BTC", "USD")]
+    world = World({venue.name: simulated_listings(venue, wanted)}, seed=5, start_ns=time.time_ns())
+    bus = StuckBus()
+    async with SimulatedVenues([venue], world.markets).serving() as served:
+        running = Running(venue, world, served)
+        connection = VenueConnection(running.venue, wanted, bus)
+        cut_off = asyncio.create_task(connection.run())
+        await eventually(lambda: running.move(5) and bus.is_holding)
+        cut_off.cancel()
+        await asyncio.wait([cut_off])
+        held = {_key(trade) for trade in world.markets[venue.name].trades(wanted[0])}
+        bus.freed.set()
+
+        async with bus.mailbox(
+            "test", ["trade.#"], capacity=10_000, overflow=Overflow.DROP_OLDEST
+        ) as mailbox:
+            listening = asyncio.create_task(running.listen(mailbox))
+            again = asyncio.create_task(connection.run())
+            await eventually(lambda: held <= set(running.trades()))
+
+        again.cancel()
+        listening.cancel()
 
 
 async def test_trades_that_rest_no_longer_has_are_told_as_a_gap(running: Running) -> None:
