@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
+from math import inf
 
 import httpx2
 import structlog
@@ -65,6 +66,7 @@ class VenueConnection:
         self._clock = clock
         self._trades = TradeMemory()
         self._listings: list[Listing] = []
+        self._quiet_since = inf
 
     @property
     def handled(self) -> int:
@@ -133,11 +135,12 @@ class VenueConnection:
         return ended
 
     async def _read(self, session: Session, socket: ClientConnection, asked: asyncio.Event) -> None:
-        self.pulse.heard_ns = self._clock()
+        self._quiet_since = time.monotonic()
         async for frame in socket:
+            self._quiet_since = inf  # while the bus holds us back the venue is not silent
             body = frame if isinstance(frame, bytes) else frame.encode()
             received_ns = self._clock()
-            self.pulse.heard(received_ns)
+            self.pulse.frames += 1
             try:
                 events = list(session.receive(body, received_ns))
             except FrameError as error:
@@ -147,6 +150,7 @@ class VenueConnection:
                 await self._publish(events)
             await _send(session, socket)
             asked.set()
+            self._quiet_since = time.monotonic()
 
     async def _publish(self, events: Sequence[Event]) -> None:
         fresh = [
@@ -217,7 +221,7 @@ class VenueConnection:
         limit_s = self.venue.max_silence_s
         while True:
             await asyncio.sleep(min(1.0, limit_s / 4))
-            silent_s = (self._clock() - self.pulse.heard_ns) / 1e9
+            silent_s = time.monotonic() - self._quiet_since
             if silent_s > limit_s:
                 raise TimeoutError(f"nothing heard for {silent_s:.1f} s")
 

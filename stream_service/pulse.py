@@ -21,18 +21,12 @@ class Pulse:
         self.events = 0
         self.refused = 0
         self.reconnects = 0
-        self.heard_ns = 0
         self._delays_ns: list[int] = []
 
     def change(self, state: VenueState, reason: str = "") -> None:
         """Enter a state."""
         self.state = state
         self.reason = reason
-
-    def heard(self, received_ns: int) -> None:
-        """Count a frame."""
-        self.frames += 1
-        self.heard_ns = received_ns
 
     def told(self, events: Sequence[Event]) -> None:
         """Count events, and how late the live trades among them came."""

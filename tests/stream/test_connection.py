@@ -19,6 +19,7 @@ from stream_service.simulator.prices import World, simulated_listings
 from stream_service.simulator.server import SimulatedVenues
 from stream_service.venue import Venue
 from stream_service.venues import load_venues
+from tests.making import SECOND
 from tests.waiting import eventually
 
 VENUES = load_venues()
@@ -221,6 +222,46 @@ async def test_a_silent_venue_is_hung_up_on(running: Running) -> None:
     await eventually(lambda: running.told("nothing heard"))
     running.served.silent.clear()
     await until_live(running)
+    task.cancel()
+
+
+class JumpingClock:
+    """Tells the time until it jumps."""
+
+    def __init__(self, jump_ns: int) -> None:
+        self.jump_ns = jump_ns
+        self.has_jumped = False
+
+    def __call__(self) -> int:
+        return time.time_ns() + self.jump_ns * self.has_jumped
+
+
+async def test_silence_is_noticed_though_the_clock_was_set_back(running: Running) -> None:
+    clock = JumpingClock(-3_600 * SECOND)
+    venue = msgspec.structs.replace(running.venue, max_silence_s=0.4)
+    task = asyncio.create_task(
+        VenueConnection(venue, [running.instrument], running.bus, clock=clock).run()
+    )
+    await until_live(running)
+
+    running.served.silent.add(running.name)
+    clock.has_jumped = True
+
+    await eventually(lambda: running.told("nothing heard"))
+    task.cancel()
+
+
+async def test_a_bus_that_holds_back_is_not_the_silence_of_the_venue(running: Running) -> None:
+    bus = running.bus = StuckBus()
+    venue = msgspec.structs.replace(running.venue, max_silence_s=0.1)
+    connection = VenueConnection(venue, [running.instrument], bus)
+    task = asyncio.create_task(connection.run())
+    await eventually(lambda: running.move(5) and bus.is_holding)
+    before = connection.pulse.reconnects
+
+    with pytest.raises(TimeoutError):
+        await eventually(lambda: connection.pulse.reconnects > before, within_s=0.5)
+
     task.cancel()
 
 
