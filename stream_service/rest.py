@@ -60,8 +60,7 @@ class VenueRest:
                         f"{self._venue.name} answers {request.path} with {reply.status_code}: "
                         f"{reply.text[:200]}"
                     )
-                await asyncio.sleep(_retry_after_s(reply))
-                body = reply.raise_for_status().content
+                body = await self._content(reply)
         return body
 
     async def dialogue(self, requests: Generator[HttpRequest, bytes, T]) -> T:
@@ -78,12 +77,24 @@ class VenueRest:
             while True:
                 async with asyncio.timeout(DIALOGUE_TIMEOUT_S):
                     reply = await self._http.get(request.path)
-                request = requests.send(reply.raise_for_status().content)
+                request = requests.send(await self._content(reply))
         except StopIteration as done:
             result: T = done.value
             return result
         except FrameError as error:
             raise VenueRefusedError(str(error)) from error
+
+    async def _content(self, reply: httpx2.Response) -> bytes:
+        """Return what came; wait first where the venue asks for it, lest it ban our address.
+
+        Raises:
+            httpx2.HTTPStatusError: it is no answer but a refusal.
+
+        """
+        if wait_s := _retry_after_s(reply):
+            log.warning("rest.held_back", venue=self._venue.name, wait_s=wait_s)
+            await asyncio.sleep(wait_s)
+        return reply.raise_for_status().content
 
 
 def _retry_after_s(reply: httpx2.Response) -> float:
