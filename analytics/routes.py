@@ -47,6 +47,7 @@ class RouteBook:
         self._silent: frozenset[str] = frozenset()
         self._last: dict[str, _Refreshed] = {}
         self._sequence = 0
+        self._now_ns = 0
 
     def take(self, event: Quote | VenueStatus) -> None:
         """Take in a quote, or how a venue or an instrument there does."""
@@ -64,8 +65,12 @@ class RouteBook:
     def changed(self, now_ns: int) -> set[str]:
         """Return the base currencies whose routes may differ from their last refresh.
 
-        A quote came or grew too old, or its venue or instrument went or came back.
+        A quote came or grew too old, or its venue or instrument went or came back. When the clock
+        was set back all is forgotten: by it, what is held would be new for as long as that was.
         """
+        if now_ns < self._now_ns - SECOND_NS:
+            self.forget()
+        self._now_ns = now_ns
         silent = self._latest.silent(now_ns)
         if silent != self._silent:
             self._silent = silent

@@ -43,14 +43,17 @@ class VenueBoard:
         return sorted(self._heard)
 
     def hear(self, status: VenueStatus, now_ns: int) -> None:
-        """Take in a status; an older one than is known changes nothing."""
+        """Take in a status; an older one than is known changes nothing.
+
+        Unless the clock was set back since: then it is the newer one.
+        """
         if status.instrument is not None:
             self._hear_of_instrument(status, status.instrument)
             return
         heard = self._heard.get(status.venue)
         if heard is None:
             self._heard[status.venue] = _Heard(status, now_ns, counted_from=status)
-        elif status.received_ns >= heard.status.received_ns:
+        elif status.received_ns >= heard.status.received_ns or now_ns < heard.heard_ns - S:
             _count(heard, status)
             heard.status, heard.heard_ns = status, now_ns
         if status.state != "live":
@@ -80,7 +83,9 @@ class VenueBoard:
         if trouble is not None:
             named = f"{symbol_of(quote.instrument)} at {quote.venue} is {trouble.state}"
             return _sentence(named, trouble.reason)
-        if now_ns - quote.received_ns > self.max_age_ns:
+        if (
+            abs(now_ns - quote.received_ns) > self.max_age_ns
+        ):  # in the future: the clock was set back
             return f"no quote for more than {self.max_age_ns / S:g} s"
         return None
 

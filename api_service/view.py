@@ -138,7 +138,7 @@ class LatestView(Actor[Event]):
         match event:
             case Quote():
                 self._know(event.venue, event.instrument)
-                return _put(self.quotes, (event.venue, event.instrument), event)
+                return _put(self.quotes, (event.venue, event.instrument), event, now_ns)
             case Trade():
                 self._know(event.venue, event.instrument)
                 return self._take_trade(event)
@@ -147,9 +147,9 @@ class LatestView(Actor[Event]):
                 return self._take_candle(event)
             case Book():
                 self._know(event.venue, event.instrument)
-                return _put(self.books, (event.venue, event.instrument), event)
+                return _put(self.books, (event.venue, event.instrument), event, now_ns)
             case Routes():
-                return _put(self.routes, event.base, event)
+                return _put(self.routes, event.base, event, now_ns)
             case _:
                 return self._take_report(event, now_ns)
 
@@ -205,10 +205,13 @@ def _speaks_of(status: VenueStatus, key: Key) -> bool:
     return status.venue == venue and status.instrument in (None, instrument)
 
 
-def _put(known: dict[K, E], key: K, event: E) -> bool:
-    """Keep the newer of two events of one key; tell whether it is ``event``."""
+def _put(known: dict[K, E], key: K, event: E, now_ns: int) -> bool:
+    """Keep the newer of two events of one key; tell whether it is ``event``.
+
+    One from the future is no newer: it came before the clock was set back.
+    """
     before = known.get(key)
-    if before is not None and event.received_ns < before.received_ns:
+    if before is not None and event.received_ns < before.received_ns <= now_ns + S:
         return False
     known[key] = event
     return True

@@ -306,6 +306,22 @@ def test_venue_that_falls_silent_and_comes_back_changes_its_routes_without_a_quo
     assert len(again) == 2
 
 
+def test_clock_that_was_set_back_makes_no_route_of_what_was_held() -> None:
+    book = a_book(CHEAP, DEAR)
+    book.changed(NOW)
+    assert book.refresh("BTC", NOW).routes
+    earlier = NOW - 900 * SECOND
+
+    assert book.changed(earlier) == {"BTC"}
+    assert book.refresh("BTC", earlier).routes == ()
+
+    for venue in VENUES:
+        book.take(a_status(venue, at_ns=earlier))
+    book.take(a_quote("binance", bid=99.0, ask=100.0, at_ns=earlier + 1))
+    book.take(a_quote("kraken", bid=101.0, ask=102.0, at_ns=earlier + 1))
+    assert book.refresh("BTC", earlier + 1).routes
+
+
 def test_prices_beyond_the_range_of_floats_make_no_route() -> None:
     dust = a_quote("binance", bid=1e-308, ask=2e-308, at_ns=NOW)
     mountain = a_quote("kraken", bid=1e308, ask=1.1e308, at_ns=NOW)

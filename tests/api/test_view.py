@@ -44,6 +44,22 @@ async def test_an_older_quote_does_not_replace_a_newer_one(api: Api) -> None:
     assert quote.bid == 2.0
 
 
+async def test_what_came_before_the_clock_was_set_back_is_replaced(api: Api) -> None:
+    now_ns = api.view.clock()
+    later_ns = now_ns + 3_600 * SECOND
+    api.clock.now_ns = later_ns
+    await api.feed(a_status(at_ns=later_ns), a_quote(bid=1.0, at_ns=later_ns))
+
+    api.clock.now_ns = now_ns
+    [quote] = api.view.quotes.values()
+    assert api.view.why_stale(quote, now_ns)
+    await api.feed(a_status(state="down", at_ns=now_ns), a_quote(bid=2.0, at_ns=now_ns))
+
+    [quote] = api.view.quotes.values()
+    assert quote.bid == 2.0
+    assert api.view.venues.why_not_live("kraken", now_ns)
+
+
 async def test_a_trade_that_was_seen_is_no_news(api: Api) -> None:
     told: list[Event] = []
     api.view.tell(told.extend)
