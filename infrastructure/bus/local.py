@@ -43,10 +43,10 @@ class _Queue:
         return taken
 
     def give_back(self, events: Sequence[Event]) -> None:
-        room = len(events)
         if self.overflow is Overflow.DROP_OLDEST:
             room = self.capacity - len(self.waiting)
-        self.waiting.extendleft(reversed(events[len(events) - room :] if room > 0 else ()))
+            events = events[max(len(events) - room, 0) :]
+        self.waiting.extendleft(reversed(events))
         self._note_levels()
 
     def _note_levels(self) -> None:

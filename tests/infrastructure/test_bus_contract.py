@@ -90,6 +90,23 @@ async def test_failed_events_come_again_in_order_before_newer_ones(bus: Bus, nam
         assert await _read(mailbox, 6) == trades
 
 
+async def test_drop_oldest_mailbox_with_room_gives_all_failed_events_again(
+    bus: Bus, name: str
+) -> None:
+    trades = _trades(9)
+
+    async with bus.mailbox(
+        name, ["trade.#"], capacity=10, overflow=Overflow.DROP_OLDEST
+    ) as mailbox:
+        await bus.publish(trades[:2])
+        async with asyncio.timeout(WITHIN_S):
+            await mailbox.receive(2)
+        await bus.publish(trades[2:])
+        await mailbox.failed()
+
+        assert await _read(mailbox, 9) == trades
+
+
 async def test_done_events_do_not_come_again(bus: Bus, name: str) -> None:
     async with _mailbox(bus, name, "trade.#", "status.#") as mailbox:
         await bus.publish(_trades(3))
