@@ -25,10 +25,14 @@ from typing import Protocol
 
 import msgspec
 
-from market import ActorStatus, Book, Event, Quote, Routes, VenueStatus
+from market import ActorStatus, Book, Event, Quote, Routes
 
-LATEST_ONLY: tuple[type[Event], ...] = (Quote, Book, Routes, VenueStatus, ActorStatus)
-"""Kinds of event that a newer one of the same routing key makes worthless."""
+LATEST_ONLY: tuple[type[Event], ...] = (Quote, Book, Routes, ActorStatus)
+"""Kinds of event that a newer one of the same routing key makes worthless.
+
+A venue's status is none of them: that it was down ends the life of its quotes although it is live
+again, and its time closes candles, so it must not overtake the trades before it.
+"""
 
 
 class Overflow(Enum):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from infrastructure.bus.amqp.outbox import Outbox
 from market import Event, Quote, Trade, routing_key
-from tests.making import a_quote, a_trade
+from tests.making import a_quote, a_status, a_trade
 
 Step = tuple[str, int]
 steps = st.lists(
@@ -34,6 +34,20 @@ async def test_newer_quote_takes_the_place_of_the_one_that_waits() -> None:
 
     assert await outbox.take(9) == [a_trade(number=1), a_quote(at_ns=3), a_trade(number=2)]
     assert outbox.conflated == 2
+
+
+async def test_no_status_of_a_venue_is_lost_or_overtakes_a_trade() -> None:
+    outbox = Outbox(limit=100, conflate_above=0)
+    events: list[Event] = [
+        a_status(at_ns=1),
+        a_status(state="down", at_ns=2),
+        a_trade(at_ns=3),
+        a_status(at_ns=4),
+    ]
+
+    await outbox.add(events)
+
+    assert await outbox.take(9) == events
 
 
 async def test_quotes_of_different_instruments_are_both_kept() -> None:
