@@ -7,8 +7,9 @@ adding shows in it. Hence the sizes of all trades are kept while their candle ma
 
 An interval closes by the venue's time: the greatest event time seen of anything there, but none
 that lies ahead of our receiving it, since a wrong clock would close what has not begun. It closes
-``lateness_ns`` after its end. A trade that is later still opens its candle to correction for
-``horizon_ns`` more; beyond that it is ignored and counted.
+``lateness_ns`` after its end. A trade that is later still corrects its candle, which is held for
+``horizon_ns`` more. Beyond that the candle has ended: whoever has a trade of it brings its other
+trades as well.
 """
 
 from collections.abc import Iterable
@@ -38,8 +39,8 @@ def known_interval(interval: str) -> str:
 class CandleBook:
     """The candles of one venue and interval that may still change.
 
-    ``now_ns`` is the venue's time as far as it is known, ``ignored`` counts trades that were too
-    late. What was not yet `settle`d is told again by `finished` or `growing`.
+    ``now_ns`` is the venue's time as far as it is known. What was not yet `settle`d is told again
+    by `finished` or `growing`.
     """
 
     def __init__(
@@ -54,7 +55,6 @@ class CandleBook:
         self.interval = known_interval(interval)
         self.length_ns = INTERVALS[interval]
         self.now_ns = 0
-        self.ignored = 0
         self._closes_ns = self.length_ns + lateness_ns
         self._ends_ns = self._closes_ns + horizon_ns
         self._candles: dict[CandleKey, _Trades] = {}
@@ -69,22 +69,19 @@ class CandleBook:
     def __contains__(self, key: CandleKey) -> bool:
         return key in self._candles
 
-    def is_too_late(self, trade: Trade) -> bool:
-        """Tell whether the trade's candle can no longer change."""
-        return start_of(trade.event_ns, self.interval) + self._ends_ns <= self.now_ns
+    def has_ended(self, key: CandleKey) -> bool:
+        """Tell whether the candle may have been let go."""
+        return key[1] + self._ends_ns <= self.now_ns
 
     def take(self, trade: Trade) -> None:
-        """Count the trade, unless it was before or is too late."""
-        if self.is_too_late(trade):
-            self.ignored += 1
-        else:
-            self.restore((trade,))
+        """Count the trade, unless it was before."""
+        self._count(trade)
+        self.advance(trade.event_ns, trade.received_ns)
 
     def restore(self, trades: Iterable[Trade]) -> None:
-        """Count the trades that were not before, however late they are."""
+        """Count the trades that were not before."""
         for trade in trades:
-            self._count(trade)
-            self.advance(trade.event_ns, trade.received_ns)
+            self.take(trade)
 
     def advance(self, event_ns: int, received_ns: int) -> None:
         """Note that something happened at the venue at ``event_ns``."""
@@ -150,7 +147,7 @@ class CandleBook:
         self._open -= closing
         self._unsettled |= closing
         self._next_close_ns = min((key[1] + self._closes_ns for key in self._open), default=inf)
-        ended = [key for key in self._candles if key[1] + self._ends_ns <= self.now_ns]
+        ended = [key for key in self._candles if self.has_ended(key)]
         for key in ended:
             if key not in self._unsettled:
                 del self._candles[key]

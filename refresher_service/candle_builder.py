@@ -50,11 +50,6 @@ class CandleBuilder(Actor[Trade | VenueStatus]):
         self._clock = clock
         self._sequence = 0
 
-    @property
-    def ignored(self) -> int:
-        """Trades that came too late for their candle."""
-        return sum(book.ignored for books in self._books.values() for book in books)
-
     async def recover(self) -> None:
         """See `Actor.recover`; the store is read when an instrument's first trade comes."""
         self._stored.begin()
@@ -69,10 +64,12 @@ class CandleBuilder(Actor[Trade | VenueStatus]):
     async def receive(self, events: Sequence[Trade | VenueStatus]) -> None:
         """Count the whole batch, then publish the candles that it changed or closed."""
         touched = await self._stored.restore_again()
+        await self._restore([event for event in events if isinstance(event, Trade)])
         for event in events:
             books = self._books_of(event.venue)
             if isinstance(event, Trade):
-                await self._count(event, books)
+                for book in books:
+                    book.take(event)
             elif event.state == "live":
                 for book in books:
                     book.advance(event.event_ns, event.received_ns)
@@ -80,12 +77,16 @@ class CandleBuilder(Actor[Trade | VenueStatus]):
         await self._publish_finished(touched)
         await self._publish_growing(touched)
 
-    async def _count(self, trade: Trade, books: Iterable[CandleBook]) -> None:
-        for book in books:
-            key = book.key(trade)
-            if not book.is_too_late(trade) and self._stored.is_needed(book, key):
-                await self._stored.restore(book, key)
-            book.take(trade)
+    async def _restore(self, trades: Iterable[Trade]) -> None:
+        """Bring what the store knows of these trades' candles, a reading a series."""
+        needed: dict[tuple[CandleBook, Instrument], list[int]] = {}
+        for trade in trades:
+            for book in self._books_of(trade.venue):
+                key = book.key(trade)
+                if self._stored.is_needed(book, key):
+                    needed.setdefault((book, trade.instrument), []).append(key[1])
+        for (book, instrument), starts in needed.items():
+            await self._stored.restore(book, instrument, min(starts), max(starts))
 
     async def _publish_finished(self, books: Iterable[CandleBook]) -> None:
         finished = [(book, key) for book in books for key in book.finished()]

@@ -39,25 +39,30 @@ class StoredTrades:
     def is_needed(self, book: CandleBook, key: CandleKey) -> bool:
         """Tell whether the store may hold trades of a candle, or of those before it, unknown here.
 
-        That is so for the first trade of an instrument, and of an interval that we did not see
-        begin.
+        That is so for the first trade of an instrument, of an interval that we did not see begin,
+        and of one that was let go because it had ended long ago.
         """
         instrument, start_ns = key
         if (book.venue, book.interval, instrument) not in self._known:
             return True
-        return start_ns <= self._began_ns and key not in book
+        return key not in book and (start_ns <= self._began_ns or book.has_ended(key))
 
-    async def restore(self, book: CandleBook, key: CandleKey) -> None:
-        """Count the stored trades of a candle; at first also those since the last closed one.
+    async def restore(
+        self, book: CandleBook, instrument: Instrument, first_ns: int, last_ns: int
+    ) -> None:
+        """Count the stored trades of the candles that start from ``first_ns`` to ``last_ns``.
+
+        At first also those since the last closed candle.
 
         Raises:
             StoreUnavailableError: nothing was counted.
 
         """
-        instrument, start_ns = key
         series = book.venue, book.interval, instrument
-        since_ns = start_ns if series in self._known else await self._end_of_closed(book, key)
-        reading = _Reading(book, instrument, since_ns, start_ns + book.length_ns, self._clock())
+        since_ns = first_ns
+        if series not in self._known:
+            since_ns = await self._end_of_closed(book, (instrument, first_ns))
+        reading = _Reading(book, instrument, since_ns, last_ns + book.length_ns, self._clock())
         await self._read(reading)
         self._known.add(series)
         if reading.at_ns < self._began_ns + _AGAIN_NS:

@@ -138,21 +138,19 @@ def test_first_trade_of_an_interval_may_be_late() -> None:
     assert (late.start_ns, late.trades, late.closed) == (MINUTE, 1, True)
 
 
-def test_trade_too_late_to_correct_is_ignored_and_counted() -> None:
+def test_candle_ends_ten_minutes_after_it_closed() -> None:
     closes_ns = MINUTE + 2 * SECOND
     book = counted(a_trade(number=1, at_ns=1))
+    [key] = book.growing()
+
     book.advance(closes_ns + 10 * MINUTE - 1, closes_ns + 10 * MINUTE)
-    book.take(a_trade(number=2, at_ns=2))
-    book.settle(book.finished())
+    assert not book.has_ended(key)
 
     book.advance(closes_ns + 10 * MINUTE, closes_ns + 10 * MINUTE)
-    book.take(a_trade(number=3, at_ns=3))
-
-    assert book.ignored == 1
-    assert book.finished() == []
+    assert book.has_ended(key)
 
 
-def test_candles_that_cannot_change_any_more_are_forgotten_once_told() -> None:
+def test_candles_that_ended_are_forgotten_once_told() -> None:
     book = counted(*(a_trade(number=n, at_ns=n * MINUTE) for n in range(100)))
     told = book.finished()
     book.settle(told)

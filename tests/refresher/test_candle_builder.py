@@ -131,15 +131,37 @@ async def test_late_trade_sends_the_closed_candle_again(
     assert corrected.sequence > first.sequence
 
 
-async def test_trade_beyond_correction_is_counted_as_ignored(
+async def test_trade_that_comes_an_hour_late_finds_the_rest_of_its_minute(
     bus: LocalBus, store: EmbeddedTimeSeries, clock: HandClock
 ) -> None:
+    clock.now_ns = NOON - MINUTE
     part = builder(bus, store, clock)
-    async with running(part):
-        await bus.publish([a_status(at_ns=NOON + 60 * MINUTE), at(1, number=1)])
-        await eventually(lambda: part.handled == 2)
+    async with hearing(bus, "candle.#") as heard, running(part):
+        await store.write([*TRADES[:58], a_candle(start_ns=NOON, trades=58)])
+        await bus.publish([at(3_600, number=1_000)])
+        await eventually(lambda: part.handled == 1)
 
-    assert part.ignored == 1
+        await bus.publish([TRADES[58]])
+        await eventually(lambda: closed(heard))
+
+    (candle,) = closed(heard)
+
+    assert (candle.start_ns, candle.trades) == (NOON, 59)
+
+
+async def test_store_is_asked_once_for_all_the_late_trades_of_a_series(
+    bus: LocalBus, store: EmbeddedTimeSeries, clock: HandClock
+) -> None:
+    watched = WatchedStore(store)
+    part = builder(bus, watched, clock)
+    async with hearing(bus, "candle.#") as heard, running(part):
+        await bus.publish([at(3_600, number=1_000)])
+        await eventually(lambda: part.handled == 1)
+
+        await bus.publish([at(60 * minute, number=minute) for minute in range(10)])
+        await eventually(lambda: len(closed(heard)) == 10)
+
+    assert watched.asked == 2
 
 
 async def test_closed_candles_are_safe_before_their_trades_are_acknowledged(
