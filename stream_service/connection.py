@@ -199,13 +199,19 @@ class VenueConnection:
         return () if hole is None else (hole,)
 
     async def _list(self, rest: VenueRest) -> list[Listing]:
-        """Return the listings of the wanted instruments that are traded."""
+        """Return the listings of the wanted instruments that are traded.
+
+        Those of the last connection do while REST is away: the stream may well be there.
+        """
+        try:
+            offered = await rest.dialogue(self.venue.list_instruments())
+        except (httpx2.HTTPError, TimeoutError) as error:
+            if not self._listings:
+                raise
+            log.warning("venue.listing_kept", venue=self.venue.name, why=_reason(error))
+            return self._listings
         wanted = set(self.wanted)
-        listings = [
-            listing
-            for listing in await rest.dialogue(self.venue.list_instruments())
-            if listing.instrument in wanted and listing.trading
-        ]
+        listings = [row for row in offered if row.instrument in wanted and row.trading]
         if not listings:
             raise VenueRefusedError(f"{self.venue.name} lists none of the instruments asked for")
         self.pulse.instruments = len(listings)

@@ -60,7 +60,7 @@ class SimulatedVenues:
     """The venues' side of the wire; tests tell events through it, the `Simulator` plays a world.
 
     A venue named in ``silent`` says nothing though it is connected; one in ``refusing`` lets nobody
-    connect.
+    connect, one in ``without_rest`` answers no request.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class SimulatedVenues:
         self.markets = markets
         self.silent: set[str] = set()
         self.refusing: set[str] = set()
+        self.without_rest: set[str] = set()
         self._venues = {venue.name: venue for venue in venues}
         self._clients: dict[str, set[_Client]] = {venue.name: set() for venue in venues}
         self._host = host
@@ -173,9 +174,10 @@ class SimulatedVenues:
         venue = self._venues.get(name.partition("?")[0])
         if venue is None:
             return _response(HTTPStatus.NOT_FOUND, b'{"error":"no such venue"}')
-        if venue.name in self.refusing:
+        is_rest = path.startswith("rest/")
+        if venue.name in (self.refusing | self.without_rest if is_rest else self.refusing):
             return _response(HTTPStatus.SERVICE_UNAVAILABLE, b'{"error":"maintenance"}')
-        if not path.startswith("rest/"):
+        if not is_rest:
             return None
         try:
             body = venue.answer(path.removeprefix("rest"), self.markets[venue.name])

@@ -208,6 +208,16 @@ async def test_a_venue_that_hangs_up_is_down_until_it_is_back(running: Running) 
     assert reasons[0]
 
 
+async def test_a_venue_without_rest_is_streamed_as_before(running: Running) -> None:
+    with running.connected():
+        await until_live(running)
+        running.served.without_rest.add(running.name)
+        await running.served.hang_up(running.name)
+
+        await eventually(lambda: running.state == "down")
+        await until_live(running)
+
+
 async def test_a_silent_venue_is_hung_up_on(running: Running) -> None:
     venue = running.venue
     impatient = VenueConnection(
