@@ -42,7 +42,7 @@ export function listenForKeys(actions) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const target = /** @type {Element} */ (event.target);
-    if (target.closest("dialog")) return;
+    if (target.closest("dialog[open]")) return; // one just closed keeps the focus until it is drawn
     if (target.closest("input, select, textarea") && event.key !== "Escape") return;
     const act = /** @type {Record<string, () => void>} */ (all)[event.key];
     if (!act) return;
