@@ -18,7 +18,7 @@
 # Needs root, a running Docker engine, and: apt-get install debootstrap python3-pip
 set -eu
 cd "$(dirname "$0")/.."
-mirror=${1:-http://deb.debian.org/debian}
+mirror=${1:-} # empty: the one that debootstrap knows
 
 need() {
     command -v "$1" >/dev/null 2>&1 || { echo "$1 is missing: apt-get install $2" >&2; exit 4; }
@@ -34,7 +34,7 @@ refuse_to_replace() {
 
 import_debian() {
     debootstrap --variant=minbase --include=ca-certificates,curl,python3,python3-pip,python3-venv \
-        bookworm "$work/root" "$mirror" >"$work/log" 2>&1 || { tail -n 20 "$work/log" >&2; exit 1; }
+        bookworm "$work/root" ${mirror:+"$mirror"} >"$work/log" 2>&1 || { tail -n 20 "$work/log" >&2; exit 1; }
     # Packages must not start their services while an image is built.
     printf '#!/bin/sh\nexit 101\n' >"$work/root/usr/sbin/policy-rc.d"
     chmod 0755 "$work/root/usr/sbin/policy-rc.d"
