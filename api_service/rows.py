@@ -176,6 +176,7 @@ def gap_row(gap: Gap) -> GapRow:
         "start": rfc3339(gap.start_ns),
         "end": rfc3339(gap.end_ns),
         "reason": gap.reason,
+        "missing": gap.missing,
     }
 
 

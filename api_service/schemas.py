@@ -136,6 +136,7 @@ class GapRow(TypedDict):
     start: Annotated[str, Field(description="From then on it is incomplete, RFC 3339 UTC")]
     end: Annotated[str, Field(description="Until then, RFC 3339 UTC")]
     reason: Annotated[str, Field(description="Why")]
+    missing: Annotated[int | None, Field(description="Events missed; null where unknown")]
 
 
 class InstrumentRow(TypedDict):

@@ -85,6 +85,58 @@ class Candle(_Event, frozen=True, gc=False):
     closed: bool
 
 
+class VenueCandle(_Event, frozen=True, gc=False):
+    """A candle that the venue made itself; what a candle of ours is checked against or filled from.
+
+    ``trades`` is None where the venue does not count them. ``closed``: the venue said so, or its
+    interval was over when it came.
+    """
+
+    venue: str
+    instrument: Instrument
+    interval: str
+    start_ns: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    trades: int | None = None
+    closed: bool = False
+
+
+class Summary(_Event, frozen=True, gc=False):
+    """The last 24 hours of one instrument as its venue or a price service tells them.
+
+    ``symbol`` is the venue's own name of the instrument, ``name`` what people call it, where the
+    venue says. ``volume`` is in the base currency. None: not told.
+    """
+
+    venue: str
+    instrument: Instrument
+    symbol: str
+    last: float
+    name: str = ""
+    open: float | None = None
+    high: float | None = None
+    low: float | None = None
+    volume: float | None = None
+    bid: float | None = None
+    ask: float | None = None
+
+
+class Listed(_Event, frozen=True, gc=False):
+    """The terms on which a venue lists an instrument, see `Listing`; sent on start and change."""
+
+    venue: str
+    instrument: Instrument
+    symbol: str
+    trading: bool = True
+    tick_size: float | None = None
+    lot_size: float | None = None
+    minimum_notional: float | None = None
+
+
 class Route(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Buy the base currency at one venue's ask, sell it at another's bid.
 
@@ -140,7 +192,11 @@ class Signal(_Event, frozen=True, gc=False):
 
 
 class Gap(_Event, frozen=True, gc=False):
-    """What we know that we missed: ``channel`` is incomplete from ``start_ns`` to ``end_ns``."""
+    """What we know that we missed: ``channel`` is incomplete from ``start_ns`` to ``end_ns``.
+
+    Both are times of the venue's, and what was missed may lie on either of them. ``missing`` is how
+    many events are, None where nobody can know.
+    """
 
     venue: str
     instrument: Instrument
@@ -148,6 +204,7 @@ class Gap(_Event, frozen=True, gc=False):
     start_ns: int
     end_ns: int
     reason: str
+    missing: int | None = None
 
 
 class VenueStatus(_Event, frozen=True, gc=False):
@@ -155,7 +212,10 @@ class VenueStatus(_Event, frozen=True, gc=False):
 
     While ``instrument`` is None it speaks for the whole connection, and any state but ``live`` ends
     the life of its quotes. With an instrument, only that one's quotes and books. ``refused`` counts
-    frames that could not be read, ``latency_ms`` is the median of receipt less event time.
+    frames that were put aside, ``resyncs`` books that had to start anew, ``backfilled`` trades
+    that were read over REST, ``gaps`` what stayed missing, ``troubled`` instruments that are not
+    live now. ``clock_offset_ms`` is how far the venue's clock is ahead of ours, give or take
+    ``clock_error_ms``; ``latency_ms`` is the median of receipt less event time by one clock.
     """
 
     venue: str
@@ -167,7 +227,13 @@ class VenueStatus(_Event, frozen=True, gc=False):
     events: int = 0
     refused: int = 0
     reconnects: int = 0
+    resyncs: int = 0
+    backfilled: int = 0
+    gaps: int = 0
+    troubled: int = 0
     latency_ms: float | None = None
+    clock_offset_ms: float | None = None
+    clock_error_ms: float | None = None
 
 
 class ActorStatus(_Event, frozen=True, gc=False):
@@ -187,4 +253,17 @@ class ActorStatus(_Event, frozen=True, gc=False):
     restarts: int = 0
 
 
-Event: TypeAlias = Quote | Trade | Book | Candle | Routes | Signal | Gap | VenueStatus | ActorStatus
+Event: TypeAlias = (
+    Quote
+    | Trade
+    | Book
+    | Candle
+    | VenueCandle
+    | Summary
+    | Listed
+    | Routes
+    | Signal
+    | Gap
+    | VenueStatus
+    | ActorStatus
+)

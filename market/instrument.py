@@ -45,12 +45,13 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 
     ``tick_size`` is the step of prices, ``lot_size`` of sizes, ``minimum_notional`` in the quote
     currency; None where the venue does not say. ``symbol`` is the venue's own name for it on its
-    stream, ``rest_symbol`` the one over REST where that differs.
+    stream, ``rest_symbol`` the one over REST where that differs, ``name`` what people call it.
     """
 
     instrument: Instrument
     symbol: str
     rest_symbol: str = ""
+    name: str = ""
     trading: bool = True
     tick_size: float | None = None
     lot_size: float | None = None

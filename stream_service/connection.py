@@ -27,7 +27,7 @@ from market.events import VenueState
 from stream_service.pulse import Pulse
 from stream_service.rest import VenueRest
 from stream_service.trades import TradeMemory
-from stream_service.venue import Session, Venue
+from stream_service.venue import Options, Session, Venue
 
 log = structlog.get_logger()
 
@@ -96,7 +96,7 @@ class VenueConnection:
         try:
             await self._change("connecting")
             self._listings = await self._list(rest)
-            url = await rest.dialogue(self.venue.dial(self.venue))
+            url = await rest.dialogue(self.venue.dial(self.venue, self._listings))
             async with connect(
                 url,
                 compression=None,
@@ -118,9 +118,12 @@ class VenueConnection:
 
     async def _converse(self, socket: ClientConnection, rest: VenueRest) -> BaseException:
         """Subscribe, then read frames and make requests side by side until one of them is lost."""
-        session = self.venue.session(self._listings)
+        session = self.venue.session(self._listings, Options(keys=self.venue.keys))
         self._trades.reconnected()
         session.opened()
+        for listing in self._listings:
+            if request := session.recall(listing.instrument):
+                session.ask(request)
         await _send(session, socket)
         asked = asyncio.Event()
         try:
@@ -204,7 +207,7 @@ class VenueConnection:
         Those of the last connection do while REST is away: the stream may well be there.
         """
         try:
-            offered = await rest.dialogue(self.venue.list_instruments())
+            offered = await rest.dialogue(self.venue.list_instruments(self.venue))
         except (httpx2.HTTPError, TimeoutError) as error:
             if not self._listings:
                 raise

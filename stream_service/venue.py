@@ -11,22 +11,30 @@ venue's, which the simulator and the tests play.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from typing import Protocol, TypeAlias
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Literal, Protocol, TypeAlias, get_args
 
 import msgspec
 
 from market import Book, Event, Instrument, Listing, Trade
 
+Channel: TypeAlias = Literal["trade", "quote", "book", "candle", "summary"]
+CHANNELS: frozenset[Channel] = frozenset(get_args(Channel))
+
 
 class HttpRequest(msgspec.Struct, frozen=True):
-    """A GET that whoever drives the venue makes on its behalf; ``path`` follows the REST URL.
+    """What whoever drives the venue asks on its behalf over REST.
 
-    ``about`` is the session's own note on what it asked for, given back with the answer.
+    ``path`` follows the URL of ``host``, a key of ``Venue.other_rest_urls``; empty: the venue's
+    ``rest_url``. ``about`` is the session's own note on what it asked for, given back with the
+    answer: a word, and the instrument where it is about one.
     """
 
     path: str
-    about: tuple[str, Instrument] | None = None
+    about: tuple[str, Instrument | None] | None = None
+    method: Literal["GET", "POST"] = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    host: str = ""
 
 
 Dialling: TypeAlias = Generator[HttpRequest, bytes, str]
@@ -52,21 +60,71 @@ class Outbox:
         return frames
 
 
-class Session(Outbox, ABC):
-    """Our side of one connection, as a state machine over the instruments in ``listings``."""
+class Listings(dict[str, Listing]):
+    """Listings by the symbol that the stream uses.
 
-    def __init__(self, listings: Sequence[Listing]) -> None:
+    Args:
+        listings: Those that are known.
+        guess: Makes up the listing of a symbol that is not, where frames are read that somebody
+            else subscribed to. Without it such a symbol is a KeyError.
+
+    """
+
+    def __init__(
+        self, listings: Sequence[Listing], guess: Callable[[str], Listing] | None = None
+    ) -> None:
+        super().__init__((listing.symbol, listing) for listing in listings)
+        self._guess = guess
+
+    def __missing__(self, symbol: str) -> Listing:
+        """Make up a listing, or refuse.
+
+        Raises:
+            KeyError: nobody knows the symbol.
+
+        """
+        if self._guess is None:
+            raise KeyError(symbol)
+        listing = self[symbol] = self._guess(symbol)
+        return listing
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What a session is to follow of its instruments, and with whose keys.
+
+    ``guess``: see `Listings`.
+    """
+
+    channels: frozenset[Channel] = CHANNELS
+    keys: Mapping[str, str] = {}
+    guess: Callable[[str], Listing] | None = None
+
+
+NO_OPTIONS = Options()
+
+
+class Session(Outbox, ABC):
+    """Our side of one connection, as a state machine over the instruments in ``listings``.
+
+    What a session keeps for an instrument it makes when it first meets the symbol in a frame.
+    ``renewal`` is empty until the venue asks us to leave: then it is its reason, and whoever owns
+    the socket makes a new connection before it closes this one.
+    """
+
+    def __init__(self, listings: Sequence[Listing], options: Options = NO_OPTIONS) -> None:
         super().__init__()
-        self.listings = {listing.symbol: listing for listing in listings}
+        self.listings = Listings(listings, options.guess)
+        self.options = options
+        self.renewal = ""
         self._requests: list[HttpRequest] = []
         self._last_number = 0
 
     @abstractmethod
     def opened(self) -> None:
-        """Post what subscribes, ask for recent trades; called once, when the socket is up."""
+        """Post what subscribes, ask for what books start from; called once the socket is up."""
 
     @abstractmethod
-    def receive(self, frame: bytes, received_ns: int) -> Iterator[Event]:
+    def receive(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """Read one frame.
 
         Raises:
@@ -75,15 +133,53 @@ class Session(Outbox, ABC):
 
         """
 
-    def answered(self, request: HttpRequest, body: bytes, received_ns: int) -> Iterator[Event]:
-        """Read the answer to a request of ours.
+    def answered(self, request: HttpRequest, body: bytes, received_ns: int) -> Sequence[Event]:
+        """Read the answer to a request of ours; trades and candles come oldest first.
 
         Raises:
             FrameError: as `receive`.
 
         """
         del request, body, received_ns
-        yield from ()
+        return ()
+
+    def recall(
+        self, instrument: Instrument, *, after: Trade | None = None, before: Trade | None = None
+    ) -> HttpRequest | None:
+        """Return what asks for past trades of ``instrument``, the newest page of them.
+
+        Args:
+            instrument: One of ours.
+            after: Only what came after it is missed; a venue that pages forward starts here.
+            before: Only what came before it is missed; a venue that pages backward starts here.
+
+        Returns:
+            None where the venue tells no trades older than those it told already.
+
+        """
+        del instrument, after, before
+        return None
+
+    def recall_candles(
+        self, instrument: Instrument, *, start_ns: int, end_ns: int
+    ) -> HttpRequest | None:
+        """Return what asks for the one-minute candles of a time; None: the venue has none."""
+        del instrument, start_ns, end_ns
+        return None
+
+    def recognise(self, body: bytes, hint: str) -> HttpRequest | None:
+        """Tell which request a recorded body answers, by its shape; None: it is a frame.
+
+        Args:
+            body: A line of a recording.
+            hint: Symbol or channel that the recording notes beside it, or nothing.
+
+        """
+        del body, hint
+        return None
+
+    def tick(self, now_ns: int) -> None:
+        """Ask for what is due and cannot be streamed; called once a second."""
 
     def heartbeat(self) -> None:
         """Post a ping; called every ``Venue.heartbeat_s``. Most venues need none."""
@@ -109,6 +205,10 @@ class Market(Protocol):
     @property
     def listings(self) -> Sequence[Listing]:
         """Every instrument that the venue lists."""
+
+    @property
+    def websocket_url(self) -> str:
+        """Where clients are to connect, for venues that tell them over REST."""
 
     def book(self, instrument: Instrument) -> Book:
         """Return the whole book; ``sequence`` numbers it, one up with each change."""
@@ -142,16 +242,31 @@ class ExchangeSide(Outbox, ABC):
         """Post the venue's own heartbeat; called once a second."""
 
 
-class Venue(msgspec.Struct, frozen=True, kw_only=True):
-    """The facts about a venue.
+def _one_group(_listing: Listing) -> str:
+    """Let all listings share connections, as at most venues."""
+    return ""
 
-    ``answer`` plays its REST interface: a path with query in, the body out; LookupError for what
-    it does not serve. Fees are the public ones of the lowest tier, per quote currency where the
-    venue distinguishes; ``fee_source`` says where they were read. ``rest_interval_s`` is the time
-    left between two requests, ``settle_s`` the time within which a subscription stands once the
-    first frame came. ``symbol`` gives the venue's name for an instrument,
-    ``quote_currencies`` those that its markets are commonly in. ``binary_frames``: it sends its
-    JSON in binary frames.
+
+class Venue(msgspec.Struct, frozen=True, kw_only=True):
+    """The facts about a venue that is streamed.
+
+    ``dial`` is told the listings that the connection is for. ``answer`` plays its REST interface: a
+    path with query in, the body out; LookupError for what it does not serve. Fees are the public
+    ones of the lowest tier, per quote currency where the venue distinguishes; ``fee_source`` says
+    where they were read. ``credentials`` names what its users must bring, such as a key,
+    and ``keys`` holds it by those names.
+
+    ``symbol`` gives the venue's name for an instrument on the stream, ``instrument`` reads such a
+    name by its shape alone (ValueError where it cannot), ``quote_currencies`` are those that its
+    markets are commonly in. ``binary_frames``: it sends its JSON in binary frames.
+    ``consecutive_trade_ids``: an instrument's trades are numbered one by one, so that a missing
+    number is a missing trade.
+
+    Limits: ``instruments_at_most`` of one connection, ``connections_at_most`` of one group (see
+    ``group``, which parts listings that cannot share a connection), ``send_interval_s`` between two
+    of our frames, ``connect_interval_s`` between two connections, ``rest_interval_s`` between two
+    requests. ``lifetime_s``: after so long the venue hangs up, so a new connection is made before.
+    ``settle_s``: within so long a subscription stands once the first frame came.
     """
 
     name: str
@@ -160,8 +275,8 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     taker_fee_bps: float
     taker_fee_bps_by_quote_currency: Mapping[str, float] = {}
     fee_source: str = ""
-    dial: Callable[[Venue], Dialling]
-    list_instruments: Callable[[], ListingRequests]
+    dial: Callable[[Venue, Sequence[Listing]], Dialling]
+    list_instruments: Callable[[Venue], ListingRequests]
     session: type[Session]
     exchange_side: type[ExchangeSide]
     answer: Callable[[str, Market], bytes]
@@ -170,8 +285,19 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     rest_interval_s: float = 0.1
     settle_s: float = 1.0
     symbol: Callable[[Instrument], str] = str
+    instrument: Callable[[str], Instrument] = Instrument.parse
     quote_currencies: tuple[str, ...] = ()
     binary_frames: bool = False
+    consecutive_trade_ids: bool = False
+    credentials: tuple[str, ...] = ()
+    keys: Mapping[str, str] = {}
+    other_rest_urls: Mapping[str, str] = {}
+    group: Callable[[Listing], str] = _one_group
+    instruments_at_most: int = 200
+    connections_at_most: int | None = None
+    send_interval_s: float = 0.0
+    connect_interval_s: float = 0.0
+    lifetime_s: float | None = None
 
     def fee_bps(self, instrument: Instrument) -> float:
         """Return the taker fee for ``instrument``."""
@@ -190,12 +316,17 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
             self,
             websocket_url=websocket_url,
             rest_url=rest_url,
+            keys=dict.fromkeys(self.credentials, "simulated"),
+            other_rest_urls=dict.fromkeys(self.other_rest_urls, rest_url),
             rest_interval_s=0.0,
+            send_interval_s=0.0,
+            connect_interval_s=0.0,
             settle_s=0.05,
         )
 
 
-def direct(venue: Venue) -> Dialling:
+def direct(venue: Venue, listings: Sequence[Listing]) -> Dialling:
     """Dial the fixed URL, as most venues need."""
+    del listings
     yield from ()
     return venue.websocket_url

@@ -16,6 +16,7 @@ LARGEST = 2**63 - 2_000_000
 """Bound of whole numbers: 64 bits, less the room that a time key takes."""
 
 _FREE_TEXT = frozenset({"trade_id", "reason"})
+_OPTIONAL = frozenset({"missing"})
 
 
 def sift(events: Sequence[Stored]) -> tuple[list[Stored], Refused]:
@@ -55,21 +56,22 @@ def fault_of(event: Stored) -> str | None:
 
 def _faults(named_values: Iterable[tuple[str, object]]) -> Iterator[str]:
     for name, value in named_values:
-        match value:
-            case float():
-                fault = not isfinite(value)
-            case int():
-                fault = abs(value) > LARGEST
-            case str() if name in _FREE_TEXT:
-                fault = not _is_text(value)
-            case str():
-                fault = not _is_code(value)
-            case Instrument():
-                fault = not (_is_code(value.base) and _is_code(value.quote_currency))
-            case _:
-                fault = True
-        if fault:
+        if not _can_be(name, value):
             yield f"{name} cannot be {repr(value)[:100]}"
+
+
+def _can_be(name: str, value: object) -> bool:
+    match value:
+        case float():
+            return isfinite(value)
+        case int():
+            return abs(value) <= LARGEST
+        case str():
+            return _is_text(value) if name in _FREE_TEXT else _is_code(value)
+        case Instrument():
+            return _is_code(value.base) and _is_code(value.quote_currency)
+        case _:
+            return value is None and name in _OPTIONAL
 
 
 def _is_code(value: str) -> bool:

@@ -52,7 +52,7 @@ CREATE TABLE IF NOT EXISTS candle (
 );
 CREATE TABLE IF NOT EXISTS gap (
     venue VARCHAR, base VARCHAR, quote_currency VARCHAR, channel VARCHAR, start_ns BIGINT,
-    end_ns BIGINT, reason VARCHAR,
+    end_ns BIGINT, reason VARCHAR, missing BIGINT,
     event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
     PRIMARY KEY (venue, base, quote_currency, channel, start_ns)
 );

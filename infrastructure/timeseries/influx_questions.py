@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterator, Sequence
 
 from infrastructure.timeseries.batch import identity_of
 from infrastructure.timeseries.influx_server import Bucket, InfluxServer, Row, Value
-from infrastructure.timeseries.line_protocol import ROOM_NS, millisecond_of
+from infrastructure.timeseries.line_protocol import NOT_KNOWN, ROOM_NS, millisecond_of
 from infrastructure.timeseries.port import Stored
 from infrastructure.timeseries.question import S, Series, Span, other_fields, time_field
 from market import Candle, Gap, Quote, Trade
@@ -101,7 +101,8 @@ def _oldest_millisecond(rows: Sequence[Row], span: Span) -> Span:
 
 
 def _event(series: Series[S], row: Row) -> S:
-    return series.event({**row, "start_ns": row["time"]})
+    known = {name: None if value == NOT_KNOWN else value for name, value in row.items()}
+    return series.event({**row, "start_ns": row["time"], "missing": known.get("missing")})
 
 
 def _count_questions(candles: Sequence[Candle]) -> Iterator[tuple[str, dict[str, Value]]]:

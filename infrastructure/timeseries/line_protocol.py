@@ -25,6 +25,9 @@ from market import Candle, Gap, Instrument, Quote, Trade
 ROOM_NS = 1_000_000
 """The time key of a trade or quote lies in its own millisecond, at most this far from its time."""
 
+NOT_KNOWN = -1
+"""Stands for a number that is None: a point whose fields are not all there is half written."""
+
 _TAG_ESCAPES = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ "})
 _TEXT_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\""})
 
@@ -93,7 +96,8 @@ def _fields(event: Stored) -> str:
                 f"closed={_flag(event.closed)}"
             )
         case Gap():
-            return f"end_ns={event.end_ns}i,reason={_text(event.reason)}"
+            missing = NOT_KNOWN if event.missing is None else event.missing
+            return f"end_ns={event.end_ns}i,reason={_text(event.reason)},missing={missing}i"
 
 
 def _clock(event: Stored) -> str:

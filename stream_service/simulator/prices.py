@@ -82,6 +82,7 @@ class SimulatedMarket:
 
     def __init__(self, listings: Sequence[Listing]) -> None:
         self.listings = listings
+        self.websocket_url = ""
         self._books: dict[Instrument, Book] = {}
         self._trades: dict[Instrument, deque[Trade]] = {
             listing.instrument: deque(maxlen=TRADES_KEPT) for listing in listings

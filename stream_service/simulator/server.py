@@ -105,6 +105,8 @@ class SimulatedVenues:
             close_timeout=0.5,
         ) as server:
             self._port = _port(server)
+            for name, market in self.markets.items():
+                market.websocket_url = self.venue(name).websocket_url
             log.info("simulator.listening", address=self.address)
             async with asyncio.TaskGroup() as tasks:
                 beating = tasks.create_task(self._beat())

@@ -30,10 +30,12 @@ from stream_service import wire
 from stream_service.books import BookWatch, difference
 from stream_service.seeded_book import Change, SeededBook
 from stream_service.venue import (
+    NO_OPTIONS,
     ExchangeSide,
     HttpRequest,
     ListingRequests,
     Market,
+    Options,
     Session,
     Venue,
     direct,
@@ -166,7 +168,7 @@ _rest_trades = msgspec.json.Decoder(list[RestTradeRow], strict=False)
 _exchange_info = msgspec.json.Decoder(ExchangeInfo, strict=False)
 
 
-def list_instruments() -> ListingRequests:
+def list_instruments(_venue: Venue) -> ListingRequests:
     """Ask for every symbol that trades."""
     body = yield HttpRequest("/api/v3/exchangeInfo?symbolStatus=TRADING&showPermissionSets=false")
     try:
@@ -183,8 +185,8 @@ def symbol(instrument: Instrument) -> str:
 class BinanceSession(Session):
     """One connection; a book starts from a snapshot over REST and follows the depth stream."""
 
-    def __init__(self, listings: Sequence[Listing]) -> None:
-        super().__init__(listings)
+    def __init__(self, listings: Sequence[Listing], options: Options = NO_OPTIONS) -> None:
+        super().__init__(listings, options)
         if len(KINDS) * len(self.listings) > STREAMS_AT_MOST:
             raise SettingsError(
                 f"{NAME}: {len(self.listings)} instruments are too many for one connection, "
@@ -200,39 +202,47 @@ class BinanceSession(Session):
         }
 
     def opened(self) -> None:
-        """Subscribe to all kinds of every symbol; ask for books, then for recent trades."""
+        """Subscribe to all kinds of every symbol; ask for books."""
         streams = [f"{symbol.lower()}@{kind}" for kind in KINDS for symbol in self.listings]
         for number, start in enumerate(range(0, len(streams), STREAMS_A_FRAME), start=1):
             params = streams[start : start + STREAMS_A_FRAME]
             self.post(msgspec.json.encode({"method": "SUBSCRIBE", "params": params, "id": number}))
-        for what in ("depth", "trades"):
-            for listing in self.listings.values():
-                self._ask(what, listing)
+        for listing in self.listings.values():
+            self._ask("depth", listing)
 
-    def receive(self, frame: bytes, received_ns: int) -> Iterator[Event]:
+    def receive(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.receive`; replies give no event."""
         try:
-            yield from self._events(_envelope.decode(frame), received_ns)
+            return list(self._events(_envelope.decode(frame), received_ns))
         except wire.UNREADABLE as error:
             raise FrameError(NAME, frame, str(error)) from error
 
-    def answered(self, request: HttpRequest, body: bytes, received_ns: int) -> Iterator[Event]:
+    def answered(self, request: HttpRequest, body: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.answered`; takes the snapshot of a book, or recent trades."""
         try:
             match request.about:
-                case ("depth", instrument):
+                case ("depth", Instrument() as instrument):
                     seed = _depth_snapshot.decode(body)
                     book = self._books[instrument]
-                    yield from book.seed(seed.last_update_id, seed.bids, seed.asks, received_ns)
-                case ("trades", instrument):
-                    for row in sorted(_rest_trades.decode(body), key=lambda row: row.id):
-                        yield _trade(row, instrument, received_ns, backfilled=True)
+                    rows = seed.last_update_id, seed.bids, seed.asks
+                    return list(book.seed(*rows, received_ns))
+                case ("trades", Instrument() as instrument):
+                    trades = sorted(_rest_trades.decode(body), key=lambda row: row.id)
+                    return [_trade(row, instrument, received_ns, backfilled=True) for row in trades]
+                case _:
+                    return ()
         except wire.UNREADABLE as error:
             raise FrameError(NAME, body, str(error)) from error
 
+    def recall(
+        self, instrument: Instrument, *, after: Trade | None = None, before: Trade | None = None
+    ) -> HttpRequest | None:
+        """See `Session.recall`."""
+        del after
+        return None if before else _request_of("trades", instrument)
+
     def _ask(self, what: str, listing: Listing) -> None:
-        query = urlencode({"symbol": listing.symbol, "limit": ROWS_AT_MOST})
-        self.ask(HttpRequest(f"/api/v3/{what}?{query}", about=(what, listing.instrument)))
+        self.ask(_request_of(what, listing.instrument))
 
     def _events(self, envelope: Envelope, received_ns: int) -> Iterator[Event]:
         match envelope.stream.partition("@")[2]:
@@ -264,6 +274,11 @@ class BinanceSession(Session):
             received_ns=received_ns,
             sequence=row.u,
         )
+
+
+def _request_of(what: str, instrument: Instrument) -> HttpRequest:
+    query = urlencode({"symbol": symbol(instrument), "limit": ROWS_AT_MOST})
+    return HttpRequest(f"/api/v3/{what}?{query}", about=(what, instrument))
 
 
 def _check_refusal(envelope: Envelope) -> None:

@@ -32,10 +32,12 @@ from stream_service import wire
 from stream_service.books import BEST, BookWatch, difference
 from stream_service.checked_book import CheckedBook
 from stream_service.venue import (
+    NO_OPTIONS,
     ExchangeSide,
     HttpRequest,
     ListingRequests,
     Market,
+    Options,
     Session,
     Venue,
     direct,
@@ -137,7 +139,7 @@ _rest_trades = msgspec.json.Decoder(list[RestTradeRow], strict=False)
 _pair = msgspec.json.Decoder(PairRow, strict=False)
 
 
-def list_instruments() -> ListingRequests:
+def list_instruments(_venue: Venue) -> ListingRequests:
     """Ask for every pair that the stream knows."""
     body = yield HttpRequest("/0/public/AssetPairs")
     try:
@@ -155,8 +157,8 @@ def symbol(instrument: Instrument) -> str:
 class KrakenSession(Session):
     """One connection to the public channels."""
 
-    def __init__(self, listings: Sequence[Listing]) -> None:
-        super().__init__(listings)
+    def __init__(self, listings: Sequence[Listing], options: Options = NO_OPTIONS) -> None:
+        super().__init__(listings, options)
         self._books: dict[str, CheckedBook] = {}
         self._refused: set[str] = set()
         self._watches = {
@@ -165,35 +167,44 @@ class KrakenSession(Session):
         }
 
     def opened(self) -> None:
-        """Subscribe to all channels of every symbol; ask for recent trades."""
+        """Subscribe to all channels of every symbol."""
         symbols = list(self.listings)
         # the ticker's own trigger is trades, which leaves bid and ask stale in between
         self._send("subscribe", "ticker", symbols, event_trigger="bbo")
         self._send("subscribe", "trade", symbols, snapshot=False)
         self._send("subscribe", "book", symbols, depth=BEST)
-        for listing in self.listings.values():
-            query = urlencode({"pair": listing.rest_symbol or listing.symbol, "count": 1_000})
-            self.ask(HttpRequest(f"/0/public/Trades?{query}", ("trades", listing.instrument)))
 
-    def receive(self, frame: bytes, received_ns: int) -> Iterator[Event]:
+    def receive(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.receive`; heartbeats, status and replies give no event."""
         try:
-            yield from self._events(_envelope.decode(frame), received_ns)
+            return list(self._events(_envelope.decode(frame), received_ns))
         except wire.UNREADABLE as error:
             raise FrameError(NAME, frame, str(error)) from error
 
-    def answered(self, request: HttpRequest, body: bytes, received_ns: int) -> Iterator[Event]:
+    def answered(self, request: HttpRequest, body: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.answered`; takes recent trades, asks again where the venue is busy."""
         try:
             match request.about:
-                case ("trades", instrument):
+                case ("trades", Instrument() as instrument):
                     [rows] = [rows for key, rows in _result(body).items() if key != "last"]
-                    for row in sorted(_rest_trades.decode(rows), key=lambda row: row.trade_id):
-                        yield _rest_trade(row, instrument, received_ns)
+                    trades = sorted(_rest_trades.decode(rows), key=lambda row: row.trade_id)
+                    return [_rest_trade(row, instrument, received_ns) for row in trades]
+                case _:
+                    return ()
         except wire.UNREADABLE as error:
             if str(error).startswith(BUSY):
                 self.ask(request)
             raise FrameError(NAME, body, str(error)) from error
+
+    def recall(
+        self, instrument: Instrument, *, after: Trade | None = None, before: Trade | None = None
+    ) -> HttpRequest | None:
+        """See `Session.recall`."""
+        del after
+        listing = self.listings[symbol(instrument)]
+        query = urlencode({"pair": listing.rest_symbol or listing.symbol, "count": 1_000})
+        request = HttpRequest(f"/0/public/Trades?{query}", ("trades", instrument))
+        return None if before else request
 
     def heartbeat(self) -> None:
         """Post a ping, and subscribe anew to the books that did not come or came wrong."""

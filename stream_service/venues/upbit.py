@@ -29,10 +29,12 @@ from market import (
 from stream_service import wire
 from stream_service.books import BEST, BookWatch, crossing, is_ordered
 from stream_service.venue import (
+    NO_OPTIONS,
     ExchangeSide,
     HttpRequest,
     ListingRequests,
     Market,
+    Options,
     Session,
     Venue,
     direct,
@@ -110,7 +112,7 @@ _rest_trades = msgspec.json.Decoder(list[RestTradeRow])
 _markets = msgspec.json.Decoder(list[MarketRow])
 
 
-def list_instruments() -> ListingRequests:
+def list_instruments(_venue: Venue) -> ListingRequests:
     """Ask for every market; the venue says nothing of ticks and lots there."""
     body = yield HttpRequest("/v1/market/all?is_details=true")
     try:
@@ -127,15 +129,15 @@ def symbol(instrument: Instrument) -> str:
 class UpbitSession(Session):
     """One connection to the public stream."""
 
-    def __init__(self, listings: Sequence[Listing]) -> None:
-        super().__init__(listings)
+    def __init__(self, listings: Sequence[Listing], options: Options = NO_OPTIONS) -> None:
+        super().__init__(listings, options)
         self._watches = {
             symbol: BookWatch(NAME, listing.instrument, self.number)
             for symbol, listing in self.listings.items()
         }
 
     def opened(self) -> None:
-        """Subscribe to trades and books of every symbol at once; ask for recent trades.
+        """Subscribe to trades and books of every symbol at once.
 
         After a ``PING`` the venue says every ten seconds that it is up, however quiet the markets.
         """
@@ -144,28 +146,34 @@ class UpbitSession(Session):
         request = [{"ticket": "cryptotracker"}, *channels, {"format": "DEFAULT"}]
         self.post(msgspec.json.encode(request))
         self.post(b"PING")
-        for symbol, listing in self.listings.items():
-            path = f"/v1/trades/ticks?{urlencode({'market': symbol, 'count': 500})}"
-            self.ask(HttpRequest(path, ("trades", listing.instrument)))
 
-    def receive(self, frame: bytes, received_ns: int) -> Iterator[Event]:
+    def receive(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.receive`; a book gives a quote too."""
         try:
-            yield from self._events(frame, received_ns)
+            return list(self._events(frame, received_ns))
         except wire.UNREADABLE as error:
             raise FrameError(NAME, frame, str(error)) from error
 
-    def answered(self, request: HttpRequest, body: bytes, received_ns: int) -> Iterator[Event]:
+    def answered(self, request: HttpRequest, body: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.answered`; takes recent trades, which come newest first."""
         try:
             match request.about:
-                case ("trades", instrument):
+                case ("trades", Instrument() as instrument):
                     rows = _rest_trades.decode(body)
                     rows.sort(key=lambda row: (row.timestamp, row.sequential_id))
-                    for row in rows:
-                        yield _rest_trade(row, instrument, received_ns)
+                    return [_rest_trade(row, instrument, received_ns) for row in rows]
+                case _:
+                    return ()
         except wire.UNREADABLE as error:
             raise FrameError(NAME, body, str(error)) from error
+
+    def recall(
+        self, instrument: Instrument, *, after: Trade | None = None, before: Trade | None = None
+    ) -> HttpRequest | None:
+        """See `Session.recall`."""
+        del after
+        path = f"/v1/trades/ticks?{urlencode({'market': symbol(instrument), 'count': 500})}"
+        return None if before else HttpRequest(path, ("trades", instrument))
 
     def _events(self, frame: bytes, received_ns: int) -> Iterator[Event]:
         envelope = _envelope.decode(frame)

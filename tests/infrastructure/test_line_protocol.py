@@ -60,7 +60,7 @@ def test_gap_is_written_at_its_start() -> None:
 
     assert line == (
         b'gap,venue=kraken,base=BTC,quote_currency=USDT,channel=trade end_ns=9i,reason="lost '
-        b'\\"it\\" \\\\",event_ns=9i,received_ns=9i,sequence=9i 5'
+        b'\\"it\\" \\\\",missing=-1i,event_ns=9i,received_ns=9i,sequence=9i 5'
     )
 
 

@@ -46,7 +46,8 @@ def a_case(path: Path) -> Case:
 
 def answers(case: Case, session: Session) -> Iterator[Event]:
     session.opened()
-    for request in session.requests():
+    recalled = [session.recall(listing.instrument) for listing in session.listings.values()]
+    for request in [*session.requests(), *(one for one in recalled if one)]:
         body = case.answers.get(request.path.partition("?")[0])
         if body is not None:
             yield from session.answered(request, bytes(body), NOW)

@@ -14,6 +14,7 @@ class ToldMarket:
 
     def __init__(self, listings: Sequence[Listing], books: Sequence[Book] = ()) -> None:
         self.listings = listings
+        self.websocket_url = "ws://127.0.0.1:9/told"
         self._books = {book.instrument: book for book in books}
         self._trades: dict[Instrument, list[Trade]] = {}
 
@@ -41,6 +42,9 @@ class Wire:
         self.exchange = venue.exchange_side(market)
         self.exchange.opened()
         self.session.opened()
+        for listing in market.listings:
+            if request := self.session.recall(listing.instrument):
+                self.session.ask(request)
 
     def settle(self) -> list[Event]:
         """Carry frames and requests to and fro until none is left; return what was read."""
@@ -82,7 +86,7 @@ class Wire:
 
 def listed(venue: Venue, listings: Sequence[Listing]) -> list[Listing]:
     """Ask the exchange's side for its listings, as our side reads them."""
-    asking = venue.list_instruments()
+    asking = venue.list_instruments(venue)
     request = next(asking)
     try:
         while True:

@@ -244,7 +244,7 @@ def test_a_refusal_ends_the_connection(frame: bytes) -> None:
 
 
 def test_the_listing_carries_the_steps() -> None:
-    asking = VENUE.list_instruments()
+    asking = VENUE.list_instruments(VENUE)
     next(asking)
     row = {
         "symbol": "BTCUSDT",

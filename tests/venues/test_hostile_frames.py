@@ -47,7 +47,7 @@ def test_an_unreadable_answer_raises_frame_error(venue: Venue, body: bytes) -> N
 
 @pytest.mark.parametrize("body", [b"", b"{", b"null", b"7", b"\xff\xfe", b'[{"x": 1}]'])
 def test_an_unreadable_listing_raises_frame_error(venue: Venue, body: bytes) -> None:
-    asking = venue.list_instruments()
+    asking = venue.list_instruments(venue)
     next(asking)
 
     with pytest.raises(FrameError, match=venue.name):

@@ -71,13 +71,14 @@ def test_quotes_are_subscribed_to_on_every_change_of_bid_and_ask() -> None:
 def test_recent_trades_are_asked_for_under_the_name_that_rest_knows() -> None:
     session = KrakenSession([BTC])
 
-    session.opened()
+    request = session.recall(BTC.instrument)
 
-    assert [one.path for one in session.requests()] == ["/0/public/Trades?pair=XBTUSD&count=1000"]
+    assert request
+    assert request.path == "/0/public/Trades?pair=XBTUSD&count=1000"
 
 
 def test_old_codes_become_todays_on_the_stream_and_in_the_instrument() -> None:
-    asking = VENUE.list_instruments()
+    asking = VENUE.list_instruments(VENUE)
     next(asking)
     pairs = {
         "XDGXBT": {

@@ -264,7 +264,7 @@ def test_a_recording_of_upbit_is_read_whole() -> None:
     ],
 )
 def test_recorded_listings_are_read(venue: str, path: str, known: tuple[str, str]) -> None:
-    asking = VENUES[venue].list_instruments()
+    asking = VENUES[venue].list_instruments(VENUES[venue])
     next(asking)
 
     with pytest.raises(StopIteration) as done:
