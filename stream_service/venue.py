@@ -16,7 +16,7 @@ from typing import Literal, Protocol, TypeAlias, get_args
 
 import msgspec
 
-from market import Book, Event, Instrument, Listing, Trade
+from market import Book, Event, Instrument, Listing, Summary, Trade, VenueCandle
 
 Channel: TypeAlias = Literal["trade", "quote", "book", "candle", "summary"]
 CHANNELS: frozenset[Channel] = frozenset(get_args(Channel))
@@ -216,9 +216,19 @@ class Market(Protocol):
     def trades(self, instrument: Instrument) -> Sequence[Trade]:
         """Return recent trades, oldest first; ``trade_id`` is a whole number, one up each."""
 
+    def candles(self, instrument: Instrument) -> Sequence[VenueCandle]:
+        """Return recent one-minute candles, oldest first; minutes without a trade have none."""
+
+    def summary(self, instrument: Instrument) -> Summary | None:
+        """Return the last 24 hours; None: nothing was traded."""
+
 
 class ExchangeSide(Outbox, ABC):
-    """The venue's side of one connection: takes subscriptions, tells events as native frames."""
+    """The venue's side of one connection: takes subscriptions, tells events as native frames.
+
+    Clients find no more of a venue in it than what they subscribe to: quotes, trades, whole books,
+    candles of the running minute, summaries of 24 hours.
+    """
 
     def __init__(self, market: Market) -> None:
         super().__init__()
@@ -233,7 +243,7 @@ class ExchangeSide(Outbox, ABC):
 
     @abstractmethod
     def tell(self, event: Event) -> None:
-        """Post ``event``, a quote, trade or whole book, as this venue would.
+        """Post ``event``, a quote, trade, whole book, candle or summary, as this venue would.
 
         Only what the client has subscribed to is posted. A book stands in ``market`` already.
         """

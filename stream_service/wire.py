@@ -4,6 +4,7 @@ The types are for the frame structs of the venues: a value that cannot be true (
 negative, a year from the far future) is refused by the decoder itself.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -11,6 +12,8 @@ from typing import Annotated, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
 from msgspec import Meta
+
+from market import Instrument
 
 MS = 1_000_000
 """Nanoseconds of a millisecond."""
@@ -95,6 +98,21 @@ def rfc3339_of_ns(event_ns: int) -> str:
     seconds, fraction = divmod(event_ns, _SECOND_NS)
     second = _EPOCH + timedelta(seconds=seconds)
     return f"{second:%Y-%m-%dT%H:%M:%S}.{fraction // 1_000:06d}Z"
+
+
+def instrument_of(symbol: str, quote_currencies: Iterable[str]) -> Instrument:
+    """Split a symbol without separator, such as ``BTCUSDT``, at the longest quote currency.
+
+    Raises:
+        ValueError: it ends with none of them.
+
+    """
+    symbol = symbol.upper()
+    ends = [code for code in quote_currencies if symbol.endswith(code) and symbol != code]
+    if not ends:
+        raise ValueError(f"{symbol[:40]!r} ends with no known quote currency")
+    quote_currency = max(ends, key=len)
+    return Instrument.of(symbol.removesuffix(quote_currency), quote_currency)
 
 
 def route_of(path: str) -> tuple[str, dict[str, str]]:

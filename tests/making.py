@@ -3,7 +3,19 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from market import Book, Candle, Gap, Instrument, Level, Listing, Quote, Trade, VenueStatus
+from market import (
+    Book,
+    Candle,
+    Gap,
+    Instrument,
+    Level,
+    Listing,
+    Quote,
+    Summary,
+    Trade,
+    VenueCandle,
+    VenueStatus,
+)
 from market.events import VenueState
 
 SECOND = 1_000_000_000
@@ -104,6 +116,53 @@ def a_candle(  # noqa: PLR0913  # as a_quote
         event_ns=start_ns + 1,
         received_ns=start_ns + 1,
         sequence=start_ns + trades,
+    )
+
+
+def a_venue_candle(
+    venue: str = "kraken",
+    instrument: str = "BTC-USDT",
+    *,
+    start_ns: int = 0,
+    close: float = 100.0,
+    trades: int | None = 1,
+    closed: bool = False,
+) -> VenueCandle:
+    return VenueCandle(
+        venue=venue,
+        instrument=Instrument.parse(instrument),
+        interval="1m",
+        start_ns=start_ns,
+        open=100.0,
+        high=max(100.0, close),
+        low=min(100.0, close),
+        close=close,
+        volume=2.5,
+        trades=trades,
+        closed=closed,
+        event_ns=start_ns + 1,
+        received_ns=start_ns + 1,
+        sequence=start_ns + 1,
+    )
+
+
+def a_summary(
+    venue: str = "kraken", instrument: str = "BTC-USDT", *, last: float = 100.0, at_ns: int = 1
+) -> Summary:
+    return Summary(
+        venue=venue,
+        instrument=Instrument.parse(instrument),
+        symbol=instrument,
+        last=last,
+        open=98.0,
+        high=105.0,
+        low=95.0,
+        volume=1234.5,
+        bid=99.0,
+        ask=101.0,
+        event_ns=at_ns,
+        received_ns=at_ns,
+        sequence=at_ns,
     )
 
 

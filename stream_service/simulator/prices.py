@@ -15,8 +15,19 @@ from random import Random
 
 import msgspec
 
-from market import Book, Event, Instrument, Level, Listing, Quote, Trade
+from market import (
+    Book,
+    Event,
+    Instrument,
+    Level,
+    Listing,
+    Quote,
+    Summary,
+    Trade,
+    VenueCandle,
+)
 from market.intervals import SECOND_NS
+from stream_service.simulator.day import Day
 from stream_service.venue import Venue
 
 REFERENCE_USD = {
@@ -87,6 +98,7 @@ class SimulatedMarket:
         self._trades: dict[Instrument, deque[Trade]] = {
             listing.instrument: deque(maxlen=TRADES_KEPT) for listing in listings
         }
+        self._days = {listing.instrument: Day(listing.symbol) for listing in listings}
 
     def book(self, instrument: Instrument) -> Book:
         """See `Market.book`."""
@@ -96,6 +108,14 @@ class SimulatedMarket:
         """See `Market.trades`."""
         return list(self._trades[instrument])
 
+    def candles(self, instrument: Instrument) -> Sequence[VenueCandle]:
+        """See `Market.candles`."""
+        return self._days[instrument].candles()
+
+    def summary(self, instrument: Instrument) -> Summary | None:
+        """See `Market.summary`."""
+        return self._days[instrument].summary()
+
     def note(self, event: Event) -> None:
         """Remember a book or a trade before it is told."""
         match event:
@@ -103,6 +123,7 @@ class SimulatedMarket:
                 self._books[event.instrument] = event
             case Trade():
                 self._trades[event.instrument].append(event)
+                self._days[event.instrument].note(event)
 
 
 class _Place:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from market import Book, Event, Instrument, Listing, Trade
+from market import Book, Event, Instrument, Listing, Summary, Trade, VenueCandle
+from stream_service.simulator.day import Day
 from stream_service.venue import HttpRequest, Venue
 
 NOW = 7
@@ -17,6 +18,7 @@ class ToldMarket:
         self.websocket_url = "ws://127.0.0.1:9/told"
         self._books = {book.instrument: book for book in books}
         self._trades: dict[Instrument, list[Trade]] = {}
+        self._days: dict[Instrument, Day] = {}
 
     def book(self, instrument: Instrument) -> Book:
         return self._books[instrument]
@@ -24,12 +26,19 @@ class ToldMarket:
     def trades(self, instrument: Instrument) -> Sequence[Trade]:
         return self._trades.get(instrument, [])
 
+    def candles(self, instrument: Instrument) -> Sequence[VenueCandle]:
+        return [] if instrument not in self._days else self._days[instrument].candles()
+
+    def summary(self, instrument: Instrument) -> Summary | None:
+        return None if instrument not in self._days else self._days[instrument].summary()
+
     def note(self, event: Event) -> None:
         match event:
             case Book():
                 self._books[event.instrument] = event
             case Trade():
                 self._trades.setdefault(event.instrument, []).append(event)
+                self._days.setdefault(event.instrument, Day(str(event.instrument))).note(event)
 
 
 class Wire:
