@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable
+from random import uniform
 
 import structlog
 from tenacity import (
@@ -44,6 +45,28 @@ def patience(*errors: type[BaseException], within_s: float) -> AsyncRetrying:
         before_sleep=_log_retry,
         reraise=True,
     )
+
+
+class Pauses:
+    """Random times to wait between attempts, doubling at most up to ``longest_s``, without end.
+
+    The whole time is drawn at random ("full jitter"), so that many who lost the same server do not
+    come back to it at the same moment.
+    """
+
+    def __init__(self, *, shortest_s: float = 0.2, longest_s: float = 30.0) -> None:
+        self._shortest_s = shortest_s
+        self._longest_s = longest_s
+        self.failures = 0
+
+    def succeeded(self) -> None:
+        """Start from the shortest pause again."""
+        self.failures = 0
+
+    def failed(self) -> float:
+        """Note a failure; return the seconds to wait."""
+        self.failures += 1
+        return uniform(0.0, min(self._shortest_s * 2.0 ** min(self.failures, 32), self._longest_s))  # noqa: S311  # no secret
 
 
 class FailureWindow:

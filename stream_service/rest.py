@@ -1,14 +1,16 @@
-"""Requests to a venue's REST interface: one after the other, in the rhythm that it allows."""
+"""Requests to a venue's REST interface, in the rhythm that it allows."""
 
 import asyncio
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Self, TypeVar
 
 import httpx2
 import structlog
 
-from infrastructure.retry import backoff
+from infrastructure.retry import patience
 from market import FrameError, VenueRefusedError
 from stream_service.venue import HttpRequest, Venue
 
@@ -18,17 +20,32 @@ log = structlog.get_logger()
 
 TIMEOUT_S = 10.0
 DIALOGUE_TIMEOUT_S = 30.0
-LONGEST_WAIT_S = 3_600.0
+LONGEST_WAIT_S = 86_400.0
+TRIED_FOR_S = 20.0
 
 TRY_AGAIN = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.IM_A_TEAPOT, HTTPStatus.REQUEST_TIMEOUT)
 """Client errors that pass; Binance says 418 while an address is banned."""
 
+UNANSWERED = (httpx2.HTTPError, TimeoutError)
+"""What a request without a good answer raises."""
+
 
 class VenueRest:
-    """Makes the requests of one venue."""
+    """Makes the requests of one venue, those of all its connections in one rhythm.
 
-    def __init__(self, venue: Venue) -> None:
+    Args:
+        venue: Whose; its keys never get into an error or a log line.
+        on_date: Told the venue's clock from the header of each answer: in whole seconds, our clock
+            when the request left and when the answer came.
+
+    """
+
+    def __init__(
+        self, venue: Venue, on_date: Callable[[int, int, int], None] = lambda *_stamps: None
+    ) -> None:
         self._venue = venue
+        self._on_date = on_date
+        self._turn = asyncio.Lock()
         self._http = httpx2.AsyncClient(
             base_url=venue.rest_url,
             timeout=TIMEOUT_S,
@@ -43,22 +60,24 @@ class VenueRest:
         await self._http.__aexit__()
 
     async def body(self, request: HttpRequest) -> bytes:
-        """Return the body of the answer, however often it takes to get one.
+        """Return the body of the answer; what passes is tried again for a while.
 
         Raises:
             VenueRefusedError: the venue turns the request down for good.
+            httpx2.HTTPError: it does not answer well.
+            TimeoutError: nor in time.
 
         """
         body = b""
-        async for attempt in backoff(httpx2.HTTPError, TimeoutError):
+        async for attempt in patience(*UNANSWERED, within_s=TRIED_FOR_S):
             with attempt:
-                await asyncio.sleep(self._venue.rest_interval_s)
-                async with asyncio.timeout(TIMEOUT_S):
-                    reply = await self._http.get(request.path)
+                reply = await self._reply(request)
                 if reply.is_client_error and reply.status_code not in TRY_AGAIN:
                     raise VenueRefusedError(
-                        f"{self._venue.name} answers {request.path} with {reply.status_code}: "
-                        f"{reply.text[:200]}"
+                        self._redacted(
+                            f"{self._venue.name} answers {request.path} with {reply.status_code}: "
+                            f"{reply.text[:200]}"
+                        )
                     )
                 body = await self._content(reply)
         return body
@@ -76,13 +95,25 @@ class VenueRest:
             request = next(requests)
             while True:
                 async with asyncio.timeout(DIALOGUE_TIMEOUT_S):
-                    reply = await self._http.get(request.path)
+                    reply = await self._reply(request)
                 request = requests.send(await self._content(reply))
         except StopIteration as done:
             result: T = done.value
             return result
         except FrameError as error:
-            raise VenueRefusedError(str(error)) from error
+            raise VenueRefusedError(self._redacted(str(error))) from None
+
+    async def _reply(self, request: HttpRequest) -> httpx2.Response:
+        async with self._turn:
+            await asyncio.sleep(self._venue.rest_interval_s)
+        base = self._venue.other_rest_urls[request.host] if request.host else ""
+        sent_ns = time.time_ns()
+        async with asyncio.timeout(TIMEOUT_S):
+            reply = await self._http.request(
+                request.method, base + request.path, headers=dict(request.headers)
+            )
+        self._note_date(reply, sent_ns, time.time_ns())
+        return reply
 
     async def _content(self, reply: httpx2.Response) -> bytes:
         """Return what came; wait first where the venue asks for it, lest it ban our address.
@@ -93,8 +124,30 @@ class VenueRest:
         """
         if wait_s := _retry_after_s(reply):
             log.warning("rest.held_back", venue=self._venue.name, wait_s=wait_s)
-            await asyncio.sleep(wait_s)
-        return reply.raise_for_status().content
+            async with self._turn:  # nobody else asks meanwhile
+                await asyncio.sleep(wait_s)
+        try:
+            return reply.raise_for_status().content
+        except httpx2.HTTPStatusError as error:
+            text = self._redacted(str(error))
+            raise httpx2.HTTPStatusError(
+                text, request=error.request, response=error.response
+            ) from None
+
+    def _note_date(self, reply: httpx2.Response, sent_ns: int, received_ns: int) -> None:
+        if reply.headers.get("Age", "0") != "0":
+            return  # a cache on the way keeps the date of when it asked
+        text = reply.headers.get("Date", "")
+        try:
+            date_s = int(parsedate_to_datetime(text).timestamp())
+        except ValueError:
+            return  # a header that is missing or wrong tells nothing
+        self._on_date(date_s, sent_ns, received_ns)
+
+    def _redacted(self, text: str) -> str:
+        for secret in self._venue.keys.values():
+            text = text.replace(secret, "********") if secret else text
+        return text
 
 
 def _retry_after_s(reply: httpx2.Response) -> float:

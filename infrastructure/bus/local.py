@@ -142,6 +142,10 @@ class LocalBus:
                 self._open.remove(queue)
             self._wanted.clear()
 
+    async def put_aside(self, letters: Sequence[DeadLetter]) -> None:
+        """See `Bus.put_aside`."""
+        self._dead_letters.extend(letters)
+
     async def dead_letters(self, at_most: int) -> Sequence[DeadLetter]:
         """See `Bus.dead_letters`; the newest ten thousand are kept."""
         return list(self._dead_letters)[:at_most]

@@ -43,12 +43,17 @@ class Overflow(Enum):
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
-    """What a mailbox's actor could not handle: the event, or the bytes if they were unreadable."""
+    """What a mailbox's actor could not handle: the event, or the bytes if they were unreadable.
+
+    ``mailbox`` is where it would have gone, or who could make no event of it. ``at_ns``: since
+    when it lies there, 0 where that is not known.
+    """
 
     mailbox: str
     reason: str
     event: Event | None = None
     body: bytes = b""
+    at_ns: int = 0
 
 
 class Mailbox(Protocol):
@@ -87,6 +92,14 @@ class Bus(Protocol):
         """Open the mailbox ``name``, bound to ``patterns``, for as long as the context lasts.
 
         Two that open the same WAIT mailbox share its events between them.
+        """
+
+    async def put_aside(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep bytes that no event could be made of with the dead letters; returns once safe.
+
+        Raises:
+            BusUnavailableError: they are not, or not all of them.
+
         """
 
     async def dead_letters(self, at_most: int) -> Sequence[DeadLetter]:

@@ -8,7 +8,7 @@ import structlog
 
 from infrastructure.bus.amqp.broker import Broker
 from infrastructure.bus.amqp.consumer import Consumer
-from infrastructure.bus.amqp.dead_letters import read_dead_letters
+from infrastructure.bus.amqp.dead_letters import RAW, headers_of, read_dead_letters
 from infrastructure.bus.amqp.mailbox import AmqpMailbox
 from infrastructure.bus.amqp.outbox import Outbox
 from infrastructure.bus.amqp.publisher import Counters, Publisher
@@ -85,6 +85,12 @@ class AmqpBus:
         )
         async with consumer.running(within_s=self._connect_timeout_s):
             yield mailbox
+
+    async def put_aside(self, letters: Sequence[DeadLetter]) -> None:
+        """See `Bus.put_aside`."""
+        for letter in letters:
+            headers = headers_of(letter.mailbox, letter.reason, letter.at_ns)
+            await self._publisher.put_aside(letter.body, RAW, headers)
 
     async def dead_letters(self, at_most: int) -> Sequence[DeadLetter]:
         """See `Bus.dead_letters`; those that the broker itself put aside are among them."""

@@ -1,6 +1,7 @@
 """Dead letters at the broker: read without being taken."""
 
 import asyncio
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
@@ -19,9 +20,14 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What `codec.decode` raises about bytes that are no events."""
 
 
-def headers_of(mailbox: str, reason: str) -> dict[str, str]:
-    """Return the headers that tell where a dead letter comes from, and why."""
-    return {"mailbox": mailbox, "reason": reason[:LONGEST_REASON]}
+RAW = "application/octet-stream"
+"""Type of bytes that no event could be made of."""
+
+
+def headers_of(mailbox: str, reason: str, at_ns: int | None = None) -> dict[str, str]:
+    """Return the headers that tell where a dead letter comes from, why, and since when."""
+    at = str(time.time_ns() if at_ns is None else at_ns)
+    return {"mailbox": mailbox, "reason": reason[:LONGEST_REASON], "at_ns": at}
 
 
 async def read_dead_letters(
@@ -47,13 +53,17 @@ async def read_dead_letters(
 
 def _letters_of(message: AbstractIncomingMessage, topology: Topology) -> Iterator[DeadLetter]:
     mailbox, reason = _origin(message.headers, topology)
+    at_ns = int(str(message.headers.get("at_ns", "0")))
+    if message.content_type == RAW:
+        yield DeadLetter(mailbox=mailbox, reason=reason, body=message.body, at_ns=at_ns)
+        return
     try:
         events: list[Event] = codec.decode(message.body, message.content_type)
     except UNREADABLE:
-        yield DeadLetter(mailbox=mailbox, reason=reason, body=message.body)
+        yield DeadLetter(mailbox=mailbox, reason=reason, body=message.body, at_ns=at_ns)
         return
     for event in events:
-        yield DeadLetter(mailbox=mailbox, reason=reason, event=event)
+        yield DeadLetter(mailbox=mailbox, reason=reason, event=event, at_ns=at_ns)
 
 
 def _origin(headers: Mapping[str, object], topology: Topology) -> tuple[str, str]:

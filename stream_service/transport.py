@@ -1,0 +1,105 @@
+"""The WebSocket transport: `websockets` as the reference, picows where it is installed.
+
+picows speaks the same interface and costs several times less a frame. A certificate is always
+checked, against the authorities that the system trusts.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import cache
+from importlib.util import find_spec
+from typing import Any, Literal, Protocol, TypeAlias
+
+from websockets.asyncio.client import connect as connect_reference
+from websockets.exceptions import InvalidStatus, WebSocketException
+
+TransportName: TypeAlias = Literal["auto", "websockets", "picows"]
+
+DIAL_TIMEOUT_S = 10.0
+PING_EVERY_S = 15.0
+LARGEST_FRAME = 16 * 2**20
+FRAMES_WAITING = 1_024
+"""Frames that are read ahead; beyond it the venue is held back by TCP."""
+
+
+class Socket(Protocol):
+    """What we need of a WebSocket; it answers pings by itself and pings every 15 s."""
+
+    async def recv(self, decode: Literal[False]) -> bytes:
+        """Return the next frame, text or binary; raises one of `socket_errors` at the end."""
+
+    async def send(self, message: bytes, text: bool | None = None) -> None:  # noqa: FBT001  # theirs
+        """Send one frame; ``text`` says that it is one."""
+
+
+def installed_transports() -> tuple[TransportName, ...]:
+    """Return the transports that can be used here, the fastest first."""
+    return ("picows", "websockets") if find_spec("picows") else ("websockets",)
+
+
+@asynccontextmanager
+async def open_socket(
+    url: str, *, transport: TransportName = "auto", through_proxy: bool = True
+) -> AsyncIterator[Socket]:
+    """Connect for as long as the context lasts.
+
+    Args:
+        url: ``wss://…``, or ``ws://…`` on this machine.
+        transport: auto: the fastest that is installed.
+        through_proxy: Whether a proxy that the environment names is used.
+
+    Raises:
+        OSError: nobody is there; TimeoutError: nor in time.
+        socket_errors: what is there does not speak WebSocket, or refuses to.
+
+    """
+    connect = _connect_of(installed_transports()[0] if transport == "auto" else transport)
+    async with connect(
+        url,
+        compression=None,
+        open_timeout=DIAL_TIMEOUT_S,
+        close_timeout=1.0,
+        ping_interval=PING_EVERY_S,
+        ping_timeout=PING_EVERY_S,
+        max_size=LARGEST_FRAME,
+        max_queue=FRAMES_WAITING,
+        proxy=True if through_proxy else None,
+        ssl=_trusted() if url.startswith("wss:") else None,
+    ) as socket:
+        yield socket
+
+
+@cache
+def socket_errors() -> tuple[type[Exception], ...]:
+    """Return the errors that say that a connection could not be made or is lost."""
+    if not find_spec("picows"):
+        return (WebSocketException,)
+    from picows import WSError  # noqa: PLC0415  # it may not be installed
+    from picows.websockets.exceptions import WebSocketException as PicowsException  # noqa: PLC0415
+
+    return (WebSocketException, PicowsException, WSError)
+
+
+def asked_to_wait_s(error: BaseException) -> float:
+    """Return how long a venue that refused the handshake asks us to wait; 0: it does not."""
+    response: Any = getattr(error, "response", None)
+    if not isinstance(error, InvalidStatus) and response is None:
+        return 0.0
+    text = str(response.headers.get("Retry-After", "")) if response.headers else ""
+    return float(text) if text.isdecimal() else 0.0
+
+
+def _connect_of(transport: TransportName) -> Callable[..., Any]:
+    if transport == "picows":
+        from picows.websockets import connect as connect_picows  # noqa: PLC0415  # as above
+
+        return connect_picows
+    return connect_reference
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    return ssl.create_default_context()
