@@ -21,6 +21,7 @@ from api_service.live_hub import LiveHub
 from api_service.server import ApiServer
 from api_service.view import LatestView
 from cryptotracker import __version__
+from cryptotracker.choice import chosen_polled, chosen_venues, with_keys
 from cryptotracker.settings import Settings, embedded_file
 from infrastructure.bus.local import LocalBus
 from infrastructure.bus.port import Bus
@@ -32,10 +33,11 @@ from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
 from storage_service.writer import Writer
 from stream_service.connection import VenueConnection
+from stream_service.polled import PolledVenue
+from stream_service.polling import VenuePolling
 from stream_service.simulator.prices import World, simulated_listings
-from stream_service.simulator.server import SimulatedVenues, Simulator, simulated
+from stream_service.simulator.server import SimulatedVenues, Simulator, simulated, simulated_polled
 from stream_service.venue import Venue
-from stream_service.venues import load_venues
 
 Role: TypeAlias = Literal["simulate", "stream", "store", "refresh", "serve"]
 
@@ -89,22 +91,6 @@ def _influx(settings: Settings) -> AbstractAsyncContextManager[TimeSeries]:
     )
 
 
-def chosen_venues(settings: Settings) -> list[Venue]:
-    """Return the venues that the settings name, at the addresses of the mode.
-
-    Raises:
-        SettingsError: there is no venue of that name.
-
-    """
-    known = load_venues()
-    unknown = sorted({*settings.venues, *settings.taker_fee_bps} - set(known))
-    if unknown:
-        raise SettingsError(
-            f"There is no venue {', '.join(map(repr, unknown))}. Known: {', '.join(known)}."
-        )
-    return [known[name] for name in dict.fromkeys(settings.venues)]
-
-
 def taker_fee(
     settings: Settings, venues: Sequence[Venue]
 ) -> Callable[[str, Instrument], float | None]:
@@ -139,6 +125,7 @@ class System:
         self.roles = roles
         self.listener = listener
         self.venues = chosen_venues(settings)
+        self.polled = chosen_polled(settings)
 
     async def run(self, ready: Ready | None = None) -> None:
         """Open bus and store, run the parts until cancelled, close what was opened."""
@@ -187,8 +174,17 @@ class System:
     def _connections(self, bus: Bus, address: str) -> list[Supervised]:
         if "stream" not in self.roles:
             return []
-        venues = [simulated(venue, address) if address else venue for venue in self.venues]
-        return [VenueConnection(venue, self.settings.instruments, bus) for venue in venues]
+        settings = self.settings
+        venues = with_keys(settings, self.venues)
+        polled = with_keys(settings, self.polled)
+        if address:
+            venues = [simulated(venue, address) for venue in venues]
+            polled = [simulated_polled(venue, address) for venue in polled]
+        state = None if address else settings.state_dir  # nobody counts calls of simulated ones
+        return [
+            *(VenueConnection(venue, settings.instruments, bus) for venue in venues),
+            *(VenuePolling(one, settings.instruments, bus, state=state) for one in polled),
+        ]
 
     async def _simulators(self, opened: AsyncExitStack) -> tuple[list[Supervised], str]:
         """Serve simulated venues where that is this process's part; return their address too."""
@@ -197,16 +193,13 @@ class System:
         if "simulate" not in self.roles:
             return [], self.settings.simulator
         host, _, port = self.settings.simulator.rpartition(":")
-        world = World(
-            {
-                venue.name: simulated_listings(venue, self.settings.instruments)
-                for venue in self.venues
-            },
-            seed=self.settings.simulator_seed,
-            start_ns=time.time_ns(),
-        )
+        world = self._world()
         served = SimulatedVenues(
-            self.venues, world.markets, host=host or "127.0.0.1", port=int(port or 0)
+            self.venues,
+            world.markets,
+            polled=self.polled,
+            host=host or "127.0.0.1",
+            port=int(port or 0),
         )
         try:
             await opened.enter_async_context(served.serving())
@@ -217,6 +210,15 @@ class System:
             ) from error
         simulator = Simulator(served, world, events_per_s=self.settings.simulator_events_per_s)
         return [simulator], served.address
+
+    def _world(self) -> World:
+        settings = self.settings
+        every: list[Venue | PolledVenue] = [*self.venues, *self.polled]
+        return World(
+            {venue.name: simulated_listings(venue, settings.instruments) for venue in every},
+            seed=settings.simulator_seed,
+            start_ns=time.time_ns(),
+        )
 
 
 @contextmanager

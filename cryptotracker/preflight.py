@@ -4,9 +4,10 @@ import asyncio
 
 import httpx2
 
-from cryptotracker.compose import chosen_venues
+from cryptotracker.choice import chosen_polled, chosen_venues, with_keys
 from cryptotracker.settings import Settings
 from market import UnavailableError
+from stream_service.polled import PolledVenue
 from stream_service.venue import Venue
 
 TIMEOUT_S = 5.0
@@ -19,7 +20,10 @@ async def require_a_venue(settings: Settings) -> None:
         UnavailableError: none does; the text says why and what to do.
 
     """
-    venues = chosen_venues(settings)
+    venues: list[Venue | PolledVenue] = [
+        *with_keys(settings, chosen_venues(settings)),
+        *with_keys(settings, chosen_polled(settings)),
+    ]
     async with httpx2.AsyncClient(timeout=TIMEOUT_S) as http:
         troubles = await asyncio.gather(*(_trouble(venue, http) for venue in venues))
     if all(troubles):
@@ -32,7 +36,7 @@ async def require_a_venue(settings: Settings) -> None:
         )
 
 
-async def _trouble(venue: Venue, http: httpx2.AsyncClient) -> str:
+async def _trouble(venue: Venue | PolledVenue, http: httpx2.AsyncClient) -> str:
     """Return why the venue does not answer; empty: it does."""
     try:
         async with asyncio.timeout(TIMEOUT_S):

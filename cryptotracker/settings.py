@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -14,10 +14,17 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableSettingError
 
 from market import Instrument, SettingsError
+from stream_service.venue import CHANNELS, Channel
 
 PREFIX = "CRYPTOTRACKER_"
 ENV_FILE = ".env"
+WITHIN = "__"
+"""Parts the name of a setting from that of a value within it."""
+
 PORTS = 65_536
+
+SECRET = frozenset({"store_token", "credentials"})
+"""Settings whose value is never shown."""
 
 Words = Annotated[tuple[str, ...], NoDecode]
 
@@ -26,7 +33,11 @@ class Settings(BaseSettings):
     """Each field is an environment variable: ``CRYPTOTRACKER_BUS_URL`` sets ``bus_url``."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=ENV_FILE, frozen=True, extra="ignore"
+        env_prefix=PREFIX,
+        env_file=ENV_FILE,
+        env_nested_delimiter=WITHIN,
+        frozen=True,
+        extra="ignore",
     )
 
     mode: Literal["simulated", "live"] = Field(
@@ -52,7 +63,23 @@ class Settings(BaseSettings):
         30.0, gt=0, description="How long a service waits at its start for broker and store"
     )
     venues: Words = Field(
-        ("binance", "kraken", "upbit"), min_length=1, description="Venues to follow"
+        ("all",),
+        min_length=1,
+        description="Venues to follow; all: every one that needs no key, or whose key is there",
+    )
+    channels: Words = Field(
+        get_args(Channel),
+        min_length=1,
+        description="What is followed of each instrument, as far as its venue tells it",
+    )
+    credentials: dict[str, dict[str, SecretStr]] = Field(
+        {},
+        description="Keys of venues, each in a variable of its own such as "
+        'CRYPTOTRACKER_CREDENTIALS__ALPACA__KEY, or as JSON: {"alpaca": {"key": "…"}}',
+    )
+    state_dir: Path = Field(
+        Path("data/state"),
+        description="Folder for what must survive a restart, such as the calls of the day",
     )
     assets: Words = Field(
         ("BTC", "ETH", "SOL", "XRP", "DOGE", "ADA"),
@@ -90,7 +117,13 @@ class Settings(BaseSettings):
     )
 
     @field_validator(
-        "venues", "assets", "quote_currencies", "allowed_hosts", mode="before", check_fields=True
+        "venues",
+        "channels",
+        "assets",
+        "quote_currencies",
+        "allowed_hosts",
+        mode="before",
+        check_fields=True,
     )
     @classmethod
     def _split(cls, value: object) -> object:
@@ -103,6 +136,13 @@ class Settings(BaseSettings):
     @classmethod
     def _codes_are_upper_case(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(Instrument.parse(f"{code}-X").base for code in codes)
+
+    @field_validator("channels")
+    @classmethod
+    def _channels_are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := sorted(set(names) - CHANNELS):
+            raise ValueError(f"{', '.join(unknown)} is none of {', '.join(get_args(Channel))}")
+        return names
 
     @field_validator("bus_url")
     @classmethod
@@ -153,7 +193,8 @@ def read_settings(**overrides: Any) -> Settings:
         raise SettingsError("; ".join(_faults(error))) from None
     except UnreadableSettingError as error:
         raise SettingsError(
-            f'{error}: {PREFIX}TAKER_FEE_BPS is written as JSON, such as {{"kraken": 26}}'
+            f'{error}: {PREFIX}TAKER_FEE_BPS is written as JSON, such as {{"kraken": 26}}, and '
+            f'{PREFIX}CREDENTIALS such as {{"alpaca": {{"key": "…", "secret": "…"}}}}'
         ) from None
 
 
@@ -163,9 +204,9 @@ def origins(settings: Settings) -> Iterable[tuple[str, str, str, str]]:
     for name, field in Settings.model_fields.items():
         variable = f"{PREFIX}{name}".upper()
         origin = "default"
-        if variable in from_environment:
+        if _is_among(variable, from_environment):
             origin = "environment"
-        elif variable in from_file:
+        elif _is_among(variable, from_file):
             origin = ENV_FILE
         yield variable, shown(getattr(settings, name)), origin, field.description or ""
 
@@ -178,7 +219,7 @@ def shown(value: object) -> str:
         case tuple():
             return ",".join(str(part) for part in value)
         case Mapping():
-            return ",".join(f"{key}={part}" for key, part in value.items())
+            return ",".join(f"{key}={shown(part)}" for key, part in value.items())
         case str() if "@" in value:
             return ",".join(_without_password(url) for url in value.split(","))
         case _:
@@ -196,15 +237,19 @@ def _variables() -> tuple[set[str], set[str]]:
     return {name.upper() for name in os.environ}, {name.upper() for name in dotenv_values(ENV_FILE)}
 
 
+def _is_among(variable: str, variables: set[str]) -> bool:
+    return any(one.partition(WITHIN)[0] == variable for one in variables)
+
+
 def _refuse_misspelt() -> None:
     """Refuse what looks like a setting but is none: it would be left out in silence."""
     known = {name.upper() for name in Settings.model_fields}
     for variable in sorted(set().union(*_variables())):
-        name = variable.removeprefix(PREFIX)
+        name, within, rest = variable.removeprefix(PREFIX).partition(WITHIN)
         close = get_close_matches(name, known, n=1, cutoff=0.7)
         if variable.startswith(PREFIX) and name not in known and close:
             raise SettingsError(
-                f"There is no setting {variable}: did you mean {PREFIX}{close[0]}? "
+                f"There is no setting {variable}: did you mean {PREFIX}{close[0]}{within}{rest}? "
                 "`cryptotracker settings` lists them."
             )
 
@@ -224,5 +269,5 @@ def _with_scheme(url: str, schemes: tuple[str, ...]) -> str:
 def _faults(error: ValidationError) -> Iterable[str]:
     for fault in error.errors():
         field = str(fault["loc"][0]) if fault["loc"] else ""
-        given = "" if "token" in field else f" is {shown(fault.get('input'))!r}"
+        given = "" if field in SECRET else f" is {shown(fault.get('input'))!r}"
         yield f"{PREFIX}{field.upper()}{given}: {fault['msg'].removeprefix('Value error, ')}"

@@ -9,6 +9,7 @@ from market.errors import (
     SettingsError,
     StoreUnavailableError,
     UnavailableError,
+    VenueBusyError,
     VenueRefusedError,
 )
 from market.events import (
@@ -55,6 +56,7 @@ __all__ = [
     "Summary",
     "Trade",
     "UnavailableError",
+    "VenueBusyError",
     "VenueCandle",
     "VenueRefusedError",
     "VenueStatus",

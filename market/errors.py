@@ -4,6 +4,7 @@ CryptoTrackerError
 ├── SettingsError               the operator must change something; the process stops
 ├── FrameError                  a venue sent what we cannot read; the frame is counted and skipped
 ├── VenueRefusedError           a venue turned the subscription down; the connection is made anew
+│   └── VenueBusyError          a venue asks us to wait; it is asked again after ``wait_s``
 ├── PoisonousError              some events of a batch cannot be handled; they are put aside
 ├── UnavailableError            what we stand on is away; wait and try again, nothing is lost
 │   ├── BusUnavailableError     the message broker
@@ -36,6 +37,14 @@ class FrameError(CryptoTrackerError):
 
 class VenueRefusedError(CryptoTrackerError):
     """A venue answered a subscription with an error."""
+
+
+class VenueBusyError(VenueRefusedError):
+    """A venue answers no more requests of ours for ``wait_s`` seconds."""
+
+    def __init__(self, reason: str, *, wait_s: float) -> None:
+        super().__init__(reason)
+        self.wait_s = wait_s
 
 
 class PoisonousError(CryptoTrackerError, ValueError):

@@ -6,8 +6,8 @@ was missed is told once it is whole again.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from math import inf
 from typing import Generic, TypeVar
@@ -28,7 +28,7 @@ class Ladder(Generic[Entry]):
         self._sign = -1.0 if falling else 1.0
         self._last_key = inf if worst is None else self._sign * worst
         self._keys: list[float] = []
-        self._entries: dict[float, Entry] = {}
+        self._entries: list[Entry] = []
 
     @property
     def is_exhausted(self) -> bool:
@@ -40,26 +40,45 @@ class Ladder(Generic[Entry]):
         key = self._sign * price
         if key > self._last_key:
             return
-        if key not in self._entries:
-            insort(self._keys, key)
-        self._entries[key] = entry
+        rank = bisect_left(self._keys, key)
+        if rank < len(self._keys) and self._keys[rank] == key:
+            self._entries[rank] = entry
+        else:
+            self._keys.insert(rank, key)
+            self._entries.insert(rank, entry)
 
     def drop(self, price: float) -> None:
         """Remove the level at ``price``, if there is one."""
         key = self._sign * price
-        if key in self._entries:
-            del self._entries[key]
-            del self._keys[bisect_left(self._keys, key)]
+        rank = bisect_left(self._keys, key)
+        if rank < len(self._keys) and self._keys[rank] == key:
+            del self._keys[rank]
+            del self._entries[rank]
+
+    def follow(self: Ladder[Level], rows: Iterable[tuple[float, float]]) -> None:
+        """Set levels by price and size; a size of zero removes one."""
+        keys, sign, last_key = self._keys, self._sign, self._last_key
+        for price, size in rows:
+            key = sign * price
+            rank = bisect_left(keys, key)
+            is_there = rank < len(keys) and keys[rank] == key
+            if not size:
+                if is_there:
+                    del keys[rank], self._entries[rank]
+            elif is_there:
+                self._entries[rank] = Level(price, size)
+            elif key <= last_key:
+                keys.insert(rank, key)
+                self._entries.insert(rank, Level(price, size))
 
     def shorten(self, depth: int) -> None:
         """Keep the best ``depth`` levels."""
-        for key in self._keys[depth:]:
-            del self._entries[key]
         del self._keys[depth:]
+        del self._entries[depth:]
 
     def best(self, count: int) -> list[Entry]:
         """Return the best ``count`` levels, best first."""
-        return [self._entries[key] for key in self._keys[:count]]
+        return self._entries[:count]
 
 
 class BookWatch:
@@ -93,19 +112,37 @@ class BookWatch:
         sequence: int | None = None,
     ) -> Iterator[Event]:
         """Show a book that is right, after what there is to say about the time before."""
-        self._whole_ns = event_ns
-        if self._broken_ns is not None:
-            yield self._status("live", "", received_ns)
-            yield self._gap(self._broken_ns, max(self._broken_ns, event_ns), received_ns)
-            self._broken_ns = None
-        yield Book(
+        number = self._number(received_ns) if sequence is None else sequence
+        return iter(self.shown(tuple(bids), tuple(asks), event_ns, received_ns, number))
+
+    def shown(
+        self,
+        bids: tuple[Level, ...],
+        asks: tuple[Level, ...],
+        event_ns: int,
+        received_ns: int,
+        sequence: int,
+    ) -> tuple[Event, ...]:
+        """Do as `whole`, in less time."""
+        book = Book(
             venue=self.venue,
             instrument=self.instrument,
-            bids=tuple(bids),
-            asks=tuple(asks),
+            bids=bids,
+            asks=asks,
             event_ns=event_ns,
             received_ns=received_ns,
-            sequence=self._number(received_ns) if sequence is None else sequence,
+            sequence=sequence,
+        )
+        said = () if self._broken_ns is None else self._healed(event_ns, received_ns)
+        self._whole_ns = event_ns
+        return (*said, book) if said else (book,)
+
+    def _healed(self, event_ns: int, received_ns: int) -> tuple[Event, ...]:
+        start_ns = self._broken_ns or 0
+        self._broken_ns = None
+        return (
+            self._status("live", "", received_ns),
+            self._gap(start_ns, max(start_ns, event_ns), received_ns),
         )
 
     def _status(self, state: VenueState, reason: str, received_ns: int) -> VenueStatus:

@@ -1,41 +1,37 @@
-"""The one actor that drives every venue: it owns the socket, the clock and the retries."""
+"""The one actor that drives every streamed venue: its instruments, parted among connections.
+
+VenueConnection ── what the venue lists ─▶ shards ─▶ links ─▶ sessions
+│                                                 │
+└── back-filling, watching, telling ◀── intake ◀──┘
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
-from math import inf
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
-import httpx2
 import structlog
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
 
 from infrastructure.bus.port import Bus
-from infrastructure.retry import backoff
-from market import (
-    CryptoTrackerError,
-    Event,
-    FrameError,
-    Instrument,
-    Listing,
-    Trade,
-    VenueRefusedError,
-)
+from infrastructure.retry import Pauses
+from market import BusUnavailableError, Instrument, Listed, Listing, VenueRefusedError
 from market.events import VenueState
-from stream_service.pulse import Pulse
+from stream_service.backfill import Backfill
+from stream_service.intake import Intake, Tap
+from stream_service.kept import read_kept, write_kept
+from stream_service.link import LOST, Gate, Link
 from stream_service.rest import VenueRest
-from stream_service.trades import TradeMemory
-from stream_service.venue import Options, Session, Venue
+from stream_service.shard import Shard
+from stream_service.sharding import parts_of
+from stream_service.transport import TransportName
+from stream_service.venue import CHANNELS, Channel, Options, Venue
 
 log = structlog.get_logger()
 
-LOST = (OSError, TimeoutError, WebSocketException, httpx2.HTTPError, VenueRefusedError)
-DIAL_TIMEOUT_S = 10.0
-PING_EVERY_S = 15.0
-SHORT_S = 5.0
-"""A connection that lasted less than this counts as a failure, which the next one waits after."""
+LISTED_EVERY_S = 3_600.0
+KEPT_EVERY_S = 5.0
 
 
 class VenueConnection:
@@ -44,29 +40,44 @@ class VenueConnection:
     Args:
         venue: Where to connect.
         wanted: Instruments to follow; those that the venue does not list are left out.
+        bus: Where events go.
+        channels: What to follow of each instrument.
+        state: Directory that keeps what a restart needs to know what it missed; None: nothing is.
+        transport: The WebSocket library.
+        tap: Hears every frame and answer as it came.
+        clock: Nanoseconds since the epoch.
 
     """
 
     dead = 0
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what an operator can choose
         self,
         venue: Venue,
         wanted: Sequence[Instrument],
         bus: Bus,
         *,
+        channels: frozenset[Channel] = CHANNELS,
+        state: Path | None = None,
+        transport: TransportName = "auto",
+        tap: Tap | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self.venue = venue
-        self.wanted = wanted
+        self.wanted = frozenset(wanted)
         self.bus = bus
         self.name = f"stream.{venue.name}"
         self.listening = asyncio.Event()
-        self.pulse = Pulse(venue.name)
+        self.intake = Intake(venue, bus, clock=clock, tap=tap)
+        self.pulse = self.intake.pulse
+        self._options = Options(channels=channels, keys=venue.keys)
+        self._kept = state / f"{venue.name}.trades.json" if state else None
+        self._transport = transport
         self._clock = clock
-        self._trades = TradeMemory()
-        self._listings: list[Listing] = []
-        self._quiet_since = inf
+        self._listings: dict[Instrument, Listing] = {}
+        self._shards: list[Shard] = []
+        self._links = 0
+        self._gate = Gate(venue.connect_interval_s)
 
     @property
     def handled(self) -> int:
@@ -74,191 +85,169 @@ class VenueConnection:
         return self.pulse.events
 
     async def run(self) -> None:
-        """Connect, and again whenever the connection is lost; ends only by cancellation."""
+        """Connect, and again whenever a connection is lost; ends only by cancellation."""
         self.listening.set()
-        async with VenueRest(self.venue) as rest, asyncio.TaskGroup() as tasks:
+        self.intake.restore(read_kept(self._kept))
+        on_date = self.intake.venue_clock.http_date
+        async with VenueRest(self.venue, on_date) as rest, asyncio.TaskGroup() as tasks:
+            backfill = Backfill(self.intake, self._link_of)
             tasks.create_task(self._tell_pulse())
-            tasks.create_task(self._stay_connected(rest))
+            tasks.create_task(self._keep_state())
+            tasks.create_task(self._put_aside())
+            tasks.create_task(backfill.run())
+            await self._follow_listing(rest, tasks)
 
-    async def _stay_connected(self, rest: VenueRest) -> None:
-        """Start anew at once after a connection that lasted, else wait ever longer."""
+    async def _follow_listing(self, rest: VenueRest, tasks: asyncio.TaskGroup) -> None:
+        """Connect what the venue lists, and look again from time to time."""
+        pauses = Pauses()
+        await self._change("connecting")
         while True:
-            async for attempt in backoff(*LOST, is_told=True):
-                with attempt:
-                    started = time.monotonic()
-                    error = await self._connect_and_read(rest)
-                    if time.monotonic() - started < SHORT_S:
-                        raise error
-
-    async def _connect_and_read(self, rest: VenueRest) -> BaseException:
-        """Return the error that ended the connection."""
-        lost: BaseException
-        try:
-            await self._change("connecting")
-            self._listings = await self._list(rest)
-            url = await rest.dialogue(self.venue.dial(self.venue, self._listings))
-            async with connect(
-                url,
-                compression=None,
-                open_timeout=DIAL_TIMEOUT_S,
-                close_timeout=1.0,
-                ping_interval=PING_EVERY_S,
-                ping_timeout=PING_EVERY_S,
-                max_size=8 * 2**20,
-                max_queue=1_024,
-                proxy=None if self.venue.is_on_this_machine else True,
-            ) as socket:
-                lost = await self._converse(socket, rest)
-        except LOST as error:
-            lost = error
-        self.pulse.reconnects += 1
-        log.warning("venue.lost", venue=self.venue.name, why=_reason(lost))
-        await self._change("down", _reason(lost))
-        return lost
-
-    async def _converse(self, socket: ClientConnection, rest: VenueRest) -> BaseException:
-        """Subscribe, then read frames and make requests side by side until one of them is lost."""
-        session = self.venue.session(self._listings, Options(keys=self.venue.keys))
-        self._trades.reconnected()
-        session.opened()
-        for listing in self._listings:
-            if request := session.recall(listing.instrument):
-                session.ask(request)
-        await _send(session, socket)
-        asked = asyncio.Event()
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._make_requests(session, socket, rest, asked))
-                tasks.create_task(self._beat(session, socket))
-                tasks.create_task(self._listen_for_silence())
-                await self._read(session, socket, asked)
-                raise ConnectionResetError("the venue closed the connection")
-        except* LOST as lost:
-            ended = _first(lost)
-        return ended
-
-    async def _read(self, session: Session, socket: ClientConnection, asked: asyncio.Event) -> None:
-        self._quiet_since = time.monotonic()
-        async for frame in socket:
-            self._quiet_since = inf  # while the bus holds us back the venue is not silent
-            body = frame if isinstance(frame, bytes) else frame.encode()
-            received_ns = self._clock()
-            self.pulse.frames += 1
             try:
-                events = list(session.receive(body, received_ns))
-            except FrameError as error:
-                self._refuse(error)
-                events = []
-            if events:
-                await self._publish(events)
-            await _send(session, socket)
-            asked.set()
-            self._quiet_since = time.monotonic()
+                offered = await rest.dialogue(self.venue.list_instruments(self.venue))
+                await self._take_listing(offered)
+            except LOST as error:
+                if not self._shards:
+                    await self._change("down", _reason(error))
+                log.warning("venue.not_listed", venue=self.venue.name, why=_reason(error))
+                await asyncio.sleep(pauses.failed())
+                continue
+            self._part(rest, tasks)
+            pauses.succeeded()
+            await asyncio.sleep(LISTED_EVERY_S)
 
-    async def _publish(self, events: Sequence[Event]) -> None:
-        fresh = [
-            event for event in events if not isinstance(event, Trade) or self._trades.is_new(event)
-        ]
-        if not fresh:
-            return
-        with self._trades.passing_on([event for event in fresh if isinstance(event, Trade)]):
-            if self.pulse.state != "live":
-                await self._change("live")
-            await self.bus.publish(fresh)
-        self.pulse.told(fresh)
+    async def _take_listing(self, offered: Sequence[Listing]) -> None:
+        """Tell the terms that are new.
 
-    async def _make_requests(
-        self,
-        session: Session,
-        socket: ClientConnection,
-        rest: VenueRest,
-        asked: asyncio.Event,
-    ) -> None:
-        """Make the session's requests one after the other, in the rhythm that the venue allows.
+        Raises:
+            VenueRefusedError: the venue lists none of what we want.
 
-        The first ones wait until the subscription stands, so that no trade falls in between the
-        answer and the stream.
         """
-        await asked.wait()
-        await asyncio.sleep(self.venue.settle_s)
-        while True:
-            await asked.wait()
-            asked.clear()
-            for request in session.requests():
-                try:
-                    body = await rest.body(request)
-                    received_ns = self._clock()
-                    events = list(session.answered(request, body, received_ns))
-                except (FrameError, VenueRefusedError) as error:
-                    self._refuse(error)
-                    continue
-                await self._publish([*self._holes(events, received_ns), *events])
-                await _send(session, socket)
-                asked.set()
-
-    def _holes(self, events: Sequence[Event], received_ns: int) -> Iterable[Event]:
-        trades = [event for event in events if isinstance(event, Trade)]
-        hole = self._trades.hole(trades, received_ns)
-        return () if hole is None else (hole,)
-
-    async def _list(self, rest: VenueRest) -> list[Listing]:
-        """Return the listings of the wanted instruments that are traded.
-
-        Those of the last connection do while REST is away: the stream may well be there.
-        """
-        try:
-            offered = await rest.dialogue(self.venue.list_instruments(self.venue))
-        except (httpx2.HTTPError, TimeoutError) as error:
-            if not self._listings:
-                raise
-            log.warning("venue.listing_kept", venue=self.venue.name, why=_reason(error))
-            return self._listings
-        wanted = set(self.wanted)
-        listings = [row for row in offered if row.instrument in wanted and row.trading]
-        if not listings:
+        wanted = [row for row in offered if row.instrument in self.wanted]
+        if not any(row.trading for row in wanted):
             raise VenueRefusedError(f"{self.venue.name} lists none of the instruments asked for")
-        self.pulse.instruments = len(listings)
-        return listings
+        news = [row for row in wanted if self._listings.get(row.instrument) != row]
+        self._listings = {row.instrument: row for row in wanted}
+        await self.intake.tell([self._listed(row) for row in news])
+        for row in news:
+            if row.trading and self.intake.relieve(row.instrument, "halted"):
+                await self.intake.tell([self.intake.status(row.instrument, "live")])
+            elif not row.trading and self.intake.trouble(row.instrument, "halted", "refused"):
+                why = f"{self.venue.name} does not trade it now"
+                await self.intake.tell([self.intake.status(row.instrument, "refused", why)])
 
-    async def _beat(self, session: Session, socket: ClientConnection) -> None:
-        while self.venue.heartbeat_s is not None:
-            await asyncio.sleep(self.venue.heartbeat_s)
-            session.heartbeat()
-            await _send(session, socket)
+    def _part(self, rest: VenueRest, tasks: asyncio.TaskGroup) -> None:
+        """Part the instruments that are traded among connections; one that is unchanged stays."""
+        traded = [row for row in self._listings.values() if row.trading]
+        parts, left_out = parts_of(self.venue, traded)
+        self.pulse.instruments = sum(len(part) for part in parts)
+        if left_out:
+            names = ", ".join(str(row.instrument) for row in left_out[:10])
+            log.warning("venue.too_many", venue=self.venue.name, left_out=len(left_out), some=names)
+        for shard, part in zip(self._shards, parts, strict=False):
+            if list(shard.listings) != part:
+                shard.follow(part)
+        for part in parts[len(self._shards) :]:
+            shard = Shard(
+                part,
+                lambda listings: self._link(listings, rest),
+                on_up=self._shard_up,
+                on_down=self._shard_down,
+                may_overlap=self.venue.connections_at_most is None,
+            )
+            self._shards.append(shard)
+            tasks.create_task(shard.run())
 
-    async def _listen_for_silence(self) -> None:
-        limit_s = self.venue.max_silence_s
-        while True:
-            await asyncio.sleep(min(1.0, limit_s / 4))
-            silent_s = time.monotonic() - self._quiet_since
-            if silent_s > limit_s:
-                raise TimeoutError(f"nothing heard for {silent_s:.1f} s")
+    def _link(self, listings: Sequence[Listing], rest: VenueRest) -> Link:
+        self._links += 1
+        return Link(
+            self.venue,
+            listings,
+            self._options,
+            rest=rest,
+            intake=self.intake,
+            gate=self._gate,
+            number=self._links,
+            transport=self._transport,
+        )
+
+    def _link_of(self, instrument: Instrument) -> Link | None:
+        """Return the connection that follows an instrument, once its subscription stands."""
+        for shard in self._shards:
+            link = shard.link
+            if link and link.settled.is_set() and instrument in link.instruments:
+                return link
+        return None
+
+    async def _shard_up(self, shard: Shard, _reason: str) -> None:
+        instruments = [row.instrument for row in shard.listings]
+        self.intake.connected(instruments)
+        if self.pulse.state != "live":
+            await self._change("live")
+        relieved = [one for one in instruments if self.intake.relieve(one, "down")]
+        await self.intake.tell([self.intake.status(one, "live") for one in relieved])
+
+    async def _shard_down(self, shard: Shard, reason: str) -> None:
+        """Say that a part of the venue is away, or all of it."""
+        self.pulse.reconnects += 1
+        log.warning("venue.lost", venue=self.venue.name, why=reason)
+        instruments = [row.instrument for row in shard.listings]
+        self.intake.disconnected(instruments)
+        if not any(other.is_up for other in self._shards):
+            await self._change("down", reason)
+        else:
+            hit = [one for one in instruments if self.intake.trouble(one, "down", "down")]
+            await self.intake.tell([self.intake.status(one, "down", reason) for one in hit])
 
     async def _tell_pulse(self) -> None:
-        """Say once a second how the venue does."""
+        """Say once a second how the venue does, and which of its streams fell silent."""
         while True:
             await asyncio.sleep(1.0)
+            await self.intake.tell(self.intake.silences())
             await self.bus.publish([self.pulse.status(self._clock())])
+
+    async def _keep_state(self) -> None:
+        """Keep on disk which trades were passed on last."""
+        try:
+            while True:
+                await asyncio.sleep(KEPT_EVERY_S)
+                write_kept(self._kept, self.intake.kept())
+        finally:
+            write_kept(self._kept, self.intake.kept())
+
+    async def _put_aside(self) -> None:
+        """Hand refused frames to the bus, without holding anything else up."""
+        letters = self.intake.letters
+        while True:
+            await self.intake.has_letters.wait()
+            self.intake.has_letters.clear()
+            while letters:
+                try:
+                    await self.bus.put_aside([letters[0]])
+                except BusUnavailableError as error:
+                    log.warning("quarantine.waiting", venue=self.venue.name, why=str(error))
+                    await asyncio.sleep(1.0)
+                else:
+                    letters.popleft()
 
     async def _change(self, state: VenueState, reason: str = "") -> None:
         self.pulse.change(state, reason)
         log.info("venue.changed", venue=self.venue.name, state=state, reason=reason)
         await self.bus.publish([self.pulse.status(self._clock())])
 
-    def _refuse(self, error: CryptoTrackerError) -> None:
-        self.pulse.refused += 1
-        log.warning("venue.refused", venue=self.venue.name, why=str(error))
-
-
-async def _send(session: Session, socket: ClientConnection) -> None:
-    for frame in session.outgoing():
-        await socket.send(frame, text=True)
-
-
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+    def _listed(self, row: Listing) -> Listed:
+        now_ns = self._clock()
+        return Listed(
+            venue=self.venue.name,
+            instrument=row.instrument,
+            symbol=row.symbol,
+            trading=row.trading,
+            tick_size=row.tick_size,
+            lot_size=row.lot_size,
+            minimum_notional=row.minimum_notional,
+            event_ns=now_ns,
+            received_ns=now_ns,
+            sequence=now_ns,
+        )
 
 
 def _reason(error: BaseException) -> str:

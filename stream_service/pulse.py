@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from statistics import median
 
-from market import Event, Trade, VenueStatus
+from market import Event, Gap, Trade, VenueStatus
 from market.events import VenueState
+from stream_service.venue_clock import VenueClock
 
 SAMPLES = 512
 
 
 class Pulse:
-    """What one connection counts about itself."""
+    """What the connections to one venue count about themselves."""
 
-    def __init__(self, venue: str) -> None:
+    def __init__(self, venue: str, clock: VenueClock) -> None:
         self.venue = venue
         self.state: VenueState = "connecting"
         self.reason = ""
@@ -21,6 +22,11 @@ class Pulse:
         self.events = 0
         self.refused = 0
         self.reconnects = 0
+        self.resyncs = 0
+        self.backfilled = 0
+        self.gaps = 0
+        self.troubled = 0
+        self._clock = clock
         self._delays_ns: list[int] = []
 
     def change(self, state: VenueState, reason: str = "") -> None:
@@ -29,17 +35,23 @@ class Pulse:
         self.reason = reason
 
     def told(self, events: Sequence[Event]) -> None:
-        """Count events, and how late the live trades among them came."""
+        """Count events that were published, and how late the live trades among them came."""
         self.events += len(events)
         for event in events:
-            if isinstance(event, Trade) and not event.backfilled:
-                self._delays_ns.append(event.received_ns - event.event_ns)
+            if type(event) is Trade:
+                if event.backfilled:
+                    self.backfilled += 1
+                else:
+                    self._delays_ns.append(event.received_ns - event.event_ns)
+            elif type(event) is Gap:
+                self.gaps += 1
         if len(self._delays_ns) > SAMPLES:
             del self._delays_ns[:-SAMPLES]
 
     def status(self, now_ns: int) -> VenueStatus:
         """Return the state of things; the delays are counted from here anew."""
         delays, self._delays_ns = self._delays_ns, []
+        clock = self._clock
         return VenueStatus(
             venue=self.venue,
             state=self.state,
@@ -49,7 +61,13 @@ class Pulse:
             events=self.events,
             refused=self.refused,
             reconnects=self.reconnects,
-            latency_ms=median(delays) / 1e6 if delays else None,
+            resyncs=self.resyncs,
+            backfilled=self.backfilled,
+            gaps=self.gaps,
+            troubled=self.troubled,
+            latency_ms=(median(delays) + clock.offset_ns) / 1e6 if delays else None,
+            clock_offset_ms=None if clock.error_ns is None else clock.offset_ns / 1e6,
+            clock_error_ms=None if clock.error_ns is None else clock.error_ns / 1e6,
             event_ns=now_ns,
             received_ns=now_ns,
             sequence=now_ns,

@@ -7,7 +7,7 @@ that it holds already are passed over; when one is missing the book starts from 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -18,12 +18,21 @@ from stream_service.books import BEST, BookWatch, Ladder, crossing
 WAITING_AT_MOST = 1_000
 """Changes that wait for a snapshot; beyond it the oldest go and the snapshot must be newer."""
 
+PATIENCE_S = 15.0
+"""How long a snapshot may take to come until it is asked for again, at first."""
+
+LONGEST_PATIENCE_S = 300.0
+"""How long at last."""
+
 Rows: TypeAlias = Sequence[tuple[float, float]]
 """Price and size of levels; a size of zero removes the level."""
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
-    """Levels that changed; ``first`` and ``last`` number the updates of the book within."""
+    """Levels that changed; ``first`` and ``last`` number the updates of the book within.
+
+    Numbers may overlap with those of the change before, they may only leave none out.
+    """
 
     first: int
     last: int
@@ -40,49 +49,87 @@ class SeededBook:
         depth: Levels a side that a snapshot has at most. A snapshot that is full says nothing
             beyond its worst prices, so no more is kept, and the book ends when too few are left.
         ask: Asks the venue for another snapshot; the first is asked for when the stream is open.
+        patience_s: See `tick`.
 
     """
 
-    def __init__(self, watch: BookWatch, *, depth: int, ask: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        watch: BookWatch,
+        *,
+        depth: int,
+        ask: Callable[[], None],
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         self._watch = watch
         self._depth = depth
         self._ask = ask
         self._last: int | None = None
         self._oldest_seed = 0
         self._waiting: deque[Change] = deque(maxlen=WAITING_AT_MOST)
+        self._first_pause_ns = int(patience_s * 1e9)
+        self._pause_ns = self._first_pause_ns
+        self._ask_again_ns: int | None = None
         self._start((), ())
 
-    def change(self, change: Change, received_ns: int) -> Iterator[Event]:
-        """Apply a change, or let it wait for the snapshot."""
-        if self._last is not None and change.first > self._last + 1:
-            missing = f"updates {self._last + 1} to {change.first - 1} are missing"
-            yield from self._restart(missing, received_ns)
-        if self._last is None:
-            self._wait(change)
-        elif change.last > self._last:
-            self._follow(change)
-            yield from self._show(change.event_ns, received_ns)
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is no book as long as no snapshot comes."""
+        return self._last is None
 
-    def seed(self, last: int, bids: Rows, asks: Rows, received_ns: int) -> Iterator[Event]:
-        """Start from the snapshot whose newest update is ``last``; it carries no time."""
+    def tick(self, now_ns: int) -> None:
+        """Ask once more for a snapshot that does not come, after ever longer pauses."""
         if self._last is not None:
             return
+        if self._ask_again_ns is None:
+            self._ask_again_ns = now_ns + self._pause_ns
+        elif now_ns >= self._ask_again_ns:
+            self._pause_ns = min(2 * self._pause_ns, int(LONGEST_PATIENCE_S * 1e9))
+            self._ask_again_ns = now_ns + self._pause_ns
+            self._ask()
+
+    def change(self, change: Change, received_ns: int) -> Sequence[Event]:
+        """Apply a change, or let it wait for the snapshot."""
+        last = self._last
+        if last is None:
+            self._wait(change)
+        elif change.first > last + 1:
+            missing = f"updates {last + 1} to {change.first - 1} are missing"
+            events = self._restart(missing, received_ns)
+            self._wait(change)
+            return events
+        elif change.last > last:
+            self._follow(change)
+            return self._show(change.event_ns, received_ns)
+        return ()
+
+    def seed(self, last: int, bids: Rows, asks: Rows, received_ns: int) -> Sequence[Event]:
+        """Start from the snapshot whose newest update is ``last``; it carries no time.
+
+        A book that is whole starts anew from one that is newer than itself.
+        """
+        if self._last is not None and last <= self._last:
+            return ()
         if last < max(self._oldest_seed, self._waiting[0].first - 1 if self._waiting else 0):
             self._ask()
-            return
+            return ()
         self._start(bids, asks)
         self._follow(Change(last, last, bids, asks, received_ns))
         for change in self._waiting:
             if change.last > last:
                 self._follow(change)
         self._waiting.clear()
-        yield from self._show(received_ns, received_ns)
+        return self._show(received_ns, received_ns)
 
     def _start(self, bids: Rows, asks: Rows) -> None:
         lowest = min(price for price, _ in bids) if len(bids) >= self._depth else None
         highest = max(price for price, _ in asks) if len(asks) >= self._depth else None
         self._bids: Ladder[Level] = Ladder(falling=True, worst=lowest)
         self._asks: Ladder[Level] = Ladder(falling=False, worst=highest)
+        self._best_bids: tuple[Level, ...] = ()
+        self._best_asks: tuple[Level, ...] = ()
+        self._pause_ns = self._first_pause_ns
+        self._ask_again_ns = None
 
     def _wait(self, change: Change) -> None:
         if self._waiting and change.first > self._waiting[-1].last + 1:
@@ -91,27 +138,27 @@ class SeededBook:
 
     def _follow(self, change: Change) -> None:
         self._last = change.last
-        for ladder, rows in ((self._bids, change.bids), (self._asks, change.asks)):
-            for price, size in rows:
-                if size:
-                    ladder.put(price, Level(price, size))
-                else:
-                    ladder.drop(price)
+        if change.bids:
+            self._bids.follow(change.bids)
+            self._best_bids = tuple(self._bids.best(BEST))
+        if change.asks:
+            self._asks.follow(change.asks)
+            self._best_asks = tuple(self._asks.best(BEST))
 
-    def _show(self, event_ns: int, received_ns: int) -> Iterator[Event]:
-        bids, asks = self._bids.best(BEST), self._asks.best(BEST)
-        fault = crossing(bids, asks)
+    def _show(self, event_ns: int, received_ns: int) -> Sequence[Event]:
+        bids, asks = self._best_bids, self._best_asks
+        is_full = len(bids) == len(asks) == BEST and bids[0].price < asks[0].price
+        if not is_full and (fault := self._fault()):
+            return self._restart(fault, received_ns)
+        return self._watch.shown(bids, asks, event_ns, received_ns, self._last or 0)
+
+    def _fault(self) -> str:
         if self._bids.is_exhausted or self._asks.is_exhausted:
-            fault = f"fewer than {BEST} levels are left of the snapshot"
-        if fault:
-            yield from self._restart(fault, received_ns)
-        else:
-            yield from self._watch.whole(
-                bids, asks, event_ns=event_ns, received_ns=received_ns, sequence=self._last
-            )
+            return f"fewer than {BEST} levels are left of the snapshot"
+        return crossing(self._best_bids, self._best_asks)
 
-    def _restart(self, reason: str, received_ns: int) -> Iterator[Event]:
+    def _restart(self, reason: str, received_ns: int) -> Sequence[Event]:
         self._oldest_seed = self._last or 0
         self._last = None
         self._ask()
-        yield from self._watch.broke(reason, received_ns)
+        return tuple(self._watch.broke(reason, received_ns))

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import Any, Literal, Protocol, TypeAlias
 
 from websockets.asyncio.client import connect as connect_reference
-from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.exceptions import WebSocketException
 
 TransportName: TypeAlias = Literal["auto", "websockets", "picows"]
 
@@ -28,7 +28,7 @@ FRAMES_WAITING = 1_024
 class Socket(Protocol):
     """What we need of a WebSocket; it answers pings by itself and pings every 15 s."""
 
-    async def recv(self, decode: Literal[False]) -> bytes:
+    async def recv(self, *, decode: Literal[False]) -> bytes:
         """Return the next frame, text or binary; raises one of `socket_errors` at the end."""
 
     async def send(self, message: bytes, text: bool | None = None) -> None:  # noqa: FBT001  # theirs
@@ -83,12 +83,10 @@ def socket_errors() -> tuple[type[Exception], ...]:
     return (WebSocketException, PicowsException, WSError)
 
 
-def asked_to_wait_s(error: BaseException) -> float:
+def asked_to_wait_s(error: BaseException | None) -> float:
     """Return how long a venue that refused the handshake asks us to wait; 0: it does not."""
-    response: Any = getattr(error, "response", None)
-    if not isinstance(error, InvalidStatus) and response is None:
-        return 0.0
-    text = str(response.headers.get("Retry-After", "")) if response.headers else ""
+    headers: Any = getattr(getattr(error, "response", None), "headers", None)
+    text = str(headers.get("Retry-After", "")) if headers else ""
     return float(text) if text.isdecimal() else 0.0
 
 

@@ -54,6 +54,11 @@ class Outbox:
         """Leave ``frame`` to be sent."""
         self._frames.append(frame)
 
+    @property
+    def has_outgoing(self) -> bool:
+        """Whether a frame waits."""
+        return bool(self._frames)
+
     def outgoing(self) -> list[bytes]:
         """Take what waits, oldest first."""
         frames, self._frames = self._frames, []
@@ -188,6 +193,11 @@ class Session(Outbox, ABC):
         """Leave ``request`` to be made."""
         self._requests.append(request)
 
+    @property
+    def has_requests(self) -> bool:
+        """Whether a request waits."""
+        return bool(self._requests)
+
     def requests(self) -> list[HttpRequest]:
         """Take the requests that wait, oldest first."""
         requests, self._requests = self._requests, []
@@ -195,8 +205,9 @@ class Session(Outbox, ABC):
 
     def number(self, received_ns: int) -> int:
         """Make a sequence for an event that the venue does not number: it always rises."""
-        self._last_number = max(self._last_number + 1, received_ns)
-        return self._last_number
+        last = self._last_number
+        self._last_number = number = received_ns if received_ns > last else last + 1
+        return number
 
 
 class Market(Protocol):

@@ -5,7 +5,7 @@ negative, a year from the far future) is refused by the decoder itself.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, TypeAlias
@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 from msgspec import Meta
 
 from market import Instrument
+from market.intervals import INTERVALS, SECOND_NS
 
 MS = 1_000_000
 """Nanoseconds of a millisecond."""
@@ -39,11 +40,15 @@ Number: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Places: TypeAlias = Annotated[int, Meta(ge=0, le=18)]
 """Decimal places."""
 
+MINUTES = {length // (60 * SECOND_NS): name for name, length in INTERVALS.items()}
+"""Names of intervals by their length in minutes."""
+
 UNREADABLE = (ValueError, LookupError, ArithmeticError, RecursionError)
 """What reading a frame of another shape raises (msgspec's errors are ValueErrors)."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND_NS = 1_000_000_000
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # every time here is UTC
+_UNITS_NS = {len("2026-07-07T23:00:04.Z") + n: int(10 ** (9 - n)) for n in range(1, 10)}
+"""What the last decimal place of a time of so many letters is worth."""
 
 
 def plain(value: float, decimals: int = 0) -> str:
@@ -82,20 +87,25 @@ def plausible(event_ns: int) -> int:
 def ns_of_seconds(text: str) -> int:
     """Read Unix seconds with a fraction, such as ``1688669597.8277369``, exactly."""
     second, _, fraction = text.partition(".")
-    return plausible(int(second) * _SECOND_NS + _fraction_ns(fraction))
+    return plausible(int(second) * SECOND_NS + _fraction_ns(fraction))
 
 
 def ns_of_rfc3339(text: str) -> int:
     """Read a UTC time such as ``2026-07-07T23:00:04.585581Z``, exactly."""
-    if not text.endswith("Z"):
-        raise ValueError(f"a time ends with Z, not as {text!r}")
+    unit_ns = _UNITS_NS.get(len(text))
+    if unit_ns is not None and text[19] == "." and text[-1] == "Z":
+        fraction = text[20:-1]
+        if fraction.isdecimal():
+            return _second_ns(text[:19]) + int(fraction) * unit_ns
+    if text[-1:] != "Z":
+        raise ValueError(f"a time ends with Z, not as {text[:40]!r}")
     second, _, fraction = text[:-1].partition(".")
-    return plausible(_second_ns(second) + _fraction_ns(fraction))
+    return _second_ns(second) + _fraction_ns(fraction)
 
 
 def rfc3339_of_ns(event_ns: int) -> str:
     """Write a UTC time with microseconds; what is finer is cut."""
-    seconds, fraction = divmod(event_ns, _SECOND_NS)
+    seconds, fraction = divmod(event_ns, SECOND_NS)
     second = _EPOCH + timedelta(seconds=seconds)
     return f"{second:%Y-%m-%dT%H:%M:%S}.{fraction // 1_000:06d}Z"
 
@@ -123,9 +133,13 @@ def route_of(path: str) -> tuple[str, dict[str, str]]:
 
 @lru_cache(maxsize=256)
 def _second_ns(text: str) -> int:
-    # strptime is slow, but a thousand frames share their second
-    second = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
-    return (second - _EPOCH) // timedelta(seconds=1) * _SECOND_NS
+    # a thousand frames share their second, so its time is read and checked once
+    if len(text) != len("2026-07-07T23:00:04") or text[10] != "T":
+        raise ValueError(f"{text[:40]!r} is not written as 2026-07-07T23:00:04")
+    second = datetime.fromisoformat(text)
+    if second.tzinfo is not None:
+        raise ValueError(f"{text!r} has an offset from UTC")
+    return plausible((second - _EPOCH) // timedelta(seconds=1) * SECOND_NS)
 
 
 def _fraction_ns(text: str) -> int:

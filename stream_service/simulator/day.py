@@ -28,9 +28,14 @@ class Day:
         elif start_ns == last.start_ns:
             self._minutes[-1] = _grown(last, trade)
 
+    @property
+    def last(self) -> VenueCandle | None:
+        """The minute of the last trade."""
+        return self._minutes[-1] if self._minutes else None
+
     def candles(self) -> Sequence[VenueCandle]:
         """Return the minutes, oldest first; all but the last are closed."""
-        over = [_closed(candle) for candle in islice(self._minutes, len(self._minutes) - 1)]
+        over = [_closed(candle) for candle in islice(self._minutes, max(len(self._minutes) - 1, 0))]
         return [*over, *list(self._minutes)[-1:]]
 
     def summary(self) -> Summary | None:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from random import Random
 
 import msgspec
+from msgspec.structs import replace
 
 from market import (
     Book,
@@ -27,6 +28,7 @@ from market import (
     VenueCandle,
 )
 from market.intervals import SECOND_NS
+from stream_service.polled import PolledVenue
 from stream_service.simulator.day import Day
 from stream_service.venue import Venue
 
@@ -44,9 +46,10 @@ REFERENCE_USD = {
     "USDT": 1.0004,
     "USDC": 1.0,
 }
-QUOTE_CURRENCY_USD = {"USD": 1.0, "USDT": 1.0004, "USDC": 1.0, "EUR": 1.085, "KRW": 1 / 1_378.0}
+MONEY_USD = {"USD": 1.0, "EUR": 1.085, "KRW": 1 / 1_378.0}
+QUOTE_CURRENCY_USD = {**MONEY_USD, "USDT": 1.0004, "USDC": 1.0}
 PREMIUM_BPS = {"KRW": 180.0}
-STABLE = frozenset({"USDT", "USDC"})
+STABLE = frozenset({"USDT", "USDC", *MONEY_USD})
 
 YEAR_S = 365 * 86_400.0
 VOLATILITY = 0.6
@@ -68,7 +71,9 @@ class Gap(msgspec.Struct, frozen=True):
     end_ns: int
 
 
-def simulated_listings(venue: Venue, instruments: Iterable[Instrument]) -> list[Listing]:
+def simulated_listings(
+    venue: Venue | PolledVenue, instruments: Iterable[Instrument]
+) -> list[Listing]:
     """Return those of ``instruments`` that ``venue`` would list, with plausible steps.
 
     Prices move in steps of about a tenth of a basis point, sizes of about a US cent.
@@ -78,13 +83,17 @@ def simulated_listings(venue: Venue, instruments: Iterable[Instrument]) -> list[
             instrument=instrument,
             symbol=venue.symbol(instrument),
             tick_size=_step(_price(instrument) / 100_000),
-            lot_size=_step(min(0.01 / REFERENCE_USD[instrument.base], 0.01)),
+            lot_size=_step(min(0.01 / _usd(instrument.base), 0.01)),
             minimum_notional=_step(5.0 / QUOTE_CURRENCY_USD[instrument.quote_currency]),
         )
         for instrument in instruments
-        if instrument.base in REFERENCE_USD
-        and instrument.quote_currency in QUOTE_CURRENCY_USD
+        if instrument.quote_currency in QUOTE_CURRENCY_USD
         and instrument.quote_currency in venue.quote_currencies
+        and (
+            instrument.base in {*REFERENCE_USD, *MONEY_USD} and venue.covers(instrument)
+            if isinstance(venue, PolledVenue)
+            else instrument.base in REFERENCE_USD
+        )
     ]
 
 
@@ -116,6 +125,14 @@ class SimulatedMarket:
         """See `Market.summary`."""
         return self._days[instrument].summary()
 
+    def sums(self, instrument: Instrument) -> Iterator[Event]:
+        """Yield the running candle and the summary of the day, where there is a trade in them."""
+        day = self._days[instrument]
+        if day.last is not None:
+            yield day.last
+        if (summary := day.summary()) is not None:
+            yield summary
+
     def note(self, event: Event) -> None:
         """Remember a book or a trade before it is told."""
         match event:
@@ -134,12 +151,15 @@ class _Place:
         self.listing = listing
         self.deviation_bps = 0.0
         self.stepped_ns = 0
+        self.summed_up_ns = 0
         self.book_number = number
         self.trade_number = number
 
 
 class World:
     """Every venue's market, stepped through time.
+
+    ``skew_ns`` is how far the clocks of some venues are ahead.
 
     Args:
         listings: What each venue lists, by venue name.
@@ -160,6 +180,7 @@ class World:
     ) -> None:
         self.markets = {venue: SimulatedMarket(rows) for venue, rows in listings.items()}
         self.gaps: list[Gap] = []
+        self.skew_ns: Mapping[str, int] = {}
         self._random = Random(seed)  # noqa: S311  # prices, not secrets
         self._gap_every_s = gap_every_s
         self._places = [
@@ -169,7 +190,7 @@ class World:
         ]
         self._reference = {
             place.listing.instrument.base: (
-                REFERENCE_USD[place.listing.instrument.base],
+                _usd(place.listing.instrument.base),
                 start_ns,
             )
             for place in self._places
@@ -184,9 +205,15 @@ class World:
         self._open_gaps(now_ns)
         for _ in range(count):
             place = self._random.choice(self._places)
+            market = self.markets[place.venue]
+            skew_ns = self.skew_ns.get(place.venue, 0)
             for event in self._move(place, now_ns):
-                self.markets[place.venue].note(event)
-                yield event
+                told = replace(event, event_ns=event.event_ns + skew_ns) if skew_ns else event
+                market.note(told)
+                yield told
+            if now_ns - place.summed_up_ns >= SECOND_NS:
+                place.summed_up_ns = now_ns
+                yield from market.sums(place.listing.instrument)
 
     def _move(self, place: _Place, now_ns: int) -> Iterable[Event]:
         self._deviate(place, now_ns)
@@ -198,7 +225,8 @@ class World:
 
     def _deviate(self, place: _Place, now_ns: int) -> None:
         instrument = place.listing.instrument
-        standing = PREMIUM_BPS.get(instrument.quote_currency, 0.0)
+        is_money = instrument.base in MONEY_USD
+        standing = 0.0 if is_money else PREMIUM_BPS.get(instrument.quote_currency, 0.0)
         elapsed_s = (now_ns - place.stepped_ns) / SECOND_NS
         kept = math.exp(-PULL_PER_S * elapsed_s) if place.stepped_ns else 0.0
         noise = DEVIATION_BPS * math.sqrt(1 - kept * kept) * self._random.gauss(0.0, 1.0)
@@ -301,7 +329,11 @@ class World:
 
 
 def _price(instrument: Instrument) -> float:
-    return REFERENCE_USD[instrument.base] / QUOTE_CURRENCY_USD[instrument.quote_currency]
+    return _usd(instrument.base) / QUOTE_CURRENCY_USD[instrument.quote_currency]
+
+
+def _usd(base: str) -> float:
+    return MONEY_USD.get(base) or REFERENCE_USD[base]
 
 
 def _step(size: float) -> float:

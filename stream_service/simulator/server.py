@@ -1,7 +1,9 @@
 """Venues on loopback: real sockets, native frames, one port for all.
 
-    ws://127.0.0.1:PORT/binance           the venue's WebSocket
-    http://127.0.0.1:PORT/binance/rest/…  its REST interface
+    ws://127.0.0.1:PORT/binance                           the venue's WebSocket
+    http://127.0.0.1:PORT/binance/rest/…                  its REST interface
+    http://127.0.0.1:PORT/faults/binance/hang-up          causes a fault, see `faults`
+    http://127.0.0.1:PORT/faults/binance/silence?seconds=5
 
 What a venue says is made by its own `ExchangeSide` and ``Venue.answer`` from a `SimulatedMarket`.
 """
@@ -12,7 +14,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 from http import HTTPStatus
+from random import Random
+from typing import get_args
 
 import structlog
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -21,6 +26,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from market import Event
+from stream_service import wire
+from stream_service.polled import PolledVenue
+from stream_service.simulator.faults import FAULTS, SKEW_NS, SLOW_S, Fault, Faults, garbage
 from stream_service.simulator.prices import SimulatedMarket, World
 from stream_service.venue import ExchangeSide, Venue
 
@@ -33,9 +41,12 @@ FRAMES_WAITING = 50_000
 class _Client:
     """One connected client, with what waits to be sent to it."""
 
-    def __init__(self, socket: ServerConnection, side: ExchangeSide, *, binary: bool) -> None:
+    def __init__(
+        self, socket: ServerConnection, side: ExchangeSide, faults: Faults, *, binary: bool
+    ) -> None:
         self.socket = socket
         self.side = side
+        self.faults = faults
         self.binary = binary
         self.waiting: asyncio.Queue[bytes] = asyncio.Queue(FRAMES_WAITING)
 
@@ -45,7 +56,7 @@ class _Client:
             if self.waiting.full():
                 self.socket.transport.abort()
                 return
-            self.waiting.put_nowait(frame)
+            self.waiting.put_nowait(self.faults.spoilt(frame))
 
     async def write(self) -> None:
         """Send what waits, oldest first, until cancelled or the client is gone."""
@@ -60,7 +71,7 @@ class SimulatedVenues:
     """The venues' side of the wire; tests tell events through it, the `Simulator` plays a world.
 
     A venue named in ``silent`` says nothing though it is connected; one in ``refusing`` lets nobody
-    connect, one in ``without_rest`` answers no request.
+    connect, one in ``without_rest`` answers no request. `cause` does the like for a while.
     """
 
     def __init__(
@@ -68,6 +79,7 @@ class SimulatedVenues:
         venues: Sequence[Venue],
         markets: Mapping[str, SimulatedMarket],
         *,
+        polled: Sequence[PolledVenue] = (),
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
@@ -75,8 +87,12 @@ class SimulatedVenues:
         self.silent: set[str] = set()
         self.refusing: set[str] = set()
         self.without_rest: set[str] = set()
+        every: list[Venue | PolledVenue] = [*venues, *polled]
+        self.faults = {venue.name: Faults() for venue in every}
+        self._random = Random(0)  # noqa: S311  # no secrets
         self._venues = {venue.name: venue for venue in venues}
-        self._clients: dict[str, set[_Client]] = {venue.name: set() for venue in venues}
+        self._polled = {venue.name: venue for venue in polled}
+        self._clients: dict[str, set[_Client]] = {venue.name: set() for venue in every}
         self._host = host
         self._port = port
 
@@ -88,6 +104,10 @@ class SimulatedVenues:
     def venue(self, name: str) -> Venue:
         """Return the venue with its addresses here."""
         return simulated(self._venues[name], self.address)
+
+    def polled_venue(self, name: str) -> PolledVenue:
+        """Return the service that is polled with its address here."""
+        return simulated_polled(self._polled[name], self.address)
 
     def clients(self, name: str) -> int:
         """Return how many clients are connected to a venue."""
@@ -102,11 +122,12 @@ class SimulatedVenues:
             self._port,
             compression=None,
             process_request=self._answer,
+            create_connection=_AnyMethod,
             close_timeout=0.5,
         ) as server:
             self._port = _port(server)
-            for name, market in self.markets.items():
-                market.websocket_url = self.venue(name).websocket_url
+            for name in self._venues:
+                self.markets[name].websocket_url = self.venue(name).websocket_url
             log.info("simulator.listening", address=self.address)
             async with asyncio.TaskGroup() as tasks:
                 beating = tasks.create_task(self._beat())
@@ -135,18 +156,51 @@ class SimulatedVenues:
             client.side.post(frame)
             client.push()
 
+    async def cause(self, name: str, fault: Fault, seconds: float = 5.0) -> None:
+        """Cause a fault at a venue; ``seconds`` is how long one lasts that does.
+
+        Raises:
+            LookupError: there is no such venue or fault.
+
+        """
+        faults = self.faults[name]
+        match fault:
+            case "hang-up":
+                await self.hang_up(name)
+            case "garbage":
+                self.send_raw(name, garbage(self._random))
+            case "silence" | "clock-skew" | "refusal" | "rate-limit" | "slow-snapshot":
+                faults.last(fault, seconds)
+            case _ if fault in get_args(Fault):
+                faults.hit_next(fault)
+            case _:
+                raise LookupError(f"there is no fault {fault}: {', '.join(get_args(Fault))}")
+
+    def skew_ns(self, name: str) -> int:
+        """Return how far the clock of a venue is ahead of ours."""
+        return SKEW_NS if self.faults[name].is_on("clock-skew") else 0
+
     def _tell(self, venue: str, event: Event) -> None:
-        if venue in self.silent:
+        faults = self.faults[venue]
+        if venue in self.silent or faults.is_on("silence"):
             return
-        for client in self._clients[venue]:
-            client.side.tell(event)
-            client.push()
+        is_lost = faults.loses(event)
+        for told in faults.told(event):
+            for client in self._clients[venue]:
+                client.side.tell(told)
+                if is_lost:
+                    client.side.outgoing()
+                client.push()
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(1.0)
             for name, clients in self._clients.items():
-                for client in clients if name not in self.silent else ():
+                if name in self.silent or self.faults[name].is_on("silence"):
+                    continue
+                for late in self.faults[name].due():
+                    self._tell(name, late)
+                for client in clients:
                     client.side.beat()
                     client.push()
 
@@ -154,7 +208,7 @@ class SimulatedVenues:
         name = (socket.request.path if socket.request else "/").split("?")[0].strip("/")
         venue = self._venues[name]
         side = venue.exchange_side(self.markets[name])
-        client = _Client(socket, side, binary=venue.binary_frames)
+        client = _Client(socket, side, self.faults[name], binary=venue.binary_frames)
         self._clients[name].add(client)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -170,22 +224,56 @@ class SimulatedVenues:
         finally:
             self._clients[name].discard(client)
 
-    def _answer(self, _connection: ServerConnection, request: Request) -> Response | None:
+    async def _answer(self, _connection: ServerConnection, request: Request) -> Response | None:
         """Answer a REST request; let a WebSocket handshake through."""
         name, _, path = request.path.lstrip("/").partition("/")
-        venue = self._venues.get(name.partition("?")[0])
-        if venue is None:
-            return _response(HTTPStatus.NOT_FOUND, b'{"error":"no such venue"}')
+        name = name.partition("?")[0]
+        venue = self._venues.get(name) or self._polled.get(name)
+        if name == "faults":
+            return await self._caused(path)
         is_rest = path.startswith("rest/")
-        if venue.name in (self.refusing | self.without_rest if is_rest else self.refusing):
+        if venue is None or not (is_rest or name in self._venues):
+            return _response(HTTPStatus.NOT_FOUND, b'{"error":"no such venue"}')
+        faults = self.faults[venue.name]
+        is_refused = venue.name in self.refusing or faults.is_on("refusal")
+        if is_refused or (is_rest and venue.name in self.without_rest):
             return _response(HTTPStatus.SERVICE_UNAVAILABLE, b'{"error":"maintenance"}')
-        if not is_rest:
-            return None
+        return await self._rest(venue, path.removeprefix("rest")) if is_rest else None
+
+    async def _rest(self, venue: Venue | PolledVenue, path: str) -> Response:
+        faults = self.faults[venue.name]
+        if faults.is_on("slow-snapshot"):
+            await asyncio.sleep(SLOW_S)
+        if faults.is_on("rate-limit"):
+            return _response(HTTPStatus.TOO_MANY_REQUESTS, b"{}", retry_after="1")
         try:
-            body = venue.answer(path.removeprefix("rest"), self.markets[venue.name])
+            body = venue.answer(path, self.markets[venue.name])
         except LookupError as error:
             return _response(HTTPStatus.NOT_FOUND, repr(error).encode())
-        return _response(HTTPStatus.OK, body)
+        return _response(HTTPStatus.OK, body, date_ns=time.time_ns() + self.skew_ns(venue.name))
+
+    async def _caused(self, path: str) -> Response:
+        """Cause the fault that ``venue/fault?seconds=`` names."""
+        route, query = wire.route_of(path)
+        name, _, fault = route.partition("/")
+        try:
+            await self.cause(name, fault, float(query.get("seconds", "5")))  # type: ignore[arg-type]  # checked there
+        except (LookupError, ValueError) as error:
+            return _response(HTTPStatus.NOT_FOUND, f"{error}\n".encode())
+        return _response(HTTPStatus.OK, f"{name}: {fault}\n".encode())
+
+
+class _AnyMethod(ServerConnection):
+    """Takes a POST for a GET: the library reads no other, and no venue here needs the body."""
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol.data_received`."""
+        if data.startswith(b"POST "):
+            head, end, _body = data.partition(b"\r\n\r\n")
+            lines = head.split(b"\r\n")
+            kept = [line for line in lines if not line.lower().startswith(b"content-")]
+            data = b"\r\n".join(kept).replace(b"POST ", b"GET ", 1) + end
+        super().data_received(data)
 
 
 class Simulator:
@@ -193,7 +281,10 @@ class Simulator:
 
     Args:
         served: The venues, serving.
-        events_per_s: Events told in a second, over all venues: books, quotes and trades.
+        events_per_s: Events told in a second, over all venues: books, quotes and trades; candles
+            and summaries come on top, once a second at most.
+        fault_every_s: Mean time between two faults, each at a venue chosen at random; None: none.
+        seed: Fixes which faults come where.
 
     """
 
@@ -205,6 +296,8 @@ class Simulator:
         world: World,
         *,
         events_per_s: float = 300.0,
+        fault_every_s: float | None = None,
+        seed: int = 0,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self.world = world
@@ -214,15 +307,34 @@ class Simulator:
         self.dead = 0
         self._moves_per_s = events_per_s / 2.5  # a move is a book, a quote and every other a trade
         self._clock = clock
+        self._fault_every_s = fault_every_s
+        self._random = Random(seed)  # noqa: S311  # no secrets
 
     async def run(self) -> None:
         """Move the world on; the venues are served while `SimulatedVenues.serving` is open."""
         self.listening.set()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._move())
+            if self._fault_every_s is not None:
+                tasks.create_task(self._cause_faults(self._fault_every_s))
+
+    async def _cause_faults(self, every_s: float) -> None:
+        while True:
+            await asyncio.sleep(self._random.expovariate(1 / every_s))
+            name, fault = (
+                self._random.choice(sorted(self.served.markets)),
+                self._random.choice(FAULTS),
+            )
+            log.info("simulator.fault", venue=name, fault=fault)
+            await self.served.cause(name, fault, self._random.uniform(1.0, 8.0))
+
+    async def _move(self) -> None:
         loop = asyncio.get_running_loop()
         started, moved = loop.time(), 0
         while True:
             await asyncio.sleep(max(0.01, 1 / self._moves_per_s))
             due = int((loop.time() - started) * self._moves_per_s) - moved
+            self.world.skew_ns = {name: self.served.skew_ns(name) for name in self.served.markets}
             events = list(self.world.step(self._clock(), due))
             self.served.play(events)
             self.handled += len(events)
@@ -234,11 +346,18 @@ def simulated(venue: Venue, address: str) -> Venue:
     return venue.at(f"ws://{address}/{venue.name}", f"http://{address}/{venue.name}/rest")
 
 
+def simulated_polled(venue: PolledVenue, address: str) -> PolledVenue:
+    """Return ``venue`` with the address it has at a simulator on ``address``."""
+    return venue.at(f"http://{address}/{venue.name}/rest")
+
+
 def _port(server: Server) -> int:
     return int(next(iter(server.sockets)).getsockname()[1])
 
 
-def _response(status: HTTPStatus, body: bytes) -> Response:
+def _response(
+    status: HTTPStatus, body: bytes, *, retry_after: str = "", date_ns: int | None = None
+) -> Response:
     headers = Headers(
         {
             "Content-Type": "application/json",
@@ -246,4 +365,8 @@ def _response(status: HTTPStatus, body: bytes) -> Response:
             "Connection": "close",
         }
     )
+    if date_ns is not None:
+        headers["Date"] = formatdate(date_ns // 1_000_000_000, usegmt=True)
+    if retry_after:
+        headers["Retry-After"] = retry_after
     return Response(status.value, status.phrase, headers, body)

@@ -1,40 +1,71 @@
-"""Binance spot: combined streams in, quotes, trades and books out.
+"""Binance spot: combined streams in; quotes, trades, books, candles and summaries out.
 
 Source: https://developers.binance.com/docs/binance-spot-api-docs/web-socket-streams, and
 .../rest-api/market-data-endpoints; the hosts are those of .../faqs/market_data_only, which answer
 where binance.com does not.
 
-Symbols are ``BTCUSDT``, in lower case in a stream's name. Numbers come as strings, times in
-milliseconds. A bookTicker carries no time; an unknown symbol is accepted and stays silent.
+Symbols are ``BTCUSDT``, in lower case in a stream's name; only the listing knows where the base
+ends. Numbers come as strings, times in milliseconds, or in microseconds to who asks for them.
+Surprises: ``m`` says that the buyer was the maker, so the taker sold. A bookTicker carries no time
+and no type, a partial book (``depth20``) not even a symbol: on a raw stream nothing tells whose it
+is. An unknown symbol is accepted and stays silent. An aggregate of trades has numbers of its own.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TypeAlias
 from urllib.parse import urlencode
 
 import msgspec
 
 from market import (
-    Book,
     Event,
     FrameError,
     Instrument,
     Level,
     Listing,
     Quote,
-    SettingsError,
+    Summary,
     Trade,
+    VenueCandle,
     VenueRefusedError,
 )
 from stream_service import wire
-from stream_service.books import BookWatch, difference
-from stream_service.seeded_book import Change, SeededBook
+from stream_service.binance import frames
+from stream_service.binance.frames import (
+    LATEST_MS,
+    Refusal,
+    Snapshot,
+    TickerRow,
+    aggregate_frame,
+    depth_frame,
+    is_array,
+    kline_frame,
+    quote_frame,
+    ticker_frame,
+    time_ns,
+    trade_frame,
+)
+from stream_service.binance.rest import (
+    RestTickerRow,
+    aggregates_of,
+    book_tickers_of,
+    candles_of,
+    kind_of_answer,
+    listings_of,
+    tickers_of,
+    trade_of,
+    trades_of,
+)
+from stream_service.binance.side import BinanceSide, answer
+from stream_service.books import BEST, BookWatch, crossing, is_ordered
+from stream_service.rows import readable
+from stream_service.seeded_book import PATIENCE_S, Change, SeededBook
 from stream_service.venue import (
     NO_OPTIONS,
-    ExchangeSide,
+    Channel,
     HttpRequest,
     ListingRequests,
-    Market,
     Options,
     Session,
     Venue,
@@ -42,137 +73,50 @@ from stream_service.venue import (
 )
 
 NAME = "binance"
-KINDS = ("bookTicker", "trade", "depth@100ms")
+STREAMS: dict[Channel, str] = {
+    "trade": "trade",
+    "quote": "bookTicker",
+    "book": "depth@100ms",
+    "candle": "kline_1m",
+    "summary": "ticker",
+}
+
+ENDS = {
+    ord('"'): "bookTicker",  # ..."A":"40.66000000"}}
+    ord("]"): "depthUpdate",  # ..."a":[["100.5","0.25"]]}}
+    ord("e"): "trade",  # ..."m":false,"M":true}}
+    ord("}"): "kline",  # ..."B":"0"}}}
+    **dict.fromkeys(b"0123456789", "24hrTicker"),  # ..."n":18151}}
+}
+"""Types of events by the last byte of what they hold, which is the cheapest thing to look at.
+
+It is a guess that only saves time: no type has the fields that another one needs.
+"""
+
 STREAMS_AT_MOST = 1_024  # of one connection
-STREAMS_A_FRAME = 256  # so that all fit into the five frames a second that are allowed
+STREAMS_A_FRAME = 200
 ROWS_AT_MOST = 1_000  # of one answer over REST
+REST_INTERVAL_S = 0.6  # a snapshot weighs 50 of the 6,000 that are allowed a minute
+WHOLE = "whole"
+"""The host that serves all of REST; the one for market data alone has no old trades."""
 
+LISTING = "/api/v3/exchangeInfo?symbolStatus=TRADING&showPermissionSets=false"
+QUOTE_CURRENCIES = ("USDT", "USDC", "FDUSD", "BTC", "ETH", "BNB", "EUR", "TRY")
+RARER_QUOTE_CURRENCIES = (
+    *("BRL", "JPY", "MXN", "ARS", "GBP", "AUD", "PLN", "RON", "CZK", "ZAR", "UAH", "COP", "IDR"),
+    *("TUSD", "BUSD", "USD1", "DAI", "EURI", "USDP", "PAX", "IDRT", "BIDR", "RUB", "NGN"),
+    *("TRX", "XRP", "DOGE"),
+)
 
-class Refusal(msgspec.Struct, frozen=True):
-    """What is wrong with a frame of ours."""
-
-    code: int
-    msg: str = ""
-
-
-class Envelope(msgspec.Struct, frozen=True, gc=False):
-    """Streams carry ``stream`` and ``data``; a refusal carries ``error``, or is one itself."""
-
-    stream: str = ""
-    data: msgspec.Raw = msgspec.Raw(b"null")
-    error: Refusal | None = None
-    code: int = 0
-    msg: str = ""
-
-
-class BookTicker(
-    msgspec.Struct,
-    frozen=True,
-    gc=False,
-    rename={"symbol": "s", "bid": "b", "bid_size": "B", "ask": "a", "ask_size": "A"},
-):
-    """Best bid and ask; ``u`` numbers the book's updates, a price of zero stands for none."""
-
-    u: wire.Number
-    symbol: str
-    bid: wire.OrZero
-    bid_size: wire.OrZero
-    ask: wire.OrZero
-    ask_size: wire.OrZero
-
-
-class TradeRow(
-    msgspec.Struct,
-    frozen=True,
-    gc=False,
-    rename={"symbol": "s", "id": "t", "price": "p", "size": "q", "time": "T", "sold": "m"},
-):
-    """One execution; ``m``: the buyer is the maker, so the taker sold."""
-
-    symbol: str
-    id: wire.Number
-    price: wire.Price
-    size: wire.Size
-    time: wire.Milliseconds
-    sold: bool
-
-
-class RestTradeRow(
-    msgspec.Struct, frozen=True, gc=False, rename={"size": "qty", "sold": "isBuyerMaker"}
-):
-    """One execution, over REST."""
-
-    id: wire.Number
-    price: wire.Price
-    size: wire.Size
-    time: wire.Milliseconds
-    sold: bool
-
-
-class Depth(
-    msgspec.Struct,
-    frozen=True,
-    gc=False,
-    rename={"symbol": "s", "time": "E", "first": "U", "last": "u", "bids": "b", "asks": "a"},
-):
-    """The levels that changed within 100 ms; ``U`` to ``u`` number the updates of the book."""
-
-    symbol: str
-    time: wire.Milliseconds
-    first: wire.Number
-    last: wire.Number
-    bids: list[tuple[wire.Price, wire.OrZero]]
-    asks: list[tuple[wire.Price, wire.OrZero]]
-
-
-class DepthSnapshot(msgspec.Struct, frozen=True, rename="camel"):
-    """The best levels of a book, over REST."""
-
-    last_update_id: wire.Number
-    bids: list[tuple[wire.Price, wire.Size]]
-    asks: list[tuple[wire.Price, wire.Size]]
-
-
-class Filter(msgspec.Struct, frozen=True, rename="camel"):
-    """A rule for orders; its type says which of the fields it has, zero stands for none."""
-
-    filter_type: str = ""
-    tick_size: wire.OrZero = 0.0
-    step_size: wire.OrZero = 0.0
-    min_notional: wire.OrZero = 0.0
-
-
-class SymbolRow(msgspec.Struct, frozen=True, rename="camel"):
-    """One listed symbol."""
-
-    symbol: str
-    status: str
-    base_asset: str
-    quote_asset: str
-    is_spot_trading_allowed: bool = True
-    filters: list[Filter] = []
-
-
-class ExchangeInfo(msgspec.Struct, frozen=True):
-    """Everything that is listed."""
-
-    symbols: list[SymbolRow]
-
-
-_envelope = msgspec.json.Decoder(Envelope)
-_book_ticker = msgspec.json.Decoder(BookTicker, strict=False)
-_trade_row = msgspec.json.Decoder(TradeRow, strict=False)
-_depth = msgspec.json.Decoder(Depth, strict=False)
-_depth_snapshot = msgspec.json.Decoder(DepthSnapshot, strict=False)
-_rest_trades = msgspec.json.Decoder(list[RestTradeRow], strict=False)
-_exchange_info = msgspec.json.Decoder(ExchangeInfo, strict=False)
+Reader: TypeAlias = Callable[[bytes, int], Sequence[Event]]
+"""Reads the ``data`` of a frame."""
 
 
 def list_instruments(_venue: Venue) -> ListingRequests:
-    """Ask for every symbol that trades."""
-    body = yield HttpRequest("/api/v3/exchangeInfo?symbolStatus=TRADING&showPermissionSets=false")
+    """Ask for every symbol that trades; one that cannot be read is left out."""
+    body = yield HttpRequest(LISTING)
     try:
-        return [_listing(row) for row in _exchange_info.decode(body).symbols]
+        return listings_of(body)
     except wire.UNREADABLE as error:
         raise FrameError(NAME, body, str(error)) from error
 
@@ -182,53 +126,73 @@ def symbol(instrument: Instrument) -> str:
     return f"{instrument.base}{instrument.quote_currency}"
 
 
+def instrument(symbol: str) -> Instrument:
+    """Guess where the base ends.
+
+    Raises:
+        ValueError: the symbol ends with no quote currency that is common here.
+
+    """
+    return wire.instrument_of(symbol, QUOTE_CURRENCIES + RARER_QUOTE_CURRENCIES)
+
+
 class BinanceSession(Session):
     """One connection; a book starts from a snapshot over REST and follows the depth stream."""
 
     def __init__(self, listings: Sequence[Listing], options: Options = NO_OPTIONS) -> None:
         super().__init__(listings, options)
-        if len(KINDS) * len(self.listings) > STREAMS_AT_MOST:
-            raise SettingsError(
-                f"{NAME}: {len(self.listings)} instruments are too many for one connection, "
-                f"name at most {STREAMS_AT_MOST // len(KINDS)}"
-            )
-        self._books = {
-            listing.instrument: SeededBook(
-                BookWatch(NAME, listing.instrument, self.number),
-                depth=ROWS_AT_MOST,
-                ask=partial(self._ask, "depth", listing),
-            )
-            for listing in self.listings.values()
+        self._symbols = {listing.instrument: listing.symbol for listing in listings}
+        self._books: dict[str, SeededBook] = {}
+        self._watches: dict[str, BookWatch] = {}
+        self._newest_trades: dict[str, int] = {}
+        self._readers: dict[str, Reader] = {
+            "trade": self._trade,
+            "aggTrade": self._aggregate,
+            "bookTicker": self._quote,
+            "depthUpdate": self._change,
+            "kline": self._candle,
+            "24hrTicker": self._ticker,
+            "24hrMiniTicker": self._ticker,
         }
+        self._by_end = {end: self._readers[type_] for end, type_ in ENDS.items()}
 
     def opened(self) -> None:
-        """Subscribe to all kinds of every symbol; ask for books."""
-        streams = [f"{symbol.lower()}@{kind}" for kind in KINDS for symbol in self.listings]
+        """Subscribe to all channels of every symbol; ask for books."""
+        kinds = [kind for channel, kind in STREAMS.items() if channel in self.options.channels]
+        streams = [f"{symbol.lower()}@{kind}" for kind in kinds for symbol in self.listings]
         for number, start in enumerate(range(0, len(streams), STREAMS_A_FRAME), start=1):
             params = streams[start : start + STREAMS_A_FRAME]
             self.post(msgspec.json.encode({"method": "SUBSCRIBE", "params": params, "id": number}))
-        for listing in self.listings.values():
-            self._ask("depth", listing)
+        if "book" in self.options.channels:
+            for listing in self.listings.values():
+                self._book(listing.symbol)
+                self._ask_for_book(listing.instrument)
 
     def receive(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.receive`; replies give no event."""
         try:
-            return list(self._events(_envelope.decode(frame), received_ns))
-        except wire.UNREADABLE as error:
-            raise FrameError(NAME, frame, str(error)) from error
+            return self._by_end[frame[-3]](frame, received_ns)
+        except wire.UNREADABLE:  # what ends like this is something else, or wrong
+            return self._receive_other(frame, received_ns)
 
-    def answered(self, request: HttpRequest, body: bytes, received_ns: int) -> Sequence[Event]:
-        """See `Session.answered`; takes the snapshot of a book, or recent trades."""
+    def answered(  # noqa: PLR0911  # one for each kind of answer
+        self, request: HttpRequest, body: bytes, received_ns: int
+    ) -> Sequence[Event]:
+        """See `Session.answered`."""
         try:
             match request.about:
-                case ("depth", Instrument() as instrument):
-                    seed = _depth_snapshot.decode(body)
-                    book = self._books[instrument]
-                    rows = seed.last_update_id, seed.bids, seed.asks
-                    return list(book.seed(*rows, received_ns))
+                case ("depth" | "partial" as kind, Instrument() as instrument):
+                    return self._seed(kind, instrument, frames.snapshot.decode(body), received_ns)
                 case ("trades", Instrument() as instrument):
-                    trades = sorted(_rest_trades.decode(body), key=lambda row: row.id)
-                    return [_trade(row, instrument, received_ns, backfilled=True) for row in trades]
+                    return self._old_trades(body, instrument, received_ns)
+                case ("aggregates", Instrument() as instrument):
+                    return aggregates_of(body, instrument, received_ns)
+                case ("candles", Instrument() as instrument):
+                    return candles_of(body, instrument, received_ns, self.number)
+                case ("summaries", None):
+                    return self._known_summaries(tickers_of(body), received_ns)
+                case ("quotes", None):
+                    return self._quotes(body, received_ns)
                 case _:
                     return ()
         except wire.UNREADABLE as error:
@@ -237,254 +201,288 @@ class BinanceSession(Session):
     def recall(
         self, instrument: Instrument, *, after: Trade | None = None, before: Trade | None = None
     ) -> HttpRequest | None:
-        """See `Session.recall`."""
-        del after
-        return None if before else _request_of("trades", instrument)
+        """See `Session.recall`; goes backward from ``before``.
 
-    def _ask(self, what: str, listing: Listing) -> None:
-        self.ask(_request_of(what, listing.instrument))
+        Older trades than the newest are told by a host that answers in fewer countries, so the
+        newest page is asked for as long as it reaches back to ``before``.
+        """
+        newest = self._request("trades", instrument, "trades")
+        if before is None:
+            return newest
+        oldest = max(after.sequence + 1 if after else 0, before.sequence - ROWS_AT_MOST)
+        if oldest >= before.sequence:
+            return None
+        last = self._newest_trades.get(self._symbol(instrument), before.sequence)
+        if last - before.sequence < ROWS_AT_MOST // 2:
+            return newest
+        query = {"fromId": str(oldest), "limit": str(before.sequence - oldest)}
+        older = self._request("trades", instrument, "historicalTrades", query)
+        return msgspec.structs.replace(older, host=WHOLE)
 
-    def _events(self, envelope: Envelope, received_ns: int) -> Iterator[Event]:
-        match envelope.stream.partition("@")[2]:
-            case "bookTicker":
-                ticker = _book_ticker.decode(envelope.data)
-                if ticker.bid and ticker.ask:
-                    yield self._quote(ticker, received_ns)
-            case "trade":
-                trade = _trade_row.decode(envelope.data)
-                yield _trade(trade, self.listings[trade.symbol].instrument, received_ns)
-            case "depth@100ms":
-                row = _depth.decode(envelope.data)
-                change = Change(row.first, row.last, row.bids, row.asks, row.time * wire.MS)
-                yield from self._books[self.listings[row.symbol].instrument].change(
-                    change, received_ns
-                )
-            case _:
-                _check_refusal(envelope)
+    def recall_candles(
+        self, instrument: Instrument, *, start_ns: int, end_ns: int
+    ) -> HttpRequest | None:
+        """See `Session.recall_candles`; the first thousand of them."""
+        query = {
+            "interval": "1m",
+            "startTime": str(start_ns // wire.MS),
+            "endTime": str(-(-end_ns // wire.MS) - 1),
+        }
+        return self._request("candles", instrument, "klines", query)
 
-    def _quote(self, row: BookTicker, received_ns: int) -> Quote:
-        return Quote(
-            venue=NAME,
-            instrument=self.listings[row.symbol].instrument,
-            bid=row.bid,
-            bid_size=row.bid_size,
-            ask=row.ask,
-            ask_size=row.ask_size,
-            event_ns=received_ns,  # the frame carries no time
-            received_ns=received_ns,
-            sequence=row.u,
+    def recognise(self, body: bytes, hint: str) -> HttpRequest | None:
+        """See `Session.recognise`; a hint is ``BTCUSDT``, or the stream of a partial book."""
+        try:
+            kind = kind_of_answer(body)
+            if kind == "instruments":
+                return HttpRequest(LISTING, ("instruments", None))
+            if kind in ("summaries", "quotes"):
+                return HttpRequest("", (kind, None))
+            name, is_stream, _ = hint.partition("@")
+            instrument = self.listings[name.upper()].instrument if kind else None
+        except wire.UNREADABLE:
+            return None
+        if instrument is None:
+            return None
+        return HttpRequest("", ("partial" if kind == "depth" and is_stream else kind, instrument))
+
+    def tick(self, now_ns: int) -> None:
+        """See `Session.tick`; asks again for snapshots that did not come."""
+        for book in self._books.values():
+            book.tick(now_ns)
+
+    def _symbol(self, instrument: Instrument) -> str:
+        return self._symbols.get(instrument) or symbol(instrument)
+
+    def _request(
+        self, kind: str, instrument: Instrument, route: str, query: Mapping[str, str] = {}
+    ) -> HttpRequest:
+        whole = {"symbol": self._symbol(instrument), "limit": str(ROWS_AT_MOST), **query}
+        return HttpRequest(f"/api/v3/{route}?{urlencode(whole)}", about=(kind, instrument))
+
+    def _ask_for_book(self, instrument: Instrument) -> None:
+        self.ask(self._request("depth", instrument, "depth"))
+
+    def _book(self, symbol: str) -> SeededBook:
+        book = self._books.get(symbol)
+        if book is None:
+            watch = self._watch(symbol)
+            # snapshots are asked for one after the other, so the last may take its time
+            patience_s = PATIENCE_S + 2 * REST_INTERVAL_S * len(self.listings)
+            ask = partial(self._ask_for_book, watch.instrument)
+            book = SeededBook(watch, depth=ROWS_AT_MOST, ask=ask, patience_s=patience_s)
+            self._books[symbol] = book
+        return book
+
+    def _watch(self, symbol: str) -> BookWatch:
+        watch = self._watches.get(symbol)
+        if watch is None:
+            watch = BookWatch(NAME, self.listings[symbol].instrument, self.number)
+            self._watches[symbol] = watch
+        return watch
+
+    # what comes by the thousand is made in one step, not two
+
+    def _quote(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        row = quote_frame.decode(frame).data
+        bid, ask = row.bid, row.ask
+        if not (bid and ask):
+            return ()
+        return (
+            Quote(
+                venue=NAME,
+                instrument=self.listings[row.symbol].instrument,
+                bid=bid,
+                bid_size=row.bid_size,
+                ask=ask,
+                ask_size=row.ask_size,
+                event_ns=received_ns,  # the frame carries no time
+                received_ns=received_ns,
+                sequence=row.u,
+            ),
         )
 
+    def _trade(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        row = trade_frame.decode(frame).data
+        time, number = row.time, row.id
+        listing = self.listings[row.symbol]
+        self._newest_trades[row.symbol] = number
+        return (
+            Trade(
+                venue=NAME,
+                instrument=listing.instrument,
+                trade_id=str(number),
+                side="sell" if row.sold else "buy",
+                price=row.price,
+                size=row.size,
+                event_ns=time * wire.MS if time < LATEST_MS else time_ns(time),
+                received_ns=received_ns,
+                sequence=number,
+            ),
+        )
 
-def _request_of(what: str, instrument: Instrument) -> HttpRequest:
-    query = urlencode({"symbol": symbol(instrument), "limit": ROWS_AT_MOST})
-    return HttpRequest(f"/api/v3/{what}?{query}", about=(what, instrument))
+    def _aggregate(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        row = aggregate_frame.decode(frame).data
+        listing = self.listings[row.symbol]
+        return (trade_of(row, listing.instrument, received_ns, backfilled=False),)
 
+    def _change(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        row = depth_frame.decode(frame).data
+        change = Change(row.first, row.last, row.bids, row.asks, time_ns(row.time))
+        book = self._books.get(row.symbol) or self._book(row.symbol)
+        return book.change(change, received_ns)
 
-def _check_refusal(envelope: Envelope) -> None:
-    """Raise what the venue says against us; replies and unknown streams pass."""
-    refusal = envelope.error or Refusal(envelope.code, envelope.msg)
-    if refusal.code:
-        raise VenueRefusedError(f"{NAME}: {refusal.msg} (code {refusal.code})")
-    if envelope.stream == "!serverShutdown":
-        raise VenueRefusedError(f"{NAME} is about to close the connection")
+    def _candle(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        row = kline_frame.decode(frame).data
+        candle = row.candle
+        return (
+            VenueCandle(
+                venue=NAME,
+                instrument=self.listings[row.symbol].instrument,
+                interval=candle.interval,
+                start_ns=time_ns(candle.start),
+                open=candle.open,
+                high=candle.high,
+                low=candle.low,
+                close=candle.close,
+                volume=candle.volume,
+                trades=candle.trades,
+                closed=candle.closed,
+                event_ns=time_ns(row.time),
+                received_ns=received_ns,
+                sequence=self.number(received_ns),
+            ),
+        )
 
+    def _ticker(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        return self._summary(ticker_frame.decode(frame).data, received_ns)
 
-def _trade(
-    row: TradeRow | RestTradeRow,
-    instrument: Instrument,
-    received_ns: int,
-    *,
-    backfilled: bool = False,
-) -> Trade:
-    return Trade(
-        venue=NAME,
-        instrument=instrument,
-        trade_id=str(row.id),
-        side="sell" if row.sold else "buy",
-        price=row.price,
-        size=row.size,
-        event_ns=row.time * wire.MS,
-        received_ns=received_ns,
-        sequence=row.id,
-        backfilled=backfilled,
-    )
+    def _summary(self, row: TickerRow | RestTickerRow, received_ns: int) -> Sequence[Event]:
+        if not row.last:
+            return ()
+        listing = self.listings[row.symbol]
+        return (
+            Summary(
+                venue=NAME,
+                instrument=listing.instrument,
+                symbol=row.symbol,
+                name=listing.name,
+                last=row.last,
+                open=row.open or None,
+                high=row.high or None,
+                low=row.low or None,
+                volume=row.volume,
+                bid=row.bid or None,
+                ask=row.ask or None,
+                event_ns=time_ns(row.time),
+                received_ns=received_ns,
+                sequence=self.number(received_ns),
+            ),
+        )
 
+    def _partial(self, symbol: str, row: Snapshot, received_ns: int) -> Sequence[Event]:
+        """Show a book that comes whole, with its best levels only; it carries no time."""
+        bids, asks = ([Level(*level) for level in side[:BEST]] for side in (row.bids, row.asks))
+        if not is_ordered(bids, asks):
+            raise ValueError("the levels are not in order")
+        watch = self._watch(symbol)
+        if fault := crossing(bids, asks):
+            return tuple(watch.broke(fault, received_ns))
+        levels = tuple(bids), tuple(asks)
+        return watch.shown(*levels, received_ns, received_ns, row.last_update_id)
 
-def _listing(row: SymbolRow) -> Listing:
-    rules = {rule.filter_type: rule for rule in row.filters}
-    notional = rules.get("NOTIONAL") or rules.get("MIN_NOTIONAL") or Filter()
-    return Listing(
-        instrument=Instrument.of(row.base_asset, row.quote_asset),
-        symbol=row.symbol,
-        trading=row.status == "TRADING" and row.is_spot_trading_allowed,
-        tick_size=rules.get("PRICE_FILTER", Filter()).tick_size or None,
-        lot_size=rules.get("LOT_SIZE", Filter()).step_size or None,
-        minimum_notional=notional.min_notional or None,
-    )
-
-
-# The venue's side of the wire, written from the same documents, sharing no frame type with ours
-# so that the two cannot agree on one mistake.
-
-
-class Request(msgspec.Struct, frozen=True):
-    """What a client sends."""
-
-    method: str
-    params: list[str] = []
-    id: int | str | None = None
-
-
-_request = msgspec.json.Decoder(Request)
-
-
-class BinanceSide(ExchangeSide):
-    """Binance as the simulator plays it."""
-
-    def __init__(self, market: Market) -> None:
-        super().__init__(market)
-        self._symbols = {listing.instrument: listing.symbol for listing in market.listings}
-        self._subscribed: set[str] = set()
-        self._told: dict[Instrument, Book] = {}
-
-    def receive(self, frame: bytes) -> None:
-        """Take a subscription; the reply has a null result."""
+    def _receive_other(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         try:
-            request = _request.decode(frame)
+            return self._other(frame, received_ns)
         except wire.UNREADABLE as error:
-            self._reply({"error": {"code": 3, "msg": f"Invalid JSON: {error}"}, "id": None})
-            return
-        match request.method:
-            case "SUBSCRIBE":
-                self._subscribed.update(request.params)
-                for instrument in self._symbols:
-                    if self._stream(instrument, "depth@100ms") in request.params:
-                        self._told[instrument] = self.market.book(instrument)
-            case "UNSUBSCRIBE":
-                self._subscribed.difference_update(request.params)
-            case unknown:
-                msg = f"Invalid request: unknown variant `{unknown}`"
-                self._reply({"error": {"code": 2, "msg": msg}, "id": request.id})
-                return
-        self._reply({"result": None, "id": request.id})
+            raise FrameError(NAME, frame, str(error)) from error
 
-    def tell(self, event: Event) -> None:
-        """Post a quote as ``bookTicker``, a trade as ``trade``, a book as what changed in it."""
-        match event:
-            case Quote():
-                self._tell("bookTicker", event.instrument, _ticker_fields(event))
-            case Trade():
-                self._tell("trade", event.instrument, _trade_fields(event))
-            case Book(instrument=instrument) if instrument in self._told:
-                old, self._told[instrument] = self._told[instrument], event
-                if event.sequence > old.sequence:
-                    self._tell("depth@100ms", instrument, _depth_fields(old, event))
+    def _other(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        """Read a stream that was not asked for, a raw event, or a reply."""
+        if is_array(frame):
+            return self._tickers(frame, received_ns)
+        envelope = frames.envelope.decode(frame)
+        if envelope.stream:
+            data = bytes(envelope.data)
+            if is_array(data):
+                return self._tickers(data, received_ns)
+            return self._event(data, envelope.stream, received_ns)
+        refusal = envelope.error or Refusal(envelope.code, envelope.msg)
+        if refusal.code:
+            raise VenueRefusedError(f"{NAME}: {refusal.msg} (code {refusal.code})")
+        return () if bytes(envelope.result) else self._event(frame, "", received_ns)
 
-    def _tell(self, kind: str, instrument: Instrument, fields: dict[str, object]) -> None:
-        stream = self._stream(instrument, kind)
-        if stream in self._subscribed:
-            self._reply({"stream": stream, "data": fields | {"s": self._symbols[instrument]}})
+    def _tickers(self, data: bytes, received_ns: int) -> Sequence[Event]:
+        """Read the summaries of all symbols that there are."""
+        rows = readable(frames.raws.decode(data), frames.ticker_row)
+        return self._known_summaries(rows, received_ns)
 
-    def _stream(self, instrument: Instrument, kind: str) -> str:
-        return f"{self._symbols.get(instrument, '').lower()}@{kind}"
+    def _event(self, data: bytes, stream: str, received_ns: int) -> Sequence[Event]:
+        """Read an event by its type; a partial book takes its symbol from its stream."""
+        shape = frames.shape.decode(data)
+        if shape.type == "serverShutdown":
+            self.renewal = "the venue is about to close the connection"
+        if not shape.type and shape.last_number is not None and stream:
+            symbol = stream.partition("@")[0].upper()
+            return self._partial(symbol, frames.snapshot.decode(data), received_ns)
+        type_ = shape.type or ("" if shape.number is None else "bookTicker")
+        if not type_:
+            raise ValueError("nothing in it tells what it is, or of which symbol")
+        read = self._readers.get(type_)
+        return read(b'{"data":%b}' % data, received_ns) if read else ()
 
-    def _reply(self, fields: dict[str, object]) -> None:
-        self.post(msgspec.json.encode(fields))
+    def _known_summaries(
+        self, rows: Sequence[TickerRow | RestTickerRow], received_ns: int
+    ) -> Sequence[Event]:
+        known = [row for row in rows if self._is_listed(row.symbol)]
+        return [event for row in known for event in self._summary(row, received_ns)]
 
+    def _is_listed(self, symbol: str) -> bool:
+        try:
+            self.listings[symbol]
+        except (KeyError, ValueError):
+            return False
+        return True
 
-def answer(path: str, market: Market) -> bytes:
-    """Play Binance's REST interface: the listing, depth and recent trades.
+    def _seed(
+        self, kind: str, instrument: Instrument, row: Snapshot, received_ns: int
+    ) -> Sequence[Event]:
+        name = self._symbol(instrument)
+        if kind == "partial":
+            return self._partial(name, row, received_ns)
+        seed = row.last_update_id, row.bids, row.asks
+        return self._book(name).seed(*seed, received_ns)
 
-    Raises:
-        LookupError: it does not serve ``path``, or does not list the symbol.
+    def _old_trades(self, body: bytes, instrument: Instrument, received_ns: int) -> Sequence[Event]:
+        trades = trades_of(body, instrument, received_ns)
+        name = self._symbol(instrument)
+        newest = max([trade.sequence for trade in trades], default=0)
+        self._newest_trades[name] = max(self._newest_trades.get(name, 0), newest)
+        return trades
 
-    """
-    route, query = wire.route_of(path)
-    if route == "/api/v3/exchangeInfo":
-        rows = [_symbol_fields(listing) for listing in market.listings]
-        return msgspec.json.encode({"timezone": "UTC", "symbols": rows})
-    instruments = {listing.symbol: listing.instrument for listing in market.listings}
-    limit = int(query.get("limit", "100"))
-    match route:
-        case "/api/v3/depth":
-            book = market.book(instruments[query["symbol"]])
-            levels = {"bids": _rows(book.bids[:limit]), "asks": _rows(book.asks[:limit])}
-            return msgspec.json.encode({"lastUpdateId": book.sequence, **levels})
-        case "/api/v3/trades":
-            trades = market.trades(instruments[query["symbol"]])[-limit:]
-            return msgspec.json.encode([_rest_trade_fields(trade) for trade in trades])
-    raise LookupError(f"binance does not serve {path}")
-
-
-def _symbol_fields(listing: Listing) -> dict[str, object]:
-    filters = (
-        ("PRICE_FILTER", "tickSize", listing.tick_size),
-        ("LOT_SIZE", "stepSize", listing.lot_size),
-        ("NOTIONAL", "minNotional", listing.minimum_notional),
-    )
-    return {
-        "symbol": listing.symbol,
-        "status": "TRADING" if listing.trading else "HALT",
-        "baseAsset": listing.instrument.base,
-        "quoteAsset": listing.instrument.quote_currency,
-        "filters": [
-            {"filterType": kind, name: wire.plain(step)} for kind, name, step in filters if step
-        ],
-    }
-
-
-def _ticker_fields(quote: Quote) -> dict[str, object]:
-    return {
-        "u": quote.sequence,
-        "b": wire.plain(quote.bid),
-        "B": wire.plain(quote.bid_size),
-        "a": wire.plain(quote.ask),
-        "A": wire.plain(quote.ask_size),
-    }
-
-
-def _trade_fields(trade: Trade) -> dict[str, object]:
-    return {
-        "e": "trade",
-        "E": trade.event_ns // wire.MS,
-        "t": int(trade.trade_id),
-        "p": wire.plain(trade.price),
-        "q": wire.plain(trade.size),
-        "T": trade.event_ns // wire.MS,
-        "m": trade.side == "sell",
-    }
-
-
-def _rest_trade_fields(trade: Trade) -> dict[str, object]:
-    return {
-        "id": int(trade.trade_id),
-        "price": wire.plain(trade.price),
-        "qty": wire.plain(trade.size),
-        "time": trade.event_ns // wire.MS,
-        "isBuyerMaker": trade.side == "sell",
-    }
-
-
-def _depth_fields(old: Book, new: Book) -> dict[str, object]:
-    return {
-        "e": "depthUpdate",
-        "E": new.event_ns // wire.MS,
-        "U": old.sequence + 1,
-        "u": new.sequence,
-        "b": _rows(difference(old.bids, new.bids)),
-        "a": _rows(difference(old.asks, new.asks)),
-    }
-
-
-def _rows(levels: Sequence[Level]) -> list[tuple[str, str]]:
-    return [(wire.plain(level.price), wire.plain(level.size)) for level in levels]
+    def _quotes(self, body: bytes, received_ns: int) -> Sequence[Event]:
+        return [
+            Quote(
+                venue=NAME,
+                instrument=self.listings[row.symbol].instrument,
+                bid=row.bid,
+                bid_size=row.bid_size,
+                ask=row.ask,
+                ask_size=row.ask_size,
+                event_ns=received_ns,
+                received_ns=received_ns,
+                sequence=self.number(received_ns),
+            )
+            for row in book_tickers_of(body)
+            if row.bid and row.ask and self._is_listed(row.symbol)
+        ]
 
 
 VENUE = Venue(
     name=NAME,
     websocket_url="wss://data-stream.binance.vision/stream",
     rest_url="https://data-api.binance.vision",
+    other_rest_urls={WHOLE: "https://api.binance.com"},
     taker_fee_bps=10.0,
     fee_source="spot fee schedule, regular user: 0.10 % maker and taker",
     dial=direct,
@@ -494,6 +492,13 @@ VENUE = Venue(
     answer=answer,
     max_silence_s=60.0,  # markets may be quiet, and the venue has no heartbeat of its own
     symbol=symbol,
-    quote_currencies=("USDT", "USDC", "FDUSD", "EUR", "BTC"),
-    rest_interval_s=0.6,  # a snapshot weighs 50 of the 6,000 that are allowed a minute
+    instrument=instrument,
+    quote_currencies=QUOTE_CURRENCIES,
+    consecutive_trade_ids=True,
+    # the limits are those of web-socket-streams, "General WSS information" and "Websocket limits"
+    instruments_at_most=STREAMS_AT_MOST // len(STREAMS),
+    send_interval_s=0.25,  # five frames a second, pings and pongs included
+    connect_interval_s=1.0,  # 300 in five minutes
+    rest_interval_s=REST_INTERVAL_S,
+    lifetime_s=23.5 * 3_600,  # of the 24 hours that it lets us stay
 )

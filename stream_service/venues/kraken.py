@@ -1,157 +1,107 @@
-"""Kraken spot, WebSocket v2: frames in, quotes, trades and books out.
+"""Kraken spot, WebSocket v2: frames in, quotes, trades, books, candles and summaries out.
 
-Source: https://docs.kraken.com/api/docs/websocket-v2/ticker, .../trade, .../book, and
-https://docs.kraken.com/api/docs/guides/spot-ws-book-v2 for the checksum.
+Source: https://docs.kraken.com/api/docs/websocket-v2/ticker, .../trade, .../book, .../ohlc,
+.../instrument, https://docs.kraken.com/api/docs/guides/spot-ws-book-v2 for the checksum, and
+https://docs.kraken.com/api/docs/rest-api/get-recent-trades and its neighbours.
 
-Symbols are ``BTC/USD``, in today's codes; REST still says XBT and XDG. Numbers are JSON numbers
-with all their zeros, times RFC 3339. A subscription is answered symbol by symbol; one that was
-refused is refused once, and then silent behind the heartbeats of the others.
+Symbols are ``BTC/USD``, in today's codes; REST still says XBT and XDG, and names its answers
+``XXBTZUSD``. Numbers are JSON numbers with all their zeros, times RFC 3339. A subscription is
+answered symbol by symbol; one that was refused is refused once, and then silent behind the
+heartbeats of the others. No candle says that it is over: it is when the next one comes, or when
+its minute is past. Recordings of the first WebSocket interface are read too, see `KrakenV1`.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Literal
-from urllib.parse import urlencode
-from zlib import crc32
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
 
 import msgspec
+from msgspec.structs import replace
 
 from market import (
-    Book,
     Event,
     FrameError,
     Instrument,
-    Level,
+    Listed,
     Listing,
     Quote,
+    Summary,
     Trade,
+    VenueCandle,
     VenueRefusedError,
     VenueStatus,
 )
-from market.instrument import ALIASES
+from market.intervals import INTERVALS, SECOND_NS
 from stream_service import wire
-from stream_service.books import BEST, BookWatch, difference
-from stream_service.checked_book import CheckedBook
+from stream_service.books import BEST, BookWatch
+from stream_service.checked_book import CheckedBook, row_of
+from stream_service.kraken import frames
+from stream_service.kraken.names import NAME, QUOTE_CURRENCIES, instrument_of, symbol
+from stream_service.kraken.rest import RestReader, list_instruments
+from stream_service.kraken.side import KrakenSide, answer
+from stream_service.kraken.v1 import KrakenV1
+from stream_service.rows import readable
 from stream_service.venue import (
     NO_OPTIONS,
-    ExchangeSide,
+    Channel,
     HttpRequest,
-    ListingRequests,
-    Market,
     Options,
     Session,
     Venue,
     direct,
 )
 
-NAME = "kraken"
-BUSY = ("EAPI:Rate limit exceeded", "EGeneral:Too many requests", "EService:Busy")
+BUSY = (
+    "EAPI:Rate limit exceeded",
+    "EGeneral:Too many requests",
+    "EService:Busy",
+    "EService:Unavailable",
+    "Exceeded msg rate",
+)
+NUMBERED = dict(enumerate(("ticker", "trade", "book", "ohlc", "instrument"), start=1))
+"""Channels by the number of our requests: a refusal repeats the number, not the channel."""
+
+CHECK_NS = 5 * SECOND_NS
+"""Time between two looks at what was subscribed to and did not come."""
+
+LATE_NS = 2 * SECOND_NS
+"""How long after its end the last trade of a candle may be told."""
+
+NEVER = 2**63
+
+Wanted = tuple[str, str]
+"""A channel and a symbol."""
 
 
-class Envelope(msgspec.Struct, frozen=True, gc=False):
-    """Streams carry ``channel``; replies carry ``method``, and ``error`` when they refuse."""
+class _Followed:
+    """What a session keeps of one symbol."""
 
-    channel: str = ""
-    type: str = ""
-    data: msgspec.Raw = msgspec.Raw(b"[]")
-    method: str = ""
-    success: bool = True
-    symbol: str = ""
-    error: str = ""
-    too_fast: str = msgspec.field(name="Error", default="")
+    def __init__(self, listing: Listing, number: Callable[[int], int]) -> None:
+        self.listing = listing
+        self.instrument = listing.instrument
+        self.watch = BookWatch(NAME, listing.instrument, number)
+        self.book: CheckedBook | None = None
+        self.next_summary_ns = 0
+        self.untold: tuple[frames.Ticker, int] | None = None
+        self.candles: dict[str, VenueCandle] = {}
 
-
-class Ticker(msgspec.Struct, frozen=True, gc=False):
-    """Best bid and ask; all zero where there is none, without time in older frames."""
-
-    symbol: str
-    bid: wire.OrZero
-    bid_qty: wire.OrZero
-    ask: wire.OrZero
-    ask_qty: wire.OrZero
-    timestamp: str = ""
+    def new_book(self) -> CheckedBook:
+        """Return an empty book with the precision of the listing."""
+        listing = self.listing
+        places = wire.decimals_of(listing.tick_size), wire.decimals_of(listing.lot_size)
+        return CheckedBook(places=places)
 
 
-class TradeRow(msgspec.Struct, frozen=True, gc=False):
-    """One execution; ``side`` is the taker's."""
+class _FollowedBySymbol(dict[str, _Followed]):
+    """Makes what is kept of a symbol when it is first met."""
 
-    symbol: str
-    side: Literal["buy", "sell"]
-    price: wire.Price
-    qty: wire.Size
-    trade_id: wire.Number
-    timestamp: str
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
 
-
-class RestTradeRow(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """One execution, over REST; ``side`` is the taker's, ``time`` in seconds with a fraction."""
-
-    price: wire.Price
-    qty: wire.Size
-    time: msgspec.Raw
-    side: Literal["b", "s"]
-    order_type: str
-    miscellaneous: str
-    trade_id: wire.Number
-
-
-class LevelRow(msgspec.Struct, frozen=True, gc=False):
-    """One level, as text: the checksum runs over the digits as they were sent."""
-
-    price: msgspec.Raw
-    qty: msgspec.Raw
-
-
-class BookRow(msgspec.Struct, frozen=True, gc=False):
-    """A book, or the levels of it that changed, and the checksum of what it is then."""
-
-    symbol: str
-    bids: list[LevelRow]
-    asks: list[LevelRow]
-    checksum: int
-    timestamp: str = ""
-
-
-class PairRow(msgspec.Struct, frozen=True):
-    """One listed symbol."""
-
-    altname: str
-    wsname: str = ""
-    status: str = "online"
-    pair_decimals: wire.Places | None = None
-    lot_decimals: wire.Places | None = None
-    tick_size: wire.OrZero = 0.0
-    costmin: wire.OrZero = 0.0
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """Every answer over REST, those to a fault too."""
-
-    error: list[str] = []
-    result: dict[str, msgspec.Raw] = {}
-
-
-_envelope = msgspec.json.Decoder(Envelope)
-_tickers = msgspec.json.Decoder(list[Ticker])
-_trades = msgspec.json.Decoder(list[TradeRow])
-_books = msgspec.json.Decoder(list[BookRow])
-_answer = msgspec.json.Decoder(Answer)
-_rest_trades = msgspec.json.Decoder(list[RestTradeRow], strict=False)
-_pair = msgspec.json.Decoder(PairRow, strict=False)
-
-
-def list_instruments(_venue: Venue) -> ListingRequests:
-    """Ask for every pair that the stream knows."""
-    body = yield HttpRequest("/0/public/AssetPairs")
-    try:
-        pairs = [_pair.decode(pair) for pair in _result(body).values()]
-        return [_listing(pair) for pair in pairs if pair.wsname]
-    except wire.UNREADABLE as error:
-        raise FrameError(NAME, body, str(error)) from error
-
-
-def symbol(instrument: Instrument) -> str:
-    """Return the name of ``instrument`` on the stream, in today's codes."""
-    return f"{instrument.base}/{instrument.quote_currency}"
+    def __missing__(self, symbol: str) -> _Followed:
+        """See `Listings`: KeyError where nobody knows the symbol."""
+        followed = self[symbol] = _Followed(self._session.listings[symbol], self._session.number)
+        return followed
 
 
 class KrakenSession(Session):
@@ -159,139 +109,340 @@ class KrakenSession(Session):
 
     def __init__(self, listings: Sequence[Listing], options: Options = NO_OPTIONS) -> None:
         super().__init__(listings, options)
-        self._books: dict[str, CheckedBook] = {}
-        self._refused: set[str] = set()
-        self._watches = {
-            symbol: BookWatch(NAME, listing.instrument, self.number)
-            for symbol, listing in self.listings.items()
+        self._followed = _FollowedBySymbol(self)
+        self._rest = RestReader(self.listings, self.number)
+        self._v1 = KrakenV1(NAME, self.listings.__getitem__, self.number)
+        self._is_quoted = "quote" in options.channels
+        self._is_summed_up = "summary" in options.channels
+        self._readers: dict[str, Callable[[bytes, int], Iterable[Event]]] = {
+            "ticker": self._tickers,
+            "trade": self._trades,
+            "book": self._books,
+            "ohlc": self._candles,
+            "instrument": self._listed,
         }
+        self._unanswered: set[Wanted] = set()
+        self._missed: set[Wanted] = set()
+        self._refused: set[str] = set()
+        self._postponed: list[HttpRequest] = []
+        self._next_check_ns = 0
+        self._due: dict[str, _Followed] = {}
+        self._due_ns = NEVER
 
     def opened(self) -> None:
-        """Subscribe to all channels of every symbol."""
-        symbols = list(self.listings)
-        # the ticker's own trigger is trades, which leaves bid and ask stale in between
-        self._send("subscribe", "ticker", symbols, event_trigger="bbo")
-        self._send("subscribe", "trade", symbols, snapshot=False)
-        self._send("subscribe", "book", symbols, depth=BEST)
+        """Subscribe to the channels of every symbol, and to changes of their terms."""
+        for channel in self._channels():
+            self._subscribe(channel, list(self.listings))
+        self._send("subscribe", {"channel": "instrument", "snapshot": False})
 
     def receive(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        """See `Session.receive`; heartbeats, status and replies give no event."""
+        """See `Session.receive`; heartbeats and status give no event."""
         try:
-            return list(self._events(_envelope.decode(frame), received_ns))
+            start = frame[:15]
+            if start == b'{"channel":"boo':
+                events = self._books(frame, received_ns)
+            elif start == b'{"channel":"tic':
+                events = self._tickers(frame, received_ns)
+            elif start == b'{"channel":"tra':
+                events = self._trades(frame, received_ns)
+            else:
+                events = self._others(frame, received_ns)
         except wire.UNREADABLE as error:
             raise FrameError(NAME, frame, str(error)) from error
+        return events if received_ns < self._due_ns else [*events, *self._overdue(received_ns)]
 
     def answered(self, request: HttpRequest, body: bytes, received_ns: int) -> Sequence[Event]:
-        """See `Session.answered`; takes recent trades, asks again where the venue is busy."""
+        """See `Session.answered`; asks again where the venue is busy."""
         try:
-            match request.about:
-                case ("trades", Instrument() as instrument):
-                    [rows] = [rows for key, rows in _result(body).items() if key != "last"]
-                    trades = sorted(_rest_trades.decode(rows), key=lambda row: row.trade_id)
-                    return [_rest_trade(row, instrument, received_ns) for row in trades]
-                case _:
-                    return ()
+            return self._rest.events(request.about, body, received_ns)
         except wire.UNREADABLE as error:
             if str(error).startswith(BUSY):
-                self.ask(request)
+                self._postponed.append(request)
             raise FrameError(NAME, body, str(error)) from error
 
     def recall(
         self, instrument: Instrument, *, after: Trade | None = None, before: Trade | None = None
     ) -> HttpRequest | None:
-        """See `Session.recall`."""
-        del after
-        listing = self.listings[symbol(instrument)]
-        query = urlencode({"pair": listing.rest_symbol or listing.symbol, "count": 1_000})
-        request = HttpRequest(f"/0/public/Trades?{query}", ("trades", instrument))
-        return None if before else request
+        """See `Session.recall`; pages forward."""
+        if before is not None and after is None:
+            return None
+        # from one nanosecond before, lest another trade of the same time stays behind
+        since = {} if after is None else {"since": after.event_ns - 1}
+        return self._rest.request("Trades", "trades", instrument, **since, count=1_000)
+
+    def recall_candles(
+        self, instrument: Instrument, *, start_ns: int, end_ns: int
+    ) -> HttpRequest | None:
+        """See `Session.recall_candles`; the venue goes back 720 minutes at most."""
+        del end_ns
+        since = start_ns // SECOND_NS - 60
+        return self._rest.request("OHLC", "candles", instrument, interval=1, since=since)
+
+    def recognise(self, body: bytes, hint: str) -> HttpRequest | None:
+        """See `Session.recognise`."""
+        return self._rest.recognise(body, hint)
+
+    def tick(self, now_ns: int) -> None:
+        """Ask anew for what was refused in a hurry, and for what did not come or came wrong."""
+        for request in self._postponed:
+            self.ask(request)
+        self._postponed.clear()
+        if now_ns < self._next_check_ns:
+            return
+        self._next_check_ns = now_ns + CHECK_NS
+        missing = self._missing()
+        for channel in self._channels():
+            late = sorted(one for wanted, one in missing & self._missed if wanted == channel)
+            if late:
+                self._renew(channel, late)
+        self._missed = missing
 
     def heartbeat(self) -> None:
-        """Post a ping, and subscribe anew to the books that did not come or came wrong."""
+        """Post a ping."""
         self.post(msgspec.json.encode({"method": "ping"}))
-        missing = self.listings.keys() - self._books.keys() - self._refused
-        if missing:
-            self._renew_books(sorted(missing))
 
-    def _send(self, method: str, channel: str, symbols: list[str], **params: object) -> None:
-        params = {"channel": channel, "symbol": symbols, **params}
-        self.post(msgspec.json.encode({"method": method, "params": params}))
+    def _channels(self) -> dict[str, dict[str, object]]:
+        """Return the venue's channels for what is to be followed, with their parameters."""
+        # the ticker's own trigger is trades, which leaves bid and ask stale in between
+        trigger = "bbo" if self._is_quoted else "trades"
+        known: dict[Channel, tuple[str, dict[str, object]]] = {
+            "quote": ("ticker", {"event_trigger": trigger}),
+            "summary": ("ticker", {"event_trigger": trigger}),
+            "trade": ("trade", {"snapshot": False}),
+            "book": ("book", {"depth": BEST}),
+            "candle": ("ohlc", {"interval": 1, "snapshot": False}),
+        }
+        return dict(row for channel, row in known.items() if channel in self.options.channels)
 
-    def _renew_books(self, symbols: list[str]) -> None:
-        self._send("unsubscribe", "book", symbols, depth=BEST)
-        self._send("subscribe", "book", symbols, depth=BEST)
+    def _subscribe(self, channel: str, symbols: list[str]) -> None:
+        self._unanswered.update((channel, symbol) for symbol in symbols)
+        params = {"channel": channel, "symbol": symbols, **self._channels()[channel]}
+        self._send("subscribe", params)
 
-    def _events(self, envelope: Envelope, received_ns: int) -> Iterator[Event]:
-        is_snapshot = envelope.type == "snapshot"
-        match envelope.channel:
-            case "ticker":
-                tickers = _tickers.decode(envelope.data)
-                yield from (self._quote(row, received_ns) for row in tickers if row.bid and row.ask)
-            case "trade":
-                for row in _trades.decode(envelope.data):
-                    yield self._trade(row, received_ns, backfilled=is_snapshot)
-            case "book":
-                for book in _books.decode(envelope.data):
-                    yield from self._book(book, received_ns, is_snapshot=is_snapshot)
-            case "":
-                yield from self._reply(envelope, received_ns)
+    def _renew(self, channel: str, symbols: list[str]) -> None:
+        if channel == "book":  # only a subscription that is new begins with a whole book
+            params = {"channel": channel, "symbol": symbols, "depth": BEST}
+            self._send("unsubscribe", params)
+        self._subscribe(channel, symbols)
 
-    def _quote(self, row: Ticker, received_ns: int) -> Quote:
-        return Quote(
+    def _send(self, method: str, params: dict[str, object]) -> None:
+        [number] = [number for number, name in NUMBERED.items() if name == params["channel"]]
+        self.post(msgspec.json.encode({"method": method, "params": params, "req_id": number}))
+
+    def _missing(self) -> set[Wanted]:
+        """Return what was subscribed to without an answer, and books without a beginning."""
+        missing = {wanted for wanted in self._unanswered if wanted[1] not in self._refused}
+        if "book" in self.options.channels:
+            for symbol in self.listings.keys() - self._refused:
+                if self._followed[symbol].book is None:
+                    missing.add(("book", symbol))
+        return missing
+
+    def _books(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        book_frame = frames.book_frame.decode(frame)
+        is_snapshot = book_frame.type == "snapshot"
+        events: list[Event] = []
+        for row in book_frame.data:
+            followed = self._followed[row.symbol]
+            bids = [row_of(bytes(level.price), bytes(level.qty)) for level in row.bids]
+            asks = [row_of(bytes(level.price), bytes(level.qty)) for level in row.asks]
+            event_ns = wire.ns_of_rfc3339(row.timestamp) if row.timestamp else received_ns
+            if is_snapshot:
+                followed.book = followed.new_book()
+            if (book := followed.book) is None:
+                continue  # a change of a book that is awaited
+            book.change(bids, asks)
+            if fault := book.fault(row.checksum):
+                followed.book = None
+                if not is_snapshot:  # a wrong snapshot waits for the tick, lest it goes round
+                    self._renew("book", [row.symbol])
+                events += followed.watch.broke(fault, received_ns)
+            else:
+                number = self.number(received_ns)
+                events += followed.watch.shown(*book.best(), event_ns, received_ns, number)
+        return events
+
+    def _tickers(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        events: list[Event] = []
+        for row in frames.ticker_frame.decode(frame).data:
+            bid, ask, timestamp = row.bid, row.ask, row.timestamp
+            followed = self._followed[row.symbol]
+            if not (bid or ask):
+                continue  # nobody makes this market; the time is that of 1970
+            event_ns = wire.ns_of_rfc3339(timestamp) if timestamp else received_ns
+            if bid and ask and self._is_quoted:
+                events.append(
+                    Quote(
+                        venue=NAME,
+                        instrument=followed.instrument,
+                        bid=bid,
+                        bid_size=row.bid_qty,
+                        ask=ask,
+                        ask_size=row.ask_qty,
+                        event_ns=event_ns,
+                        received_ns=received_ns,
+                        sequence=self.number(received_ns),
+                    )
+                )
+            if received_ns >= followed.next_summary_ns:
+                events += self._summary(row, followed, event_ns, received_ns)
+            else:
+                if followed.untold is None:
+                    self._wait_for(followed, received_ns)
+                followed.untold = row, event_ns
+        return events
+
+    def _summary(
+        self, row: frames.Ticker, followed: _Followed, event_ns: int, received_ns: int
+    ) -> Iterator[Summary]:
+        """Sum up, at most once a second: the ticker comes on each change of bid and ask."""
+        if not (row.last and self._is_summed_up):
+            return
+        followed.next_summary_ns = received_ns + SECOND_NS
+        followed.untold = None
+        yield Summary(
             venue=NAME,
-            instrument=self.listings[row.symbol].instrument,
-            bid=row.bid,
-            bid_size=row.bid_qty,
-            ask=row.ask,
-            ask_size=row.ask_qty,
-            event_ns=_event_ns(row.timestamp, received_ns),
+            instrument=followed.instrument,
+            symbol=row.symbol,
+            last=row.last,
+            open=_open_before(row.change, row.last),
+            high=row.high or None,
+            low=row.low or None,
+            volume=row.volume,
+            bid=row.bid or None,
+            ask=row.ask or None,
+            event_ns=event_ns,
             received_ns=received_ns,
             sequence=self.number(received_ns),
         )
 
-    def _trade(self, row: TradeRow, received_ns: int, *, backfilled: bool) -> Trade:
-        return Trade(
-            venue=NAME,
-            instrument=self.listings[row.symbol].instrument,
-            trade_id=str(row.trade_id),
-            side=row.side,
-            price=row.price,
-            size=row.qty,
-            event_ns=wire.ns_of_rfc3339(row.timestamp),
-            received_ns=received_ns,
-            sequence=row.trade_id,
-            backfilled=backfilled,
-        )
+    def _trades(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        trades = frames.trade_frame.decode(frame)
+        backfilled = trades.type == "snapshot"
+        return [
+            Trade(
+                venue=NAME,
+                instrument=self._followed[row.symbol].instrument,
+                trade_id=str(row.trade_id),
+                side=row.side,
+                price=row.price,
+                size=row.qty,
+                event_ns=wire.ns_of_rfc3339(row.timestamp),
+                received_ns=received_ns,
+                sequence=row.trade_id,
+                backfilled=backfilled,
+            )
+            for row in trades.data
+        ]
 
-    def _book(self, row: BookRow, received_ns: int, *, is_snapshot: bool) -> Iterator[Event]:
-        watch = self._watches[row.symbol]
-        event_ns = _event_ns(row.timestamp, received_ns)
-        book = CheckedBook() if is_snapshot else self._books.get(row.symbol)
-        if book is None:
-            return  # a change of a book that is awaited
-        book.change(_texts(row.bids), _texts(row.asks))
-        if fault := book.fault(row.checksum):
-            self._books.pop(row.symbol, None)
-            if not is_snapshot:  # a wrong snapshot waits for the heartbeat, lest it goes round
-                self._renew_books([row.symbol])
-            yield from watch.broke(fault, received_ns)
-        else:
-            self._books[row.symbol] = book
-            yield from watch.whole(*book.best(), event_ns=event_ns, received_ns=received_ns)
+    def _others(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        if frame[:1] == b"[":
+            return list(self._v1.events(frame, received_ns))
+        envelope = frames.envelope.decode(frame)
+        if envelope.event:
+            self._v1.notice(frame)
+        if not envelope.channel:
+            return list(self._reply(envelope, received_ns))
+        read = self._readers.get(envelope.channel)
+        return () if read is None else list(read(frame, received_ns))
 
-    def _reply(self, envelope: Envelope, received_ns: int) -> Iterator[Event]:
+    def _candles(self, frame: bytes, received_ns: int) -> Iterator[Event]:
+        candles = frames.candle_frame.decode(frame)
+        event_ns = wire.ns_of_rfc3339(candles.timestamp) if candles.timestamp else received_ns
+        for row in candles.data:
+            interval = wire.MINUTES.get(row.interval)
+            if interval is None or not row.trades:
+                continue
+            followed = self._followed[row.symbol]
+            start_ns = wire.ns_of_rfc3339(row.interval_begin)
+            candle = VenueCandle(
+                venue=NAME,
+                instrument=followed.instrument,
+                interval=interval,
+                start_ns=start_ns,
+                open=row.open,
+                high=row.high,
+                low=row.low,
+                close=row.close,
+                volume=row.volume,
+                trades=row.trades,
+                closed=start_ns + INTERVALS[interval] <= received_ns,
+                event_ns=event_ns,
+                received_ns=received_ns,
+                sequence=self.number(received_ns),
+            )
+            yield from self._follow(candle, followed)
+
+    def _follow(self, candle: VenueCandle, followed: _Followed) -> Iterator[Event]:
+        """Tell a candle, and before it once more the one that is over now."""
+        last = followed.candles.get(candle.interval)
+        if last is None or candle.start_ns >= last.start_ns:
+            followed.candles.pop(candle.interval, None)
+            if not candle.closed:
+                followed.candles[candle.interval] = candle
+                self._wait_for(followed, candle.received_ns)
+        if last is not None and candle.start_ns > last.start_ns:
+            yield self._closed(last, candle.received_ns)
+            candle = replace(candle, sequence=self.number(candle.received_ns))
+        yield candle
+
+    def _closed(self, candle: VenueCandle, received_ns: int) -> VenueCandle:
+        sequence = self.number(received_ns)
+        return replace(candle, closed=True, received_ns=received_ns, sequence=sequence)
+
+    def _wait_for(self, followed: _Followed, received_ns: int) -> None:
+        """Look at what is untold of ``followed`` with a frame of a second later."""
+        self._due[followed.listing.symbol] = followed
+        self._due_ns = min(self._due_ns, received_ns + SECOND_NS)
+
+    def _overdue(self, received_ns: int) -> Iterator[Event]:
+        """Tell summaries that were held back and candles that nothing came after."""
+        due, self._due, self._due_ns = self._due, {}, NEVER
+        for followed in due.values():
+            if followed.untold and received_ns >= followed.next_summary_ns:
+                row, event_ns = followed.untold
+                yield from self._summary(row, followed, event_ns, received_ns)
+            for interval, candle in list(followed.candles.items()):
+                if candle.start_ns + INTERVALS[interval] + LATE_NS <= received_ns:
+                    yield self._closed(followed.candles.pop(interval), received_ns)
+            if followed.untold or followed.candles:
+                self._wait_for(followed, received_ns)
+
+    def _listed(self, frame: bytes, received_ns: int) -> Iterator[Event]:
+        """Tell the terms of what is followed; the channel speaks of every pair."""
+        for terms in readable(frames.terms_frame.decode(frame).data.pairs, frames.pair_terms):
+            if terms.symbol in self.listings or self.options.guess:
+                yield Listed(
+                    venue=NAME,
+                    instrument=self.listings[terms.symbol].instrument,
+                    symbol=terms.symbol,
+                    trading=terms.status == "online",
+                    tick_size=terms.price_increment or terms.tick_size or None,
+                    lot_size=terms.qty_increment or None,
+                    minimum_notional=terms.cost_min or None,
+                    event_ns=received_ns,
+                    received_ns=received_ns,
+                    sequence=self.number(received_ns),
+                )
+
+    def _reply(self, envelope: frames.Envelope, received_ns: int) -> Iterator[Event]:
         reason = envelope.error or envelope.too_fast
-        if envelope.method == "unsubscribe" or reason == "Already subscribed":
+        channel = envelope.result.channel or NUMBERED.get(envelope.req_id, "")
+        symbol = envelope.result.symbol or envelope.symbol
+        if envelope.method == "unsubscribe" or channel == "instrument" or reason.startswith(BUSY):
+            return  # what is still unanswered is asked anew by and by
+        if envelope.success or reason == "Already subscribed":
+            self._unanswered.discard((channel, symbol))
             return
-        if (reason or not envelope.success) and not envelope.symbol:
+        if not symbol:
             raise VenueRefusedError(f"{NAME}: {reason}")
-        if not envelope.success and envelope.symbol not in self._refused:
-            listing = self.listings[envelope.symbol]
-            self._refused.add(envelope.symbol)
+        if symbol not in self._refused:
+            instrument = self.listings[symbol].instrument
+            self._refused.add(symbol)
             yield VenueStatus(
                 venue=NAME,
                 state="refused",
-                instrument=listing.instrument,
+                instrument=instrument,
                 reason=reason,
                 event_ns=received_ns,
                 received_ns=received_ns,
@@ -299,303 +450,13 @@ class KrakenSession(Session):
             )
 
 
-def _rest_trade(row: RestTradeRow, instrument: Instrument, received_ns: int) -> Trade:
-    return Trade(
-        venue=NAME,
-        instrument=instrument,
-        trade_id=str(row.trade_id),
-        side="buy" if row.side == "b" else "sell",
-        price=row.price,
-        size=row.qty,
-        event_ns=wire.ns_of_seconds(str(row.time, "ascii")),
-        received_ns=received_ns,
-        sequence=row.trade_id,
-        backfilled=True,
-    )
-
-
-def _event_ns(timestamp: str, received_ns: int) -> int:
-    return wire.ns_of_rfc3339(timestamp) if timestamp else received_ns
-
-
-def _texts(levels: Sequence[LevelRow]) -> list[tuple[str, str]]:
-    return [(str(level.price, "ascii"), str(level.qty, "ascii")) for level in levels]
-
-
-def _result(body: bytes) -> dict[str, msgspec.Raw]:
-    reply = _answer.decode(body)
-    if reply.error:
-        raise ValueError(", ".join(reply.error))
-    return reply.result
-
-
-def _listing(pair: PairRow) -> Listing:
-    base, quote_currency = pair.wsname.split("/")
-    instrument = Instrument.of(base, quote_currency)
-    return Listing(
-        instrument=instrument,
-        symbol=symbol(instrument),
-        rest_symbol=pair.altname,
-        trading=pair.status == "online",
-        tick_size=pair.tick_size or _step(pair.pair_decimals),
-        lot_size=_step(pair.lot_decimals),
-        minimum_notional=pair.costmin or None,
-    )
-
-
-def _step(places: int | None) -> float | None:
-    return None if places is None else float(f"1e-{places}")
-
-
-# The venue's side of the wire, written from the same documents, sharing no frame type with ours
-# so that the two cannot agree on one mistake.
-
-
-OLD_CODES = {code: old for old, code in ALIASES.items()}
-
-
-class Params(msgspec.Struct, frozen=True):
-    """What a client subscribes to."""
-
-    channel: str
-    symbol: list[str]
-
-
-class Request(msgspec.Struct, frozen=True):
-    """What a client sends."""
-
-    method: str
-    params: Params | None = None
-    req_id: int | None = None
-
-
-_request = msgspec.json.Decoder(Request)
-
-
-class KrakenSide(ExchangeSide):
-    """Kraken as the simulator plays it."""
-
-    def __init__(self, market: Market) -> None:
-        super().__init__(market)
-        self._listings = {listing.symbol: listing for listing in market.listings}
-        self._by_instrument = {listing.instrument: listing for listing in market.listings}
-        self._subscribed: set[tuple[str, str]] = set()
-        self._told: dict[str, Book] = {}
-
-    def opened(self) -> None:
-        """Post the state of the venue."""
-        status = {"version": "2.0.10", "system": "online", "api_version": "v2"}
-        self._post({"channel": "status", "type": "update", "data": [status]})
-
-    def beat(self) -> None:
-        """Post a heartbeat, once there is a subscription."""
-        if self._subscribed:
-            self._post({"channel": "heartbeat"})
-
-    def receive(self, frame: bytes) -> None:
-        """Take a subscription, with a reply for each symbol, or a ping."""
-        try:
-            request = _request.decode(frame)
-        except wire.UNREADABLE as error:
-            self._post({"error": f"Malformed request: {error}", "success": False})
-            return
-        match request:
-            case Request(method="ping"):
-                self._post({"method": "pong", "req_id": request.req_id})
-            case Request(method="subscribe" | "unsubscribe", params=Params() as params):
-                for symbol in params.symbol:
-                    self._take(request.method, params.channel, symbol)
-            case _:
-                self._post({"method": request.method, "error": "Unknown method", "success": False})
-
-    def tell(self, event: Event) -> None:
-        """Post a quote as ``ticker``, a trade as ``trade``, a book as what changed in it."""
-        match event:
-            case Quote() if listing := self._subscriber("ticker", event.instrument):
-                self._tell("ticker", "update", _ticker_fields(listing, event))
-            case Trade() if listing := self._subscriber("trade", event.instrument):
-                self._tell("trade", "update", _trade_fields(listing, event))
-            case Book() if listing := self._subscriber("book", event.instrument):
-                old, self._told[listing.symbol] = self._told[listing.symbol], event
-                bids, asks = _change(old.bids, event.bids), _change(old.asks, event.asks)
-                if bids or asks:
-                    self._tell("book", "update", _book_fields(listing, event, bids, asks))
-
-    def _subscriber(self, channel: str, instrument: Instrument) -> Listing | None:
-        listing = self._by_instrument.get(instrument)
-        return listing if listing and (channel, listing.symbol) in self._subscribed else None
-
-    def _take(self, method: str, channel: str, symbol: str) -> None:
-        key = (channel, symbol)
-        why_not = ""
-        if symbol not in self._listings:
-            why_not = f"Currency pair not supported {symbol}"
-        elif method == "subscribe" and key in self._subscribed:
-            why_not = "Already subscribed"
-        if why_not:
-            self._post({"error": why_not, "method": method, "success": False, "symbol": symbol})
-            return
-        result = {"channel": channel, "symbol": symbol}
-        self._post({"method": method, "result": result, "success": True})
-        if method == "subscribe":
-            self._subscribed.add(key)
-            self._tell_snapshot(channel, self._listings[symbol])
-        else:
-            self._subscribed.discard(key)
-
-    def _tell_snapshot(self, channel: str, listing: Listing) -> None:
-        book = self.market.book(listing.instrument)
-        if channel == "ticker" and book.bids and book.asks:
-            self._tell("ticker", "snapshot", _ticker_fields(listing, _best_of(book)))
-        elif channel == "book":
-            self._told[listing.symbol] = book
-            fields = _book_fields(listing, book, book.bids[:BEST], book.asks[:BEST])
-            self._tell("book", "snapshot", fields)
-
-    def _tell(self, channel: str, kind: str, fields: dict[str, object]) -> None:
-        self._post({"channel": channel, "type": kind, "data": [fields]})
-
-    def _post(self, fields: dict[str, object]) -> None:
-        self.post(msgspec.json.encode(fields))
-
-
-def answer(path: str, market: Market) -> bytes:
-    """Play Kraken's REST interface: the listing, depth and recent trades.
-
-    Raises:
-        LookupError: it does not serve ``path``, or does not list the pair.
-
-    """
-    route, query = wire.route_of(path)
-    names = {_rest_symbol(listing): listing for listing in market.listings}
-    count = int(query.get("count", "1000"))
-    result: dict[str, object]
-    match route:
-        case "/0/public/AssetPairs":
-            result = {name: _pair_fields(listing) for name, listing in names.items()}
-        case "/0/public/Depth":
-            listing = names[query["pair"]]
-            result = {query["pair"]: _depth_fields(listing, market.book(listing.instrument), count)}
-        case "/0/public/Trades":
-            trades = market.trades(names[query["pair"]].instrument)[-count:]
-            last = str(trades[-1].event_ns) if trades else "0"
-            result = {query["pair"]: [_rest_trade_row(trade) for trade in trades], "last": last}
-        case _:
-            raise LookupError(f"kraken does not serve {path}")
-    return msgspec.json.encode({"error": [], "result": result})
-
-
-def _change(old: Sequence[Level], new: Sequence[Level]) -> list[Level]:
-    """Name what changed within the depth; a level that is pushed out of it is not named."""
-    still_there = {level.price for level in new}
-    changed = difference(old[:BEST], new[:BEST])
-    return [level for level in changed if level.size or level.price not in still_there]
-
-
-def _book_fields(
-    listing: Listing, book: Book, bids: Sequence[Level], asks: Sequence[Level]
-) -> dict[str, object]:
-    return {
-        "symbol": listing.symbol,
-        "bids": [_level_fields(listing, level) for level in bids],
-        "asks": [_level_fields(listing, level) for level in asks],
-        "checksum": _checksum(listing, book),
-        "timestamp": wire.rfc3339_of_ns(book.event_ns),
-    }
-
-
-def _checksum(listing: Listing, book: Book) -> int:
-    levels = [*book.asks[:BEST], *book.bids[:BEST]]
-    texts = [text for level in levels for text in _wire_texts(listing, level)]
-    return crc32(b"".join(text.replace(b".", b"").lstrip(b"0") for text in texts))
-
-
-def _level_fields(listing: Listing, level: Level) -> dict[str, object]:
-    price, size = _wire_texts(listing, level)
-    return {"price": msgspec.Raw(price), "qty": msgspec.Raw(size)}
-
-
-def _wire_texts(listing: Listing, level: Level) -> tuple[bytes, bytes]:
-    """Write price and size with all the zeros that their steps ask for, as Kraken does."""
-    price = wire.plain(level.price, wire.decimals_of(listing.tick_size))
-    size = wire.plain(level.size, wire.decimals_of(listing.lot_size))
-    return price.encode(), size.encode()
-
-
-def _best_of(book: Book) -> Quote:
-    return Quote(
-        venue=book.venue,
-        instrument=book.instrument,
-        bid=book.bids[0].price,
-        bid_size=book.bids[0].size,
-        ask=book.asks[0].price,
-        ask_size=book.asks[0].size,
-        event_ns=book.event_ns,
-        received_ns=book.received_ns,
-        sequence=book.sequence,
-    )
-
-
-def _ticker_fields(listing: Listing, quote: Quote) -> dict[str, object]:
-    bid = _level_fields(listing, Level(quote.bid, quote.bid_size))
-    ask = _level_fields(listing, Level(quote.ask, quote.ask_size))
-    return {
-        "symbol": listing.symbol,
-        "bid": bid["price"],
-        "bid_qty": bid["qty"],
-        "ask": ask["price"],
-        "ask_qty": ask["qty"],
-        "timestamp": wire.rfc3339_of_ns(quote.event_ns),
-    }
-
-
-def _trade_fields(listing: Listing, trade: Trade) -> dict[str, object]:
-    return {
-        "symbol": listing.symbol,
-        "side": trade.side,
-        **_level_fields(listing, Level(trade.price, trade.size)),
-        "ord_type": "market",
-        "trade_id": int(trade.trade_id),
-        "timestamp": wire.rfc3339_of_ns(trade.event_ns),
-    }
-
-
-def _rest_symbol(listing: Listing) -> str:
-    return listing.rest_symbol or listing.symbol
-
-
-def _pair_fields(listing: Listing) -> dict[str, object]:
-    codes = (listing.instrument.base, listing.instrument.quote_currency)
-    steps = {
-        "tick_size": listing.tick_size and wire.plain(listing.tick_size),
-        "lot_decimals": listing.lot_size and wire.decimals_of(listing.lot_size),
-        "costmin": listing.minimum_notional and wire.plain(listing.minimum_notional),
-    }
-    return {
-        "altname": _rest_symbol(listing),
-        "wsname": "/".join(OLD_CODES.get(code, code) for code in codes),
-        "status": "online" if listing.trading else "cancel_only",
-        **{name: step for name, step in steps.items() if step is not None},
-    }
-
-
-def _depth_fields(listing: Listing, book: Book, count: int) -> dict[str, object]:
-    second = book.event_ns // 1_000_000_000
-    sides = (("asks", book.asks), ("bids", book.bids))
-    return {
-        name: [
-            [*map(bytes.decode, _wire_texts(listing, level)), second] for level in levels[:count]
-        ]
-        for name, levels in sides
-    }
-
-
-def _rest_trade_row(trade: Trade) -> list[object]:
-    seconds, fraction = divmod(trade.event_ns, 1_000_000_000)
-    time = msgspec.Raw(f"{seconds}.{fraction:09d}".encode())
-    side = "b" if trade.side == "buy" else "s"
-    price, size = wire.plain(trade.price), wire.plain(trade.size)
-    return [price, size, time, side, "m", "", int(trade.trade_id)]
+def _open_before(change: msgspec.Raw, last: float) -> float | None:
+    """Return the price of 24 hours ago, which is told as the change since; None: it is not."""
+    try:
+        opened = float(Decimal(repr(last)) - Decimal(str(change, "ascii")))
+    except (ArithmeticError, ValueError):
+        return None
+    return opened if 0.0 < opened < wire.LARGEST else None
 
 
 VENUE = Venue(
@@ -611,7 +472,11 @@ VENUE = Venue(
     answer=answer,
     heartbeat_s=30.0,  # the venue closes what is idle for a minute
     max_silence_s=15.0,  # it sends a heartbeat every second
-    rest_interval_s=1.0,
+    rest_interval_s=1.0,  # one call a second and pair
+    send_interval_s=0.1,  # the limit of messages moves with the load and is not documented
+    connect_interval_s=4.0,  # 150 connections within ten minutes, then an address is shut out
     symbol=symbol,
-    quote_currencies=("USD", "EUR", "USDT", "USDC", "GBP", "BTC"),
+    instrument=instrument_of,
+    quote_currencies=QUOTE_CURRENCIES,
+    consecutive_trade_ids=True,
 )

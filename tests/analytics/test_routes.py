@@ -165,6 +165,18 @@ def test_empty_level_makes_no_route_but_the_other_side_still_does() -> None:
     assert only.id == "BTC:kraken.USDT>binance.USDT"
 
 
+def test_an_indication_of_no_size_makes_no_route_but_tells_the_rate() -> None:
+    won = a_quote(
+        "kraken", "USDT-KRW", bid=1_349.9, ask=1_350.1, bid_size=0.0, ask_size=0.0, at_ns=NOW
+    )
+    dear_won = a_quote("upbit", "USDT-KRW", bid=1_400.0, ask=1_401.0, at_ns=NOW)
+
+    best, *_ = routes(CHEAP, KIMCHI, won)
+
+    assert best.rate_source == "kraken USDT-KRW"
+    assert routes(won, dear_won, base="USDT") == ()
+
+
 def test_two_markets_of_one_venue_make_no_route() -> None:
     won = a_quote("binance", "BTC-KRW", bid=137_700.0, ask=138_000.0, at_ns=NOW)
 

@@ -1,18 +1,20 @@
 """Settings: read from the environment and .env, explained, and refused with the remedy."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from cryptotracker.settings import Settings, origins, read_settings, shown
+from cryptotracker.settings import origins, read_settings, shown
 from market import Instrument, SettingsError
 
 
 @pytest.fixture(autouse=True)
 def _empty_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"CRYPTOTRACKER_{name.upper()}", raising=False)
+    for variable in os.environ:
+        if variable.startswith("CRYPTOTRACKER_"):
+            monkeypatch.delenv(variable)
 
 
 def test_without_any_setting_it_runs_embedded_and_simulated() -> None:
@@ -61,6 +63,7 @@ def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
         ("CRYPTOTRACKER_MODE", "lvie", "'simulated' or 'live'"),
         ("CRYPTOTRACKER_ASSETS", "", "at least 1"),
         ("CRYPTOTRACKER_TAKER_FEE_BPS", "[1]", "dict"),
+        ("CRYPTOTRACKER_CHANNELS", "trade,qoute", "qoute is none of trade, quote, book"),
         ("CRYPTOTRACKER_SIMULATOR", "nonsense", "host:port"),
         ("CRYPTOTRACKER_SIMULATOR", "127.0.0.1:70000", "host:port"),
     ],
@@ -141,3 +144,57 @@ def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert "canary" not in printed
     assert shown("amqp://me:pw@a/") == "amqp://me:********@a/"
+
+
+def test_keys_of_venues_are_variables_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(".env").write_text("CRYPTOTRACKER_CREDENTIALS__ALPHA_VANTAGE__KEY=0123\n", "utf-8")
+    monkeypatch.setenv("CRYPTOTRACKER_CREDENTIALS__ALPACA__KEY", "aBc")
+    monkeypatch.setenv("CRYPTOTRACKER_CREDENTIALS", '{"alpaca": {"secret": "dEf"}}')
+
+    credentials = read_settings().credentials
+
+    assert {
+        venue: {name: secret.get_secret_value() for name, secret in secrets.items()}
+        for venue, secrets in credentials.items()
+    } == {"alpaca": {"key": "aBc", "secret": "dEf"}, "alpha_vantage": {"key": "0123"}}
+
+
+def test_keys_of_venues_are_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRYPTOTRACKER_CREDENTIALS__ALPACA__KEY", "canary")
+
+    rows = {variable: row for variable, *row in origins(read_settings())}
+
+    assert rows["CRYPTOTRACKER_CREDENTIALS"][:2] == ["alpaca=key=********", "environment"]
+    assert "canary" not in repr(read_settings())
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("CRYPTOTRACKER_CREDENTIALS", "canary"),
+        ("CRYPTOTRACKER_CREDENTIALS", '{"alpaca": "canary"}'),
+        ("CRYPTOTRACKER_CREDENTIALS__ALPACA", "canary"),
+        ("CRYPTOTRACKER_CREDENTIALS__ALPACA__KEY__MORE", "canary"),
+    ],
+)
+def test_keys_in_another_shape_are_refused_without_being_shown(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    with pytest.raises(SettingsError) as refused:
+        read_settings()
+
+    assert "CRYPTOTRACKER_CREDENTIALS" in str(refused.value)
+    assert "canary" not in str(refused.value)
+
+
+def test_a_misspelt_key_is_refused_with_what_was_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRYPTOTRACKER_CREDENTAILS__ALPACA__KEY", "canary")
+
+    with pytest.raises(
+        SettingsError, match="did you mean CRYPTOTRACKER_CREDENTIALS__ALPACA__KEY"
+    ) as refused:
+        read_settings()
+
+    assert "canary" not in str(refused.value)

@@ -9,7 +9,7 @@ from market import Event, Instrument, Listing
 from stream_service.venue import Session, Venue
 from stream_service.venues import load_venues
 from stream_service.wire import MS
-from tests.making import a_book
+from tests.making import MINUTE, a_book
 from tests.venues.playing import NOW, ToldMarket
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -46,7 +46,12 @@ def a_case(path: Path) -> Case:
 
 def answers(case: Case, session: Session) -> Iterator[Event]:
     session.opened()
-    recalled = [session.recall(listing.instrument) for listing in session.listings.values()]
+    instruments = [listing.instrument for listing in session.listings.values()]
+    recalled = [session.recall(instrument) for instrument in instruments]
+    recalled += [
+        session.recall_candles(instrument, start_ns=AT - MINUTE, end_ns=AT)
+        for instrument in instruments
+    ]
     for request in [*session.requests(), *(one for one in recalled if one)]:
         body = case.answers.get(request.path.partition("?")[0])
         if body is not None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from market import Book, Event, Instrument, Listing, Summary, Trade, VenueCandle
 from stream_service.simulator.day import Day
-from stream_service.venue import HttpRequest, Venue
+from stream_service.venue import HttpRequest, Options, Venue
 
 NOW = 7
 """The time at which our side receives everything."""
@@ -47,7 +47,8 @@ class Wire:
     def __init__(self, venue: Venue, market: ToldMarket) -> None:
         self.venue = venue
         self.market = market
-        self.session = venue.session(market.listings)
+        keys = dict.fromkeys(venue.credentials, "simulated")
+        self.session = venue.session(market.listings, Options(keys=keys))
         self.exchange = venue.exchange_side(market)
         self.exchange.opened()
         self.session.opened()

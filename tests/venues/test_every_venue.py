@@ -8,8 +8,7 @@ import pytest
 from market import Instrument, Listing, Trade
 from market.routing import kind_of
 from stream_service.venue import Venue
-from stream_service.wire import MS
-from tests.making import a_book, a_trade
+from tests.making import SECOND, a_book, a_trade
 from tests.venues.cases import AT, CASES, VENUES, a_market, an_instrument, answers
 from tests.venues.playing import NOW, ToldMarket, Wire, listed
 
@@ -69,7 +68,8 @@ def test_recent_trades_are_asked_for_and_come_oldest_first(venue: Venue) -> None
     market = a_market(venue)
     instrument = str(an_instrument(venue))
     trades = [
-        a_trade(venue.name, instrument, number=number, at_ns=AT + number * 1_000 * MS)
+        # whole seconds: some venues tell no finer time over REST
+        a_trade(venue.name, instrument, number=number, at_ns=AT // SECOND * SECOND + number * SECOND)
         for number in (8, 9, 10)
     ]
     for trade in trades:

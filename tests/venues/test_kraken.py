@@ -1,5 +1,8 @@
 """Kraken: names, refusals, checksums, and how a wrong book is renewed."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -9,16 +12,21 @@ from market import (
     FrameError,
     Gap,
     Instrument,
+    Level,
     Listing,
     Quote,
+    Summary,
     Trade,
+    VenueCandle,
     VenueRefusedError,
     VenueStatus,
 )
-from stream_service.checked_book import CheckedBook
-from stream_service.venue import HttpRequest
-from stream_service.venues.kraken import VENUE, KrakenSession
-from tests.making import a_book, a_listing, a_trade
+from market.intervals import start_of
+from stream_service.checked_book import CheckedBook, row_of
+from stream_service.venue import HttpRequest, Options
+from stream_service.venues.kraken import CHECK_NS, VENUE, KrakenSession
+from stream_service.wire import ns_of_rfc3339
+from tests.making import MINUTE, SECOND, a_book, a_listing, a_trade
 from tests.venues.cases import AT
 from tests.venues.playing import NOW, ToldMarket, Wire
 
@@ -37,6 +45,29 @@ TRADE = {
     "trade_id": 42,
     "timestamp": "2026-07-07T23:00:04.585581Z",
 }
+TICKER = {
+    "symbol": "BTC/USD",
+    "bid": 99.0,
+    "bid_qty": 1.0,
+    "ask": 101.0,
+    "ask_qty": 2.0,
+    "last": 100.0,
+    "volume": 12.5,
+    "low": 90.0,
+    "high": 110.0,
+    "change": 10.0,
+}
+CANDLE = {
+    "symbol": "BTC/USD",
+    "open": 100.0,
+    "high": 110.0,
+    "low": 90.0,
+    "close": 100.0,
+    "trades": 3,
+    "volume": 12.5,
+    "interval_begin": "2026-09-10T17:35:00.000000000Z",
+    "interval": 1,
+}
 
 
 def a_wire() -> Wire:
@@ -49,9 +80,15 @@ def sent(session: KrakenSession) -> list[dict[str, object]]:
     return [msgspec.json.decode(frame) for frame in session.outgoing()]
 
 
-def receive(session: KrakenSession, channel: str, row: dict[str, object]) -> list[Event]:
+def receive(
+    session: KrakenSession, channel: str, row: Mapping[str, object], at_ns: int = NOW
+) -> list[Any]:
     frame = {"channel": channel, "type": "update", "data": [row]}
-    return list(session.receive(msgspec.json.encode(frame), NOW))
+    return list(session.receive(msgspec.json.encode(frame), at_ns))
+
+
+def an_answer(*rows: str) -> bytes:
+    return f'{{"error": [], "result": {{"XXBTZUSD": [{", ".join(rows)}], "last": "1"}}}}'.encode()
 
 
 def kinds(events: list[Event]) -> list[type]:
@@ -110,13 +147,272 @@ def test_old_codes_become_todays_on_the_stream_and_in_the_instrument() -> None:
 
 def test_a_subscription_refused_without_a_symbol_ends_the_connection() -> None:
     session = KrakenSession([BTC])
+    frame = (
+        b'{"error": "Subscription depth not supported", "method": "subscribe", "success": false}'
+    )
+
+    with pytest.raises(VenueRefusedError, match="kraken: Subscription depth not supported"):
+        session.receive(frame, NOW)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'{"Error": "Exceeded msg rate"}',
+        b'{"error": "EAPI:Rate limit exceeded", "method": "subscribe", "success": false}',
+    ],
+)
+def test_what_was_refused_in_a_hurry_is_asked_for_again(frame: bytes) -> None:
+    wire = Wire(VENUE, ToldMarket([BTC], [a_book("kraken", "BTC-USD", at_ns=AT)]))
+    asked = wire.session.outgoing()
+    for request in asked[:1]:
+        wire.exchange.receive(request)
+    wire.read()
+
+    events = wire.session.receive(frame, NOW)
+    wire.session.tick(AT)
+    early = wire.session.outgoing()
+    wire.session.tick(AT + CHECK_NS)
+
+    assert not events
+    assert early == []
+    again = [msgspec.json.decode(one) for one in wire.session.outgoing()]
+    assert {one["params"]["channel"] for one in again if one["method"] == "subscribe"} == {
+        "trade",
+        "book",
+        "ohlc",
+    }
+
+
+def test_only_what_is_to_be_followed_is_subscribed_to() -> None:
+    session = KrakenSession([BTC], Options(channels=frozenset({"summary", "candle"})))
+
+    session.opened()
+
+    asked = [frame["params"] for frame in sent(session)]
+    assert asked == [
+        {"channel": "ticker", "symbol": ["BTC/USD"], "event_trigger": "trades"},
+        {"channel": "ohlc", "symbol": ["BTC/USD"], "interval": 1, "snapshot": False},
+        {"channel": "instrument", "snapshot": False},
+    ]
+
+
+def test_quotes_that_nobody_follows_are_not_told() -> None:
+    session = KrakenSession([BTC], Options(channels=frozenset({"summary"})))
+
+    assert kinds(receive(session, "ticker", TICKER)) == [Summary]
+
+
+def test_a_summary_is_told_once_a_second_and_the_last_one_is_not_forgotten() -> None:
+    session = KrakenSession([BTC], Options(channels=frozenset({"summary"})))
+    beat = b'{"channel":"heartbeat"}'
+
+    first = receive(session, "ticker", TICKER, AT)
+    soon = receive(session, "ticker", TICKER | {"last": 101.0}, AT + 1)
+    later = receive(session, "ticker", TICKER | {"last": 102.0}, AT + 2)
+    too_early = session.receive(beat, AT + SECOND - 1)
+    overdue = session.receive(beat, AT + SECOND + 1)
+    after = session.receive(beat, AT + 3 * SECOND)
+
+    assert [one.last for one in first if isinstance(one, Summary)] == [100.0]
+    assert (soon, later, list(too_early), list(after)) == ([], [], [], [])
+    assert [one.last for one in overdue if isinstance(one, Summary)] == [102.0]
+
+
+@pytest.mark.parametrize("change", ["null", '"up"', "{}", "200", "1e999"])
+def test_an_opening_price_that_the_change_does_not_tell_is_left_open(change: str) -> None:
+    session = KrakenSession([BTC])
+    row = msgspec.json.encode(TICKER | {"change": msgspec.Raw(change.encode())})
+
+    events = session.receive(b'{"channel":"ticker","type":"update","data":[%s]}' % row, NOW)
+
+    assert [one.open for one in events if isinstance(one, Summary)] == [None]
+
+
+def test_a_candle_that_nothing_follows_is_over_when_its_minute_is() -> None:
+    session = KrakenSession([BTC])
+    beat = b'{"channel":"heartbeat"}'
+    start_ns = ns_of_rfc3339(str(CANDLE["interval_begin"]))
+
+    running = receive(session, "ohlc", CANDLE, start_ns + 5 * SECOND)
+    waiting = session.receive(beat, start_ns + MINUTE + SECOND)
+    over = session.receive(beat, start_ns + MINUTE + 3 * SECOND)
+    after = session.receive(beat, start_ns + 2 * MINUTE)
+
+    assert [(one.start_ns, one.closed) for one in running] == [(start_ns, False)]
+    assert [(one.start_ns, one.closed) for one in over if isinstance(one, VenueCandle)] == [
+        (start_ns, True)
+    ]
+    assert (list(waiting), list(after)) == ([], [])
+
+
+def test_a_candle_that_is_told_late_is_over_and_not_told_again() -> None:
+    session = KrakenSession([BTC])
+    start_ns = ns_of_rfc3339(str(CANDLE["interval_begin"]))
+    receive(session, "ohlc", CANDLE, start_ns + 59 * SECOND)
+
+    late = receive(session, "ohlc", CANDLE | {"close": 101.0}, start_ns + MINUTE + 1)
+    after = session.receive(b'{"channel":"heartbeat"}', start_ns + 2 * MINUTE)
+
+    assert [(one.close, one.closed) for one in late] == [(101.0, True)]
+    assert list(after) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "instrument"),
+    [
+        ("BTC/USD", "BTC-USD"),
+        ("XBT/USD", "BTC-USD"),
+        ("XXBTZUSD", "BTC-USD"),
+        ("XBTUSDT", "BTC-USDT"),
+        ("XXDGXXBT", "DOGE-BTC"),
+        ("XDGUSD", "DOGE-USD"),
+        ("USDTZUSD", "USDT-USD"),
+        ("XTZUSD", "XTZ-USD"),
+        ("ETHPYUSD", "ETH-PYUSD"),
+        ("XETHZEUR", "ETH-EUR"),
+    ],
+)
+def test_names_of_every_kind_are_read(name: str, instrument: str) -> None:
+    assert str(VENUE.instrument(name)) == instrument
+
+
+@pytest.mark.parametrize("name", ["", "trade", "OLD.d/USD"])
+def test_what_names_no_instrument_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"instrument|quote currency"):
+        VENUE.instrument(name)
+
+
+def test_missed_trades_are_paged_for_from_the_last_one_on() -> None:
+    market = ToldMarket([BTC], [a_book("kraken", "BTC-USD", at_ns=AT)])
+    trades = [
+        a_trade("kraken", "BTC-USD", number=number, at_ns=AT + number) for number in range(1, 1_501)
+    ]
+    for trade in trades:
+        market.note(trade)
+    wire = Wire(VENUE, market)
+
+    first = wire.session.recall(BTC.instrument, after=trades[199])
+    newest = wire.session.recall(BTC.instrument)
+    nothing = wire.session.recall(BTC.instrument, before=trades[0])
+
+    assert first
+    assert newest
+    assert nothing is None
+    assert [one.sequence for one in wire.ask(first)] == list(range(200, 1_200))
+    assert [one.sequence for one in wire.ask(newest)] == list(range(501, 1_501))
+
+
+def test_a_row_that_cannot_be_read_does_not_cost_the_others() -> None:
+    session = KrakenSession([BTC])
+    request = session.recall(BTC.instrument)
+    good = '["100.5", "0.5", 1790134742.106, "b", "m", "", 8]'
+    bad = '["-1", "0.5", 1790134742.106, "b", "m", "", 9]', '["1", "1", "NaN", "b", "m", "", 10]'
+
+    assert request
+    events = session.answered(request, an_answer(good, *bad), NOW)
+    with pytest.raises(FrameError, match="kraken"):
+        session.answered(request, an_answer(*bad), NOW)
+
+    assert [(one.trade_id, one.price) for one in events if isinstance(one, Trade)] == [("8", 100.5)]
+
+
+def test_a_listing_is_read_without_the_rows_that_cannot_be() -> None:
+    asking = VENUE.list_instruments(VENUE)
+    next(asking)
+    body = b"""{"error": [], "result": {
+        "A": {"altname": "AUSD", "wsname": "AUSD"}, "B": {"altname": "BUSD", "wsname": "B/USD"},
+        "C": {"altname": "CUSD", "wsname": "C/USD", "tick_size": "-1"}
+    }}"""
+
+    with pytest.raises(StopIteration) as done:
+        asking.send(body)
+
+    assert [row.symbol for row in done.value.value] == ["B/USD"]
+
+
+def test_old_candles_and_the_day_are_asked_for_and_read() -> None:
+    market = ToldMarket([BTC], [a_book("kraken", "BTC-USD", at_ns=AT)])
+    for minute in range(3):
+        at_ns = AT + minute * MINUTE
+        market.note(
+            a_trade("kraken", "BTC-USD", number=minute + 1, at_ns=at_ns, price=100 + minute)
+        )
+    wire = Wire(VENUE, market)
+    start_ns = start_of(AT, "1m")
+
+    request = wire.session.recall_candles(
+        BTC.instrument, start_ns=start_ns + MINUTE, end_ns=start_ns + 2 * MINUTE
+    )
+    summaries = wire.ask(HttpRequest("/0/public/Ticker?pair=XBTUSD", ("summaries", None)))
+
+    assert request
+    assert [
+        (one.start_ns, one.close) for one in wire.ask(request) if isinstance(one, VenueCandle)
+    ] == [(start_ns + MINUTE, 101.0), (start_ns + 2 * MINUTE, 102.0)]
+    assert [
+        (one.last, one.low, one.high, one.volume) for one in summaries if isinstance(one, Summary)
+    ] == [(102.0, 100.0, 102.0, 3.0)]
+
+
+@pytest.mark.parametrize("call", ["AssetPairs", "Depth?pair=XBTUSD", "Ticker", "Trades", "OHLC"])
+def test_an_answer_is_known_by_its_shape(call: str) -> None:
+    market = ToldMarket([BTC], [a_book("kraken", "BTC-USD", at_ns=AT)])
+    market.note(a_trade("kraken", "BTC-USD", at_ns=AT))
+    path = f"/0/public/{call}" if "pair" in call else f"/0/public/{call}?pair=XBTUSD"
+    session = KrakenSession([], Options(guess=lambda _: BTC))
+
+    request = session.recognise(VENUE.answer(path, market), "")
+
+    assert request
+    assert request.path.startswith(f"/0/public/{call.partition('?')[0]}")
+    assert request.about
+    assert request.about[1] == (None if call == "AssetPairs" else BTC.instrument)
+
+
+def test_a_frame_is_no_answer() -> None:
+    session = KrakenSession([BTC])
 
     for frame in (
-        b'{"error": "Subscription depth not supported", "method": "subscribe", "success": false}',
-        b'{"Error": "Exceeded msg rate"}',
+        b'{"channel":"heartbeat"}',
+        b'[1,{},"book-10","XBT/USD"]',
+        b"",
+        b'{"error":"no"}',
     ):
-        with pytest.raises(VenueRefusedError, match="kraken"):
-            list(session.receive(frame, NOW))
+        assert session.recognise(frame, "") is None
+
+
+def test_a_recorded_fault_says_what_it_is() -> None:
+    session = KrakenSession([BTC])
+    body = b'{"error":["EGeneral:Invalid arguments"]}'
+    request = session.recognise(body, "")
+
+    assert request
+    with pytest.raises(FrameError, match="Invalid arguments"):
+        session.answered(request, body, NOW)
+
+
+def test_an_answer_that_names_no_known_instrument_says_so() -> None:
+    session = KrakenSession([])
+    body = b'{"error":[],"result":{"??":[["1","1",1790134742.1,"b","m","",1]]}}'
+    request = session.recognise(body, "")
+
+    assert request
+    with pytest.raises(FrameError, match="names no instrument"):
+        session.answered(request, body, NOW)
+
+
+def test_a_book_over_rest_is_whole_or_refused() -> None:
+    wire = a_wire()
+    request = HttpRequest("/0/public/Depth?pair=XBTUSD&count=10", ("book", BTC.instrument))
+    crossed = b'{"error":[],"result":{"XXBTZUSD":{"asks":[["1","1",1]],"bids":[["2","1",1]]}}}'
+
+    [book] = wire.ask(request)
+    with pytest.raises(FrameError, match="not in order"):
+        wire.session.answered(request, crossed, NOW)
+
+    assert isinstance(book, Book)
+    assert (book.bids, book.asks) == ((Level(99.0, 1.0),), (Level(100.0, 1.0),))
 
 
 def test_a_refused_instrument_is_not_subscribed_to_again() -> None:
@@ -128,11 +424,12 @@ def test_a_refused_instrument_is_not_subscribed_to_again() -> None:
     for frame in asked:
         wire.exchange.receive(frame)
     events = wire.read()
-    wire.session.heartbeat()
+    for at_ns in (AT, AT + CHECK_NS, AT + 2 * CHECK_NS):
+        wire.session.tick(at_ns)
 
     refused = [event for event in events if isinstance(event, VenueStatus)]
     assert [(event.state, str(event.instrument)) for event in refused] == [("refused", "NOPE-USD")]
-    assert [msgspec.json.decode(frame)["method"] for frame in wire.session.outgoing()] == ["ping"]
+    assert wire.session.outgoing() == []
 
 
 def test_a_wrong_checksum_renews_that_book_alone() -> None:
@@ -179,18 +476,19 @@ def test_changes_are_passed_over_while_a_book_is_awaited() -> None:
     assert receive(session, "book", row) == []
 
 
-def test_a_snapshot_with_a_wrong_checksum_is_asked_for_again_with_the_heartbeat() -> None:
+def test_a_snapshot_with_a_wrong_checksum_is_asked_for_again_by_and_by() -> None:
     session = KrakenSession([BTC])
     row = {"symbol": "BTC/USD", "bids": [], "asks": [], "checksum": 1}
     frame = msgspec.json.encode({"channel": "book", "type": "snapshot", "data": [row]})
 
     events = list(session.receive(frame, NOW))
+    session.tick(AT)
     at_once = session.outgoing()
-    session.heartbeat()
+    session.tick(AT + CHECK_NS)
 
     assert kinds(events) == [VenueStatus]
     assert at_once == []
-    assert [frame["method"] for frame in sent(session)] == ["ping", "unsubscribe", "subscribe"]
+    assert [frame["method"] for frame in sent(session)] == ["unsubscribe", "subscribe"]
 
 
 def test_a_level_that_is_pushed_out_of_the_depth_is_forgotten() -> None:
@@ -207,14 +505,33 @@ def test_a_level_that_is_pushed_out_of_the_depth_is_forgotten() -> None:
 
 def test_the_checksum_runs_over_the_digits_as_they_were_sent() -> None:
     book = CheckedBook()
-    padded = CheckedBook()
+    short = CheckedBook()
 
-    book.change([("45285.2", "1e-8")], [("45286.0", "0.00100000")])
-    padded.change([("45285.2", "0.00000001")], [("45286.0", "0.001")])
+    book.change([row_of(b"45285.2", b"1e-8")], [row_of(b"45286.0", b"0.00100000")])
+    short.change([row_of(b"45285.2", b"0.00000001")], [row_of(b"45286.0", b"0.001")])
 
     # crc32 of 452860 100000 452852 1, and of 452860 1 452852 1
     assert book.fault(3_871_333_317) == ""
-    assert padded.fault(1_769_787_423) == ""
+    assert short.fault(1_769_787_423) == ""
+
+
+@pytest.mark.parametrize("places", [(0, 0), (1, 8)])
+def test_zeros_that_a_recorder_took_are_given_back(places: tuple[int, int]) -> None:
+    book = CheckedBook(places=places)
+
+    book.change([row_of(b"45285.2", b"0.00000001")], [row_of(b"45286", b"0.001")])
+
+    # crc32 of 452860 100000 452852 1
+    assert book.fault(3_871_333_317) == ""
+    assert "the checksum is 1, ours" in book.fault(1)
+
+
+@pytest.mark.parametrize(
+    ("price", "size"), [(b"0", b"1"), (b"1", b"-1"), (b"nan", b"1"), (b"1", b'"1"')]
+)
+def test_a_level_that_cannot_be_true_is_refused(price: bytes, size: bytes) -> None:
+    with pytest.raises(ValueError, match=r"no level|could not convert"):
+        row_of(price, size)
 
 
 @pytest.mark.parametrize(
@@ -251,6 +568,8 @@ def test_trades_are_asked_for_again_when_the_venue_is_busy() -> None:
     with pytest.raises(FrameError, match="Too many requests"):
         list(session.answered(request, b'{"error": ["EGeneral:Too many requests"]}', NOW))
 
+    assert session.requests() == []
+    session.tick(AT)
     assert session.requests() == [request]
 
 
@@ -261,6 +580,7 @@ def test_an_unknown_pair_is_not_asked_for_again() -> None:
     with pytest.raises(FrameError, match="Unknown asset pair"):
         list(session.answered(request, b'{"error": ["EQuery:Unknown asset pair"]}', NOW))
 
+    session.tick(AT)
     assert session.requests() == []
 
 

@@ -18,6 +18,9 @@ prices = st.floats(min_value=1e-9, max_value=1e9, allow_subnormal=False)
 times = st.integers(1_500_000_000_000, 1_900_000_000_000).map(lambda ms: ms * MS)
 numbers = st.integers(2, 2**53)
 
+UNNUMBERED = frozenset({"alpaca", "coinbase"})
+"""Venues whose changes of a book carry no number: a lost one shows only once the book crosses."""
+
 
 @pytest.mark.parametrize("name", VENUES)
 @given(bid=prices, ask=prices, sizes=st.tuples(prices, prices), at_ns=times, number=numbers)
@@ -98,7 +101,7 @@ def test_books_that_the_exchange_tells_are_read_back(name: str, drawn: Sequence[
         last = best(told)
 
 
-@pytest.mark.parametrize("name", VENUES)
+@pytest.mark.parametrize("name", [name for name in VENUES if name not in UNNUMBERED])
 @given(drawn=books(), data=st.data())
 def test_after_a_lost_frame_no_wrong_book_is_shown_and_the_right_one_comes_back(
     name: str, drawn: Sequence[Any], data: st.DataObject

@@ -60,11 +60,39 @@ def test_seconds_with_a_fraction_read_back_to_the_nanosecond(moment: int) -> Non
 
 
 @pytest.mark.parametrize(
+    ("text", "event_ns"),
+    [
+        ("2026-07-07T23:00:04Z", 1_783_465_204_000_000_000),
+        ("2026-07-07T23:00:04.5Z", 1_783_465_204_500_000_000),
+        ("2026-07-07T23:00:04.585581Z", 1_783_465_204_585_581_000),
+        ("2026-07-07T23:00:04.585581123Z", 1_783_465_204_585_581_123),
+    ],
+)
+def test_a_time_is_read_to_its_last_digit(text: str, event_ns: int) -> None:
+    assert ns_of_rfc3339(text) == event_ns
+
+
+@pytest.mark.parametrize(
     "text",
-    ["2026-07-07T23:00:04.585581", "2026-07-07T23:00:04,5Z", "Z", "now"],
+    [
+        "",
+        "Z",
+        "now",
+        "2026-07-07T23:00:04.585581",
+        "2026-07-07T23:00:04,5Z",
+        "2026-07-07 23:00:04Z",
+        "2026-07-07T23:00+01Z",
+        "2026-13-07T23:00:04.585581Z",
+        "2026-07-07T23:00:04.58558_Z",
+        "2026-07-07T23:00:04.+85581Z",
+        "2026-07-07T23:00:04.5855811234Z",
+        "2026-07-07T23:00:04.585581Z+09:00",
+        "1970-01-01T00:00:00.000000Z",
+        "2099-01-01T00:00:00.000000Z",
+    ],
 )
 def test_a_time_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"ends with Z|unconverted data|does not match"):
+    with pytest.raises(ValueError, match=r"ends with Z|not written as|offset|month|fraction|2009"):
         ns_of_rfc3339(text)
 
 

@@ -1,0 +1,145 @@
+"""Missing trades are asked for over REST, page by page, until the hole is closed or told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+
+import structlog
+
+from market import FrameError, Gap, Instrument, Trade, VenueBusyError, VenueRefusedError
+from stream_service.holes import Recall
+from stream_service.intake import Intake
+from stream_service.link import Link
+from stream_service.rest import UNANSWERED
+
+log = structlog.get_logger()
+
+AT_ONCE = 4
+LOOK_EVERY_S = 0.5
+DOUBT_AT_MOST_EVERY_S = 10.0
+AGAIN_AFTER_S = 5.0
+MINUTE_NS = 60_000_000_000
+
+
+class Backfill:
+    """Answers what the ledger of one venue wants recalled.
+
+    Args:
+        intake: Whose ledger.
+        link_of: Returns the connection that follows an instrument, None while there is none.
+
+    """
+
+    def __init__(self, intake: Intake, link_of: Callable[[Instrument], Link | None]) -> None:
+        self._intake = intake
+        self._link_of = link_of
+        self._greeted: set[Instrument] = set()
+        self._asked: set[Instrument] = set()
+        self._not_before: dict[Instrument, float] = {}
+        self._doubt_after = 0.0
+        self._room = asyncio.Semaphore(AT_ONCE)
+
+    async def run(self) -> None:
+        """Look for holes until cancelled."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                await asyncio.sleep(LOOK_EVERY_S)
+                self._heed_doubts(loop.time())
+                recalls = {one.instrument: one for one in reversed(self._intake.ledger.recalls())}
+                for instrument in {**recalls, **dict.fromkeys(self._not_greeted())}:
+                    link = self._link_of(instrument)
+                    waits_until = self._not_before.get(instrument, 0.0)
+                    if link and instrument not in self._asked and loop.time() > waits_until:
+                        self._asked.add(instrument)
+                        await self._room.acquire()
+                        recall = recalls.get(instrument)
+                        work = self._fill(recall, link) if recall else self._greet(instrument, link)
+                        tasks.create_task(self._do(instrument, work))
+
+    def _not_greeted(self) -> list[Instrument]:
+        """Return the instruments of which no past trade was asked for yet."""
+        return [one for one in self._intake.followed if one not in self._greeted]
+
+    def _heed_doubts(self, now: float) -> None:
+        """Suspect every instrument after a frame that nobody could read, but not for each one."""
+        if self._intake.doubted and now >= self._doubt_after:
+            self._intake.doubted = False
+            self._doubt_after = now + DOUBT_AT_MOST_EVERY_S
+            self._intake.ledger.suspect(None, "a frame could not be read", self._intake.clock())
+
+    async def _do(self, instrument: Instrument, work: Coroutine[None, None, None]) -> None:
+        try:
+            await work
+        except (*UNANSWERED, VenueBusyError) as error:
+            log.warning("backfill.waiting", instrument=str(instrument), why=_reason(error))
+            now = asyncio.get_running_loop().time()
+            wait_s = error.wait_s if isinstance(error, VenueBusyError) else 0.0
+            self._not_before[instrument] = now + max(wait_s, AGAIN_AFTER_S)
+        finally:
+            self._asked.discard(instrument)
+            self._room.release()
+
+    async def _greet(self, instrument: Instrument, link: Link) -> None:
+        """Ask for the newest trades of an instrument that nothing is known of."""
+        request = link.session.recall(instrument)
+        if request is not None:
+            try:
+                body = await link.ask(request)
+                await self._intake.answer(link.session, request, body, self._intake.clock())
+            except VenueBusyError:
+                raise
+            except (VenueRefusedError, FrameError) as error:
+                log.warning("backfill.refused", instrument=str(instrument), why=str(error))
+        self._greeted.add(instrument)
+
+    async def _fill(self, recall: Recall, link: Link) -> None:
+        gaps = await self._gaps_after(recall, link)
+        self._greeted.add(recall.instrument)
+        await self._intake.tell(gaps)
+        for gap in gaps:
+            await self._fill_with_candles(gap, link)
+
+    async def _gaps_after(self, recall: Recall, link: Link) -> Sequence[Gap]:
+        """Ask for a page; return what is missing for good.
+
+        Raises:
+            httpx2.HTTPError: the venue does not answer now.
+            TimeoutError: nor in time.
+            VenueBusyError: it asks us to wait.
+
+        """
+        intake, ledger = self._intake, self._intake.ledger
+        request = link.session.recall(recall.instrument, after=recall.after, before=recall.before)
+        if request is None:
+            return ledger.gave_up(recall, "the venue tells no older trades", intake.clock())
+        try:
+            body = await link.ask(request)
+            received_ns = intake.clock()
+            events = intake.read_answer(link.session, request, body, received_ns)
+        except VenueBusyError:
+            raise
+        except (VenueRefusedError, FrameError) as error:
+            return ledger.gave_up(recall, str(error)[:300], intake.clock())
+        trades = [event for event in events if isinstance(event, Trade)]
+        gaps = ledger.answered(recall, trades, received_ns)
+        await intake.pass_on_answer(events, request, received_ns)
+        return gaps
+
+    async def _fill_with_candles(self, gap: Gap, link: Link) -> None:
+        """Publish the venue's candles of a time whose trades are lost."""
+        request = link.session.recall_candles(
+            gap.instrument, start_ns=gap.start_ns - gap.start_ns % MINUTE_NS, end_ns=gap.end_ns
+        )
+        if request is None:
+            return
+        try:
+            body = await link.ask(request)
+            await self._intake.answer(link.session, request, body, self._intake.clock())
+        except (VenueRefusedError, FrameError) as error:
+            log.warning("backfill.no_candles", instrument=str(gap.instrument), why=str(error))
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__

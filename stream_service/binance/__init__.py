@@ -1,0 +1,1 @@
+"""Binance's interfaces: frames of its streams, answers over REST, and its own side."""

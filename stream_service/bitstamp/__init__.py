@@ -1,0 +1,1 @@
+"""What belongs to Bitstamp alone and is not our side of its wire."""

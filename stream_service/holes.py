@@ -1,0 +1,168 @@
+"""Holes in the trades of an instrument: a page of past trades comes in, what stays open goes out.
+
+A page is a run of trades as the venue lists them, with none left out between its oldest and its
+newest. Where trades are numbered one by one the numbers prove what is missing. Elsewhere a page
+proves itself by overlap: it reaches back when it holds the last trade before the hole or an older
+one, and forward when it holds the first after the hole or a newer one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import TypeAlias
+
+import msgspec
+
+from market import Instrument, Trade
+
+MINUTE_NS = 60_000_000_000
+
+Ends: TypeAlias = tuple[Trade, Trade | None]
+"""The last trade before a hole, and the first after it."""
+
+
+class Hole(msgspec.Struct, frozen=True, kw_only=True):
+    """A time from which trades of an instrument may be missing.
+
+    ``after`` is the last trade before it, ``before`` the first live one after it; None while none
+    came. ``opened_ns`` and ``since_ns`` are when it was first and last suspected, by our clock.
+    ``ask_before`` is where the next page is to end, None: at the newest trade. ``tries`` counts the
+    pages that brought nothing. ``is_merged``: some trades within are known.
+    """
+
+    number: int
+    after: Trade
+    before: Trade | None
+    reason: str
+    opened_ns: int
+    since_ns: int
+    ask_before: Trade | None = None
+    tries: int = 0
+    is_merged: bool = False
+
+    def covers(self, trade: Trade, *, by_number: bool) -> bool:
+        """Tell whether ``trade`` may be one that is missing."""
+        if by_number:
+            return self.after.sequence < trade.sequence and (
+                self.before is None or trade.sequence < self.before.sequence
+            )
+        return self.after.event_ns <= trade.event_ns and (
+            self.before is None or trade.event_ns <= self.before.event_ns
+        )
+
+
+class Recall(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be asked of a venue: see `Session.recall`.
+
+    A page that was asked for with ``before`` must end right before it, or overlap it: a venue that
+    pages by time must be asked for the time of ``before`` too. ``number`` and ``since_ns`` say
+    which hole it is for, and which suspicion.
+    """
+
+    instrument: Instrument
+    after: Trade
+    before: Trade | None
+    number: int
+    since_ns: int
+
+
+class Page:
+    """An answer to ``recall`` held against ``hole``.
+
+    Args:
+        hole: As it is now, which may be narrower than when the page was asked for.
+        recall: What was asked.
+        trades: What came; in any order.
+        is_known: Tells whether a trade was seen before the page came.
+
+    """
+
+    def __init__(
+        self,
+        hole: Hole,
+        recall: Recall,
+        trades: Sequence[Trade],
+        is_known: Callable[[Trade], bool],
+    ) -> None:
+        self._hole = hole
+        self._trades = sorted(trades, key=lambda trade: trade.event_ns)
+        self._ids = {trade.trade_id for trade in trades}
+        self._is_known = is_known
+        self._asks_newest = recall.before is None
+        self._asks_this_end = (
+            recall.before is not None
+            and hole.before is not None
+            and recall.before.trade_id == hole.before.trade_id
+        )
+        self._is_of_this_suspicion = recall.since_ns == hole.since_ns
+        asked = None if hole.ask_before is None else hole.ask_before.trade_id
+        self.is_current = self._is_of_this_suspicion and asked == (
+            None if recall.before is None else recall.before.trade_id
+        )
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether all of it is newer than the hole, so that an older page must be asked for."""
+        before = self._hole.before
+        return bool(
+            before is not None and self._trades and self._trades[0].event_ns > before.event_ns
+        )
+
+    def left_by_number(self) -> list[Ends]:
+        """Return what stays open where trades are numbered one by one."""
+        after, before = self._hole.after, self._hole.before
+        inside = sorted(
+            (trade for trade in self._trades if self._hole.covers(trade, by_number=True)),
+            key=lambda trade: trade.sequence,
+        )
+        chain = [after, *inside, *([before] if before else [])]
+        left: list[Ends] = [
+            (older, newer)
+            for older, newer in pairwise(chain)
+            if newer.sequence > older.sequence + 1
+        ]
+        if before is None:
+            oldest = min((trade.sequence for trade in self._trades), default=after.sequence + 2)
+            newest = max((trade.sequence for trade in self._trades), default=0)
+            reaches = oldest <= after.sequence + 1 and after.sequence <= newest
+            if not (reaches and self._ends_now(has_more=bool(inside))):
+                left.append((chain[-1], None))
+        return left
+
+    def left_by_overlap(self) -> list[Ends]:
+        """Return what stays open where only known trades prove that a page reaches them."""
+        after, before, trades = self._hole.after, self._hole.before, self._trades
+        if not trades:
+            return [(after, before)]
+        inside = [trade for trade in trades if self._is_inside(trade)]
+        reaches_back = after.trade_id in self._ids or trades[0].event_ns < after.event_ns
+        if before is None:
+            is_stale = trades[-1].event_ns < after.event_ns
+            reaches_on = reaches_back and not is_stale and self._ends_now(has_more=bool(inside))
+        else:
+            reaches_on = before.trade_id in self._ids or trades[-1].event_ns > before.event_ns
+            reaches_on |= self._asks_this_end and trades[0].event_ns <= before.event_ns
+        if not inside and not (reaches_back and reaches_on):
+            return [(after, before)]
+        left: list[Ends] = [] if reaches_back else [(after, inside[0])]
+        return left if reaches_on else [*left, (inside[-1], before)]
+
+    def _is_inside(self, trade: Trade) -> bool:
+        """Tell whether it lies in the hole; at the very time of an end, only if it is new."""
+        after, before = self._hole.after, self._hole.before
+        if not self._hole.covers(trade, by_number=False):
+            return False
+        is_at_end = trade.event_ns == after.event_ns or (
+            before is not None and trade.event_ns == before.event_ns
+        )
+        return not (is_at_end and self._is_known(trade))
+
+    def _ends_now(self, *, has_more: bool) -> bool:
+        """Tell whether nothing can be missing after the page, which reaches ``after``.
+
+        A page with more in it may have been cut there, unless it starts long before what was asked
+        for: then it is the venue's newest.
+        """
+        is_newest = self._trades[0].event_ns < self._hole.after.event_ns - MINUTE_NS
+        return self._asks_newest and self._is_of_this_suspicion and (is_newest or not has_more)

@@ -1,0 +1,317 @@
+"""What a venue's frames and answers become on the bus.
+
+    bytes ─▶ session ─▶ can it be true? ─▶ is it new? ─▶ bus
+                │              │
+                └── put aside ─┘   the raw bytes, with the reason
+
+All connections to one venue share one intake, so a trade that two of them hear is passed on once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import Literal, Protocol
+
+import msgspec
+import structlog
+
+from infrastructure.bus.port import Bus, DeadLetter
+from market import (
+    Book,
+    Event,
+    FrameError,
+    Instrument,
+    Quote,
+    Trade,
+    VenueStatus,
+)
+from market.events import VenueState
+from stream_service.ledger import LedgerState, TradeLedger
+from stream_service.plausible import Plausibility
+from stream_service.pulse import Pulse
+from stream_service.rhythm import StreamWatch
+from stream_service.venue import HttpRequest, Session, Venue
+from stream_service.venue_clock import VenueClock
+
+log = structlog.get_logger()
+
+LETTERS_WAITING = 1_000
+"""Refused frames that wait to be put aside; beyond it the oldest are lost, and counted."""
+
+
+HELD_BACK_S = 0.5
+"""A bus that takes so long for one frame's events holds us back."""
+
+
+class Tap(Protocol):
+    """Hears the bytes of a venue as they came, before anything is made of them."""
+
+    def frame(self, venue: str, link: int, body: bytes, received_ns: int) -> None:
+        """Hear a frame; ``link`` numbers the connections of the venue."""
+
+    def answer(self, venue: str, request: HttpRequest, body: bytes, received_ns: int) -> None:
+        """Hear the answer to a request."""
+
+
+class Intake:
+    """Passes on what the sessions of one venue read.
+
+    ``letters`` are the refused frames that wait to be put aside; ``doubted`` says since when trades
+    may be among them, None: they are not.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        bus: Bus,
+        *,
+        clock: Callable[[], int] = time.time_ns,
+        tap: Tap | None = None,
+    ) -> None:
+        self.venue = venue
+        self.clock = clock
+        self.tap = tap
+        self.venue_clock = VenueClock()
+        self.pulse = Pulse(venue.name, self.venue_clock)
+        self.ledger = TradeLedger(venue.name, consecutive=venue.consecutive_trade_ids)
+        self.watch = StreamWatch()
+        self.letters: deque[DeadLetter] = deque(maxlen=LETTERS_WAITING)
+        self.letters_lost = 0
+        self.has_letters = asyncio.Event()
+        self.doubted = False
+        self.followed: set[Instrument] = set()
+        self._plausible = Plausibility(self.venue_clock)
+        self._bus = bus
+        self._troubles: dict[Instrument, dict[str, VenueState]] = {}
+        self._last_number = 0
+        self._publishing_since = inf
+        self._is_held_back = False
+
+    async def take(self, session: Session, frame: bytes, received_ns: int) -> None:
+        """Pass on what ``session`` reads in a frame, or put the frame aside whole.
+
+        Raises:
+            VenueRefusedError: the venue turned the session down.
+
+        """
+        self.pulse.frames += 1
+        try:
+            events = session.receive(frame, received_ns)
+        except FrameError as error:
+            self._put_aside(error.reason, frame, received_ns)
+            self.doubted = True
+            return
+        if not events:
+            return
+        for event in events:
+            if why_not := self._plausible.why_not(event):
+                self._put_aside(why_not, frame, received_ns)
+                await self._pass_on(self._lost(events, why_not, received_ns))
+                return
+        await self._pass_on(events)
+
+    async def answer(
+        self, session: Session, request: HttpRequest, body: bytes, received_ns: int
+    ) -> None:
+        """Pass on what ``session`` reads in an answer.
+
+        Raises:
+            FrameError: it cannot be read at all; it was put aside.
+
+        """
+        events = self.read_answer(session, request, body, received_ns)
+        await self.pass_on_answer(events, request, received_ns)
+
+    def read_answer(
+        self, session: Session, request: HttpRequest, body: bytes, received_ns: int
+    ) -> Sequence[Event]:
+        """Return what ``session`` reads in an answer, also what was known already.
+
+        Raises:
+            FrameError: it cannot be read at all; it was put aside.
+
+        """
+        try:
+            return session.answered(request, body, received_ns)
+        except FrameError as error:
+            self._put_aside(f"{request.path}: {error.reason}", body, received_ns)
+            raise
+
+    async def pass_on_answer(
+        self, events: Sequence[Event], request: HttpRequest, received_ns: int
+    ) -> None:
+        """Pass on what is new of an answer; rows that cannot be true are put aside, each alone."""
+        good: list[Event] = []
+        for event in events:
+            if why_not := self._plausible.why_not(event):
+                row = msgspec.json.encode(event)
+                self._put_aside(f"{request.path}: {why_not}", row, received_ns)
+                good += self._lost([event], why_not, received_ns)
+            else:
+                good.append(event)
+        await self._pass_on(good)
+
+    def connected(self, instruments: Sequence[Instrument]) -> None:
+        """Watch instruments whose subscription was just made; their trades may have a hole."""
+        self.followed.update(instruments)
+        self.watch.expect(instruments, time.monotonic_ns())
+        for instrument in instruments:
+            self.ledger.suspect(instrument, "the connection was away", self.clock())
+
+    def disconnected(self, instruments: Sequence[Instrument]) -> None:
+        """Watch them no longer, and let go of troubles that ended with the connection."""
+        self.watch.forget(instruments)
+        for instrument in instruments:
+            for cause in ("stale", "one-sided", "session"):
+                self.relieve(instrument, cause)
+
+    def silences(self) -> list[Event]:
+        """Return what there is to say of streams that fell silent."""
+        told: list[Event] = []
+        self._mind_the_bus()
+        for silence in self.watch.overdue(time.monotonic_ns()):
+            if silence.kind == "quote" and self.trouble(silence.instrument, "stale", "stale"):
+                told.append(self.status(silence.instrument, "stale", silence.reason))
+            self.ledger.suspect(silence.instrument, silence.reason, self.clock())
+        return told
+
+    def _mind_the_bus(self) -> None:
+        """Let no silence count while the bus holds us back: then the venue is not heard."""
+        is_held_back = time.monotonic() - self._publishing_since > HELD_BACK_S
+        if is_held_back and not self._is_held_back:
+            self.watch.paused()
+        elif self._is_held_back and not is_held_back:
+            self.watch.resumed(time.monotonic_ns())
+        self._is_held_back = is_held_back
+
+    def kept(self) -> bytes:
+        """Return what a restart needs to know, see `restore`."""
+        return msgspec.json.encode(self.ledger.state())
+
+    def restore(self, body: bytes) -> None:
+        """Take up where an earlier process left off; what cannot be read is as good as none."""
+        if not body:
+            return
+        try:
+            self.ledger.restore(msgspec.json.decode(body, type=LedgerState))
+        except (msgspec.DecodeError, ValueError) as error:
+            log.warning("state.not_read", venue=self.venue.name, why=str(error))
+
+    async def tell(self, events: Sequence[Event]) -> None:
+        """Publish what is not read off a frame."""
+        if events:
+            await self._bus.publish(events)
+            self.pulse.told(events)
+
+    def trouble(self, instrument: Instrument, cause: str, state: VenueState) -> bool:
+        """Note that something is wrong with an instrument; True where nothing was before."""
+        causes = self._troubles.setdefault(instrument, {})
+        was_well = not causes
+        causes[cause] = state
+        self.pulse.troubled = len(self._troubles)
+        return was_well
+
+    def relieve(self, instrument: Instrument, cause: str) -> bool:
+        """Note that ``cause`` is over; True where nothing is wrong any more."""
+        causes = self._troubles.get(instrument)
+        if causes is None or causes.pop(cause, None) is None or causes:
+            return False
+        del self._troubles[instrument]
+        self.pulse.troubled = len(self._troubles)
+        return True
+
+    def status(self, instrument: Instrument, state: VenueState, reason: str = "") -> VenueStatus:
+        """Make the status of one instrument."""
+        now_ns = self.clock()
+        self._last_number = max(self._last_number + 1, now_ns)
+        return VenueStatus(
+            venue=self.venue.name,
+            instrument=instrument,
+            state=state,
+            reason=reason,
+            event_ns=now_ns,
+            received_ns=now_ns,
+            sequence=self._last_number,
+        )
+
+    async def _pass_on(self, events: Sequence[Event]) -> None:
+        """Publish what is new, and before it whatever changes how it is to be taken."""
+        told: list[Event] = []
+        trades: list[Trade] = []
+        now_ns = time.monotonic_ns()
+        for event in events:
+            if isinstance(event, Trade):
+                trades.append(event)
+                self.watch.heard(event.instrument, "trade", now_ns)
+            elif isinstance(event, Quote | Book):
+                self._hear(event, now_ns, told)
+            elif isinstance(event, VenueStatus):
+                self._heed(event, told)
+            else:
+                told.append(event)
+        if trades:
+            with self.ledger.passing_on(trades) as fresh:
+                await self._publish([*told, *fresh])
+        elif told:
+            await self._publish(told)
+
+    async def _publish(self, events: Sequence[Event]) -> None:
+        if events:
+            self._publishing_since = time.monotonic()
+            await self._bus.publish(events)
+            self._publishing_since = inf
+            self.pulse.told(events)
+
+    def _hear(self, event: Quote | Book, now_ns: int, told: list[Event]) -> None:
+        """Note that a stream speaks; an instrument that was silent is well again."""
+        instrument = event.instrument
+        kind: Literal["book", "quote"] = "book" if isinstance(event, Book) else "quote"
+        if self.watch.heard(instrument, kind, now_ns) and self.relieve(instrument, "stale"):
+            told.append(self.status(instrument, "live"))
+        if isinstance(event, Book):
+            self._look_at_sides(event, told)
+        told.append(event)
+
+    def _look_at_sides(self, book: Book, told: list[Event]) -> None:
+        if book.bids and book.asks:
+            if self._troubles and self.relieve(book.instrument, "one-sided"):
+                told.append(self.status(book.instrument, "live"))
+        elif self.trouble(book.instrument, "one-sided", "stale"):
+            missing = "asks" if book.bids else "bids"
+            told.append(self.status(book.instrument, "stale", f"the book has no {missing}"))
+
+    def _heed(self, status: VenueStatus, told: list[Event]) -> None:
+        """Pass on what a session says of an instrument, unless something else is wrong there."""
+        instrument = status.instrument
+        if instrument is None:
+            told.append(status)
+        elif status.state == "live":
+            if self.relieve(instrument, "session"):
+                told.append(status)
+        else:
+            self.pulse.resyncs += status.state == "resyncing"
+            if status.state == "refused":
+                self.watch.refused(instrument)
+            self.trouble(instrument, "session", status.state)
+            told.append(status)
+
+    def _lost(self, events: Sequence[Event], reason: str, received_ns: int) -> list[Event]:
+        """Return the gaps that the trades among refused events leave."""
+        lost = [event for event in events if isinstance(event, Trade)]
+        gaps = [self.ledger.lost(trade, reason, received_ns) for trade in lost]
+        return [gap for gap in gaps if gap is not None]
+
+    def _put_aside(self, reason: str, body: bytes, received_ns: int) -> None:
+        self.pulse.refused += 1
+        self.letters_lost += len(self.letters) == LETTERS_WAITING
+        self.letters.append(
+            DeadLetter(
+                mailbox=f"stream.{self.venue.name}", reason=reason, body=body, at_ns=received_ns
+            )
+        )
+        self.has_letters.set()
+        log.warning("venue.refused", venue=self.venue.name, why=reason, frame=repr(body[:200]))

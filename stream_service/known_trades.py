@@ -1,0 +1,292 @@
+"""What is known of the trades of one instrument: which came, which went out, where holes are."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from itertools import chain, islice
+
+import msgspec
+
+from market import Instrument, Trade
+from stream_service.holes import Ends, Hole, Page, Recall
+
+HOLES_AT_MOST = 100
+"""Beyond it the two oldest become one."""
+
+GAPS_REMEMBERED = 10
+"""So that a trade that was missed is not taken for one that was forgotten."""
+
+PATIENCE = 3
+"""Newest pages in a row that may bring nothing: REST may be behind the stream."""
+
+RENUMBERED_NS = 10_000_000_000
+"""A smaller number on a trade that is so much newer is no late trade: the venue counts anew."""
+
+LOOKED_BACK = 200
+"""Trades that are looked through for those at the very time where memory ends."""
+
+
+class KeptTrades(msgspec.Struct, frozen=True, kw_only=True):
+    """What a restart needs to know of one instrument.
+
+    ``ids`` are of trades at the very times where memory ends, ``pending`` were new and not passed
+    on yet, ``told`` are holes that were told as gaps.
+    """
+
+    instrument: Instrument
+    latest: Trade | None
+    ids: list[str] = []
+    holes: list[Hole] = []
+    told: list[Hole] = []
+    pending: list[Trade] = []
+
+    def trades(self) -> list[Trade]:
+        """Return every trade in it."""
+        ends = [
+            trade for hole in self.holes for trade in (hole.after, hole.before, hole.ask_before)
+        ]
+        return [trade for trade in (self.latest, *ends, *self.pending) if trade]
+
+
+class KnownTrades:
+    """Remembers ids in two generations, the last trade passed on, and the holes before it.
+
+    ``young`` and ``old`` hold event times by trade id; what happened up to ``floor_ns`` and is in
+    neither was forgotten. ``pending`` came and did not go out yet.
+    """
+
+    def __init__(self, instrument: Instrument, *, consecutive: bool) -> None:
+        self.instrument = instrument
+        self.young: dict[str, int] = {}
+        self.old: dict[str, int] = {}
+        self.pending: dict[str, Trade] = {}
+        self.floor_ns = 0
+        self.latest: Trade | None = None
+        self.holes: list[Hole] = []
+        self._told: deque[Hole] = deque(maxlen=GAPS_REMEMBERED)
+        self._told_ns = (0, 0)  # where no trade came after the hole
+        self._consecutive = consecutive
+        self._next_floor_ns = 0
+        self._last_number = 0
+
+    def has(self, trade: Trade) -> bool:
+        """Tell whether ``trade`` came before."""
+        return (
+            trade.trade_id in self.young
+            or trade.trade_id in self.old
+            or (trade.event_ns <= self.floor_ns and self.was_forgotten(trade))
+        )
+
+    def was_forgotten(self, trade: Trade) -> bool:
+        """Tell whether a trade of so long ago, whose id is unknown, must have come before."""
+        by_number = self._consecutive
+        return not any(
+            hole.covers(trade, by_number=by_number) for hole in chain(self.holes, self._told)
+        )
+
+    def age(self) -> None:
+        """Forget the old generation; the young one becomes it."""
+        self.old, self.young = self.young, {}
+        self.floor_ns = self._next_floor_ns
+        self._next_floor_ns = self.latest.event_ns if self.latest else 0
+
+    def forget(self, trade_id: str) -> None:
+        """Make a trade new again; it stays pending."""
+        self.young.pop(trade_id, None)
+        self.old.pop(trade_id, None)
+
+    def place(self, trade: Trade) -> None:
+        """Take a trade that went out, wherever it belongs."""
+        latest = self.latest
+        if latest is None:
+            self.latest = trade
+        elif self._consecutive:
+            self._place_by_number(trade, latest)
+        else:
+            self._end_open_hole(trade)
+            if trade.event_ns >= latest.event_ns:
+                self.latest = trade
+
+    def doubt(self, reason: str, now_ns: int) -> None:
+        """Open a hole after the last trade, or suspect the one that is open there anew."""
+        latest = self.latest or next(reversed(self.pending.values()), None)
+        open_hole = next((hole for hole in self.holes if hole.before is None), None)
+        if open_hole:
+            self._change(open_hole, since_ns=now_ns, ask_before=None, tries=0)
+        elif latest:
+            self._open((latest, None), reason, now_ns)
+
+    def hole_of(self, recall: Recall) -> Hole | None:
+        """Return the hole that ``recall`` is for; None: it is closed."""
+        return next((hole for hole in self.holes if hole.number == recall.number), None)
+
+    def answered(self, recall: Recall, trades: Sequence[Trade]) -> Hole | None:
+        """Narrow the hole by a page; return it where the venue brought nothing more of it."""
+        hole = self.hole_of(recall)
+        if hole is None:
+            return None
+        page = Page(hole, recall, trades, self.has)
+        left = page.left_by_number() if self._consecutive else page.left_by_overlap()
+        if left != [(hole.after, hole.before)]:
+            self._narrow(hole, left, trades)
+            return None
+        if not page.is_current:
+            return None
+        if hole.ask_before is not None or hole.tries + 1 >= PATIENCE:
+            return hole
+        before = hole.before if page.is_beyond else None
+        self._change(hole, ask_before=before, tries=hole.tries + 1)
+        return None
+
+    def close(self, hole: Hole) -> None:
+        """Keep ``hole`` open no longer: nothing is told of it."""
+        self.holes.remove(hole)
+
+    def tell(self, hole: Hole, now_ns: int) -> tuple[int, int]:
+        """Keep ``hole`` open no longer; return its times, less what was told of them before.
+
+        Args:
+            hole: One of these.
+            now_ns: By the venue's clock; the end where no trade came after it.
+
+        """
+        self.holes.remove(hole)
+        start_ns = hole.after.event_ns
+        end_ns = max(start_ns, hole.before.event_ns if hole.before else now_ns)
+        told_start_ns, told_end_ns = self._told_ns
+        if told_start_ns <= start_ns < told_end_ns:
+            start_ns = min(told_end_ns, end_ns)
+        if hole.before is None:
+            self._told_ns = start_ns, end_ns
+            end = msgspec.structs.replace(hole.after, event_ns=end_ns)
+            hole = msgspec.structs.replace(hole, before=end)
+        self._told.append(hole)
+        return start_ns, end_ns
+
+    def kept(self) -> KeptTrades:
+        """Return what `restore` takes up after a restart."""
+        ends_ns = {
+            trade.event_ns for hole in self.holes for trade in (hole.after, hole.before) if trade
+        }
+        newest_first = chain(reversed(self.young.items()), reversed(self.old.items()))
+        looked_through = newest_first if ends_ns else islice(newest_first, LOOKED_BACK)
+        if self.latest:
+            ends_ns.add(self.latest.event_ns)
+        return KeptTrades(
+            instrument=self.instrument,
+            latest=self.latest,
+            ids=[trade_id for trade_id, event_ns in looked_through if event_ns in ends_ns],
+            holes=self.holes,
+            told=list(self._told),
+            pending=list(self.pending.values()),
+        )
+
+    def restore(self, kept: KeptTrades) -> None:
+        """Take up where ``kept`` was written; all since then is suspected."""
+        self._told.extend(kept.told)
+        self.pending = {trade.trade_id: trade for trade in kept.pending}
+        self.holes = list(kept.holes)
+        self._last_number = max((hole.number for hole in kept.holes), default=0)
+        self.latest = kept.latest
+        if kept.latest:
+            self.floor_ns = kept.latest.event_ns - 1
+            self._next_floor_ns = kept.latest.event_ns
+            self.old = dict.fromkeys([*kept.ids, kept.latest.trade_id], kept.latest.event_ns)
+        received_ns = max((trade.received_ns for trade in kept.trades()), default=0)
+        self.doubt("the stream was restarted", received_ns + 1)
+
+    def _place_by_number(self, trade: Trade, latest: Trade) -> None:
+        holes = (hole for hole in self.holes if hole.covers(trade, by_number=True))
+        hole = next(holes, None)
+        if hole:
+            self._fill(hole, trade)
+        elif trade.sequence > latest.sequence + 1:
+            self._jump_to(trade, latest)
+        is_newer = trade.event_ns > latest.event_ns + RENUMBERED_NS and not trade.backfilled
+        if trade.sequence >= latest.sequence or is_newer:
+            self.latest = trade
+
+    def _jump_to(self, trade: Trade, latest: Trade) -> None:
+        """Open a hole before ``trade``, as far as there is none yet."""
+        known = [latest, *(hole.before for hole in self.holes if hole.before)]
+        after = max(
+            (other for other in known if other.sequence <= trade.sequence),
+            key=lambda other: other.sequence,
+        )
+        if trade.sequence > after.sequence + 1:
+            missing = f"trades {after.sequence + 1} to {trade.sequence - 1} did not come"
+            self._open((after, trade), missing, trade.received_ns)
+
+    def _fill(self, hole: Hole, trade: Trade) -> None:
+        """Take a trade out of a hole; what is left of it is asked for as before."""
+        ends: list[Ends] = [(hole.after, trade), (trade, hole.before)]
+        if hole.before is None and _is_proof(hole, trade):
+            ends = ends[:1]
+        left = [
+            (after, before)
+            for after, before in ends
+            if before is None or before.sequence > after.sequence + 1
+        ]
+        if len(left) == 1:
+            self._change(hole, after=left[0][0], before=left[0][1])
+        else:
+            self._narrow(hole, left, ())
+
+    def _end_open_hole(self, trade: Trade) -> None:
+        """Let a live trade end the hole that is open, or belong to what was heard before it."""
+        hole = next((hole for hole in self.holes if hole.before is None), None)
+        if hole is None or trade.backfilled or trade.event_ns < hole.after.event_ns:
+            return
+        if trade.received_ns < hole.opened_ns:
+            self._change(hole, after=trade)
+            return
+        self._change(hole, before=trade)
+        if trade.received_ns < hole.since_ns:
+            self._open((trade, None), hole.reason, hole.since_ns)
+
+    def _open(self, ends: Ends, reason: str, now_ns: int) -> None:
+        self._last_number += 1
+        self._add(
+            Hole(
+                number=self._last_number,
+                after=ends[0],
+                before=ends[1],
+                reason=reason,
+                opened_ns=now_ns,
+                since_ns=now_ns,
+            )
+        )
+
+    def _narrow(self, hole: Hole, left: Sequence[Ends], page: Sequence[Trade]) -> None:
+        """Replace a hole by what is left of it; what lies before the page is asked for from it."""
+        self.holes.remove(hole)
+        ids = {trade.trade_id for trade in page}
+        for after, before in left:
+            self._last_number += 1
+            self._add(
+                msgspec.structs.replace(
+                    hole,
+                    number=self._last_number,
+                    after=after,
+                    before=before,
+                    ask_before=before if before and before.trade_id in ids else None,
+                    tries=0,
+                )
+            )
+
+    def _add(self, hole: Hole) -> None:
+        self.holes.append(hole)
+        self.holes.sort(key=lambda hole: (hole.after.event_ns, hole.after.sequence))
+        if len(self.holes) > HOLES_AT_MOST:
+            oldest, second = self.holes[:2]
+            merged = msgspec.structs.replace(oldest, before=second.before, is_merged=True)
+            self.holes[:2] = [merged]
+
+    def _change(self, hole: Hole, **changes: object) -> None:
+        self.holes[self.holes.index(hole)] = msgspec.structs.replace(hole, **changes)
+
+
+def _is_proof(hole: Hole, trade: Trade) -> bool:
+    """Tell whether ``trade`` shows that the stream runs again: live, and of after the suspicion."""
+    return not trade.backfilled and trade.received_ns >= hole.since_ns

@@ -1,0 +1,185 @@
+"""Frames and answers of the protocol in, events out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from market import (
+    Event,
+    FrameError,
+    Instrument,
+    Summary,
+    Trade,
+    VenueCandle,
+    VenueRefusedError,
+)
+from stream_service import wire
+from stream_service.korean import frames
+from stream_service.korean.books import Books
+from stream_service.korean.frames import HEAD, CandleRow, Ticker, TradeRow
+from stream_service.korean.rows import readable
+from stream_service.venue import HttpRequest, Session
+
+INTERVALS: Final = {"candle.1s": ("1s", 10**9), "candle.1m": ("1m", 60 * 10**9)}
+"""The candles that are read, and how long they last in nanoseconds."""
+
+CANDLE_PATHS: Final = {"/v1/candles/seconds": "candle.1s", "/v1/candles/minutes/1": "candle.1m"}
+
+
+class Reader:
+    """Turns the frames and answers of one connection into events.
+
+    Args:
+        venue: Its name.
+        session: Whose listings, options and numbers are used.
+        only_changes: See `Books`.
+
+    """
+
+    def __init__(self, venue: str, session: Session, *, only_changes: bool = False) -> None:
+        self._venue = venue
+        self._listings = session.listings
+        self._number = session.number
+        self._books = Books(venue, session, only_changes=only_changes)
+
+    def read(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        """See `Session.receive`; a book gives a quote too."""
+        try:
+            head = frame[:HEAD]
+            if (trade := frames.TRADES.get(head)) is not None:
+                return (self._trade(trade.decode(frame), received_ns),)
+            if (book := frames.BOOKS.get(head)) is not None:
+                return self._books.show(book.decode(frame), received_ns)
+            if (ticker := frames.TICKERS.get(head)) is not None:
+                return self._summary(ticker.decode(frame), received_ns)
+            return self._read_rare(frame, received_ns)
+        except wire.UNREADABLE as error:
+            raise FrameError(self._venue, frame, str(error)) from error
+
+    def read_answer(self, request: HttpRequest, body: bytes, received_ns: int) -> Sequence[Event]:
+        """See `Session.answered`; rows that cannot be read are left out, unless none can."""
+        try:
+            match request.about:
+                case ("trades", Instrument()):
+                    return self._past_trades(body, received_ns)
+                case ("candles", Instrument()):
+                    kind = CANDLE_PATHS.get(request.path.partition("?")[0], "")
+                    return self._past_candles(body, kind, received_ns)
+                case ("books", None):
+                    return self._past_books(body, received_ns)
+                case ("summaries", None):
+                    return self._past_summaries(body, received_ns)
+                case _:
+                    return ()
+        except wire.UNREADABLE as error:
+            raise FrameError(self._venue, body, str(error)) from error
+
+    def _read_rare(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        """Read what is not hot, or does not begin as usual; an array is read row by row."""
+        if not frame.startswith(b"["):
+            return self._read_any(frame, received_ns)
+        rows = frames.ARRAY.decode(frame)
+        return [event for row in rows for event in self._read_any(bytes(row), received_ns)]
+
+    def _read_any(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        envelope = frames.ENVELOPE.decode(frame)
+        if error := envelope.error:
+            raise VenueRefusedError(f"{self._venue}: {error.name}: {error.message}")
+        key, kind = ("ty", envelope.ty) if envelope.ty else ("type", envelope.type)
+        head = f'{{"{key}":"{kind}"'.encode()[:HEAD]
+        if (trade := frames.TRADES.get(head)) is not None:
+            return (self._trade(trade.decode(frame), received_ns),)
+        if (book := frames.BOOKS.get(head)) is not None:
+            return self._books.show(book.decode(frame), received_ns)
+        if (ticker := frames.TICKERS.get(head)) is not None:
+            return self._summary(ticker.decode(frame), received_ns)
+        if (candle := frames.CANDLES.get(head)) is not None and kind in INTERVALS:
+            return (self._candle(candle.decode(frame), kind, received_ns),)
+        return ()
+
+    def _trade(self, row: TradeRow, received_ns: int) -> Trade:
+        return Trade(
+            venue=self._venue,
+            instrument=self._listings[row.code].instrument,
+            trade_id=str(row.sequential_id),
+            side="sell" if row.ask_bid == "ASK" else "buy",
+            price=row.trade_price,
+            size=row.trade_volume,
+            event_ns=row.trade_timestamp * wire.MS,
+            received_ns=received_ns,
+            sequence=row.sequential_id,
+            backfilled=row.stream_type == "SNAPSHOT",
+        )
+
+    def _summary(self, row: Ticker, received_ns: int) -> Sequence[Summary]:
+        """Tell nothing of what was never traded."""
+        listing = self._listings[row.code]
+        if not row.trade_price:
+            return ()
+        summary = Summary(
+            venue=self._venue,
+            instrument=listing.instrument,
+            symbol=row.code,
+            name=listing.name,
+            last=row.trade_price,
+            open=row.opening_price or None,
+            high=row.high_price or None,
+            low=row.low_price or None,
+            volume=row.acc_trade_volume_24h,
+            event_ns=row.timestamp * wire.MS,
+            received_ns=received_ns,
+            sequence=self._number(received_ns),
+        )
+        return (summary,)
+
+    def _candle(self, row: CandleRow, kind: str, received_ns: int) -> VenueCandle:
+        interval, length_ns = INTERVALS[kind]
+        start_ns = wire.ns_of_rfc3339(row.candle_date_time_utc + "Z")
+        inner = row.opening_price, row.trade_price
+        if not row.low_price <= min(inner) <= max(inner) <= row.high_price:
+            raise ValueError(f"{inner} do not lie in {row.low_price} to {row.high_price}")
+        return VenueCandle(
+            venue=self._venue,
+            instrument=self._listings[row.code].instrument,
+            interval=interval,
+            start_ns=start_ns,
+            open=row.opening_price,
+            high=row.high_price,
+            low=row.low_price,
+            close=row.trade_price,
+            volume=row.candle_acc_trade_volume,
+            closed=start_ns + length_ns <= received_ns,
+            event_ns=row.timestamp * wire.MS,
+            received_ns=received_ns,
+            sequence=self._number(received_ns),
+        )
+
+    def _past_trades(self, body: bytes, received_ns: int) -> Sequence[Trade]:
+        def trade(raw: msgspec.Raw) -> Trade:
+            told = self._trade(frames.REST_TRADE.decode(raw), received_ns)
+            return msgspec.structs.replace(told, backfilled=True)
+
+        return sorted(readable(body, trade), key=lambda one: (one.event_ns, one.sequence))
+
+    def _past_candles(self, body: bytes, kind: str, received_ns: int) -> Sequence[VenueCandle]:
+        def candle(raw: msgspec.Raw) -> VenueCandle:
+            return self._candle(frames.REST_CANDLE.decode(raw), kind, received_ns)
+
+        if kind not in INTERVALS:
+            return ()
+        return sorted(readable(body, candle), key=lambda one: one.start_ns)
+
+    def _past_books(self, body: bytes, received_ns: int) -> Sequence[Event]:
+        def book(raw: msgspec.Raw) -> Sequence[Event]:
+            return self._books.show(frames.REST_BOOK.decode(raw), received_ns)
+
+        return [event for events in readable(body, book) for event in events]
+
+    def _past_summaries(self, body: bytes, received_ns: int) -> Sequence[Event]:
+        def summary(raw: msgspec.Raw) -> Sequence[Event]:
+            return self._summary(frames.REST_TICKER.decode(raw), received_ns)
+
+        return [event for events in readable(body, summary) for event in events]

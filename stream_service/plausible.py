@@ -1,0 +1,194 @@
+"""Events as venues tell them come in, what cannot be true of them goes out as a sentence.
+
+Prices and sizes must be numbers of a market, times must not lie in the future. A live price must
+also lie near the last good one of its instrument: within a factor of 1.5, and more where the spread
+is usually wide. What lies beyond is refused until three values that agree, a second apart at least
+from first to last, show that the market really moved. A refused value never becomes the standard.
+
+A spread that is wide is no fault: thin markets have them, and hiding such a quote would say more
+than is known. A price of the past (a back-filled trade, a candle, a summary) has no neighbour that
+it could be held against, and no route is made of it; it is checked without the band.
+"""
+
+from __future__ import annotations
+
+from math import inf, sqrt
+
+from market import Book, Event, Instrument, Level, Quote, Summary, Trade, VenueCandle
+from stream_service.venue_clock import VenueClock
+from stream_service.wire import LARGEST
+
+SECOND_NS = 1_000_000_000
+AHEAD_NS = 2 * SECOND_NS
+"""An event may be so far in the future, by the venue's clock as far as it is known."""
+
+AHEAD_UNKNOWN_NS = 60 * SECOND_NS
+"""The same while the venue's clock is not known."""
+
+OLDEST_TRADE_NS = 3_600 * SECOND_NS
+"""A live trade is not older."""
+
+OLDEST_NS = 30 * 86_400 * SECOND_NS
+"""A live quote or book is not older; in a market that sleeps the last change is long ago."""
+
+BAND = 1.5
+WIDEST = 10.0
+"""What the spread may multiply the band by: an ask of a hundred times the bid."""
+
+AGREEING = 3
+CONFIRMED_NS = SECOND_NS
+
+
+class Plausibility:
+    """Knows the last good prices of the instruments of one venue.
+
+    Args:
+        clock: The venue's; asked for its offset, told nothing.
+
+    """
+
+    def __init__(self, clock: VenueClock) -> None:
+        self._clock = clock
+        self._standards: dict[Instrument, _Standard] = {}
+
+    def why_not(self, event: Event) -> str:
+        """Say why ``event`` cannot be true, or nothing; a live one becomes the standard then."""
+        kind = type(event)
+        if kind is Quote:
+            return self._quote(event)  # type: ignore[arg-type]  # the line above
+        if kind is Trade:
+            return self._trade(event)  # type: ignore[arg-type]  # the same
+        if kind is Book:
+            return self._book(event)  # type: ignore[arg-type]  # the same
+        if isinstance(event, VenueCandle):
+            return _why_no_candle(event) or self._why_not_then(event, event.start_ns)
+        if isinstance(event, Summary):
+            return _why_no_summary(event) or self._why_not_then(event, event.event_ns)
+        return ""
+
+    def _quote(self, quote: Quote) -> str:
+        bid, ask = quote.bid, quote.ask
+        if not (0.0 < bid <= ask < LARGEST):
+            return f"there is no quote of {bid} bid, {ask} ask"
+        if not (0.0 <= quote.bid_size < LARGEST and 0.0 <= quote.ask_size < LARGEST):
+            return f"there is no quote of sizes {quote.bid_size} and {quote.ask_size}"
+        return self._why_not_now(quote, OLDEST_NS) or self._why_so_far(quote, bid, ask)
+
+    def _trade(self, trade: Trade) -> str:
+        price = trade.price
+        if not (0.0 < price < LARGEST and 0.0 < trade.size < LARGEST):
+            return f"there is no trade of {trade.size} at {price}"
+        if trade.backfilled:
+            return self._why_not_then(trade, trade.event_ns)
+        return self._why_not_now(trade, OLDEST_TRADE_NS) or self._why_so_far(trade, price, price)
+
+    def _book(self, book: Book) -> str:
+        """Judge the best levels; the sessions judge the rest."""
+        best = [side[0] for side in (book.bids, book.asks) if side]
+        if why_not := next(filter(None, map(_why_no_level, best)), ""):
+            return why_not
+        if why_not := self._why_not_now(book, OLDEST_NS):
+            return why_not
+        if len(best) == 1 or not best:
+            return self._why_so_far(book, best[0].price, best[0].price) if best else ""
+        bid, ask = best[0].price, best[1].price
+        if bid > ask:
+            return f"the bid of {bid} is above the ask of {ask}"
+        return self._why_so_far(book, bid, ask)
+
+    def _why_not_now(self, event: Quote | Trade | Book, oldest_ns: int) -> str:
+        late_ns = event.received_ns + self._clock.offset_ns - event.event_ns
+        if late_ns > oldest_ns:
+            return f"it is {late_ns / SECOND_NS:.0f} s old"
+        if late_ns < -AHEAD_NS and late_ns < -self._ahead_ns():
+            return f"it is {-late_ns / SECOND_NS:.1f} s in the future"
+        return ""
+
+    def _why_not_then(self, event: Trade | VenueCandle | Summary, time_ns: int) -> str:
+        ahead_ns = time_ns - event.received_ns - self._clock.offset_ns
+        if ahead_ns > self._ahead_ns():
+            return f"it is {ahead_ns / SECOND_NS:.1f} s in the future"
+        return ""
+
+    def _ahead_ns(self) -> int:
+        error_ns = self._clock.error_ns
+        return AHEAD_UNKNOWN_NS if error_ns is None else AHEAD_NS + error_ns
+
+    def _why_so_far(self, event: Quote | Trade | Book, bid: float, ask: float) -> str:
+        standard = self._standards.get(event.instrument)
+        if standard is None:
+            standard = self._standards[event.instrument] = _Standard()
+        price = bid if bid == ask else sqrt(bid * ask)
+        last, ratio = standard.price, standard.ratio
+        if price < last * ratio and last < price * ratio:
+            standard.price = price
+            standard.doubts = 0
+            if bid != ask and (ratio != BAND or ask > 1.1 * bid):
+                standard.learn(sqrt(ask / bid))
+            return ""
+        if standard.moves(price, event.received_ns):
+            standard.ratio = BAND * min(WIDEST, sqrt(ask / bid))
+            return ""
+        return f"a price of {price:.10g} is too far from the last, {last:.10g}"
+
+
+class _Standard:
+    """The last good price of an instrument, and the one that others agree on instead.
+
+    A price is good within a factor of ``ratio``; 0: none is known. ``doubts`` counts the values
+    that agree with one another and not with it.
+    """
+
+    __slots__ = ("_other", "_since_ns", "doubts", "price", "ratio")
+
+    def __init__(self) -> None:
+        self.price = 0.0
+        self.ratio = BAND
+        self.doubts = 0
+        self._other = 0.0
+        self._since_ns = 0
+
+    def learn(self, width: float) -> None:
+        """Let the band follow the spread: up fast, down slowly."""
+        wanted = BAND * min(WIDEST, width)
+        self.ratio += (wanted - self.ratio) / (8 if wanted > self.ratio else 64)
+        if self.ratio < 1.001 * BAND:
+            self.ratio = BAND
+
+    def moves(self, price: float, received_ns: int) -> bool:
+        """Take a price beyond the band; tell whether it is the new standard."""
+        agrees = max(price, self._other) < BAND * min(price, self._other)
+        if not (self.doubts and agrees):
+            self.doubts, self._since_ns = 0, received_ns
+        self.doubts += 1
+        self._other = price
+        is_sure = self.doubts >= AGREEING and received_ns - self._since_ns >= CONFIRMED_NS
+        if self.price == 0.0 or is_sure:
+            self.price, self.doubts = price, 0
+            return True
+        return False
+
+
+def _why_no_level(level: Level) -> str:
+    if 0.0 < level.price < LARGEST and 0.0 < level.size < LARGEST:
+        return ""
+    return f"there is no level of {level.size} at {level.price}"
+
+
+def _why_no_candle(candle: VenueCandle) -> str:
+    low, high = candle.low, candle.high
+    inside = low <= candle.open <= high and low <= candle.close <= high
+    if low > 0.0 and high < LARGEST and inside and 0.0 <= candle.volume < inf:
+        return ""
+    prices = f"{candle.open}, {high}, {low}, {candle.close}"
+    return f"there is no candle of {prices} and a volume of {candle.volume}"
+
+
+def _why_no_summary(summary: Summary) -> str:
+    for name in ("last", "open", "high", "low", "bid", "ask"):
+        price: float | None = getattr(summary, name)
+        if price is not None and not 0.0 < price < LARGEST:
+            return f"there is no summary with {name} of {price}"
+    if summary.volume is not None and not 0.0 <= summary.volume < inf:
+        return f"there is no summary with a volume of {summary.volume}"
+    return ""

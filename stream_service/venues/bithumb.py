@@ -1,0 +1,219 @@
+"""Bithumb (Korea): trades, whole books and tickers in, candles over REST, events out.
+
+Source: https://apidocs.bithumb.com/reference/기본-정보 and the pages beside it on WebSocket; past
+trades and candles: .../reference/최근-체결-내역 and .../reference/시세-캔들-조회-1
+
+The protocol is Upbit's, see `stream_service.korean`, with surprises of its own. A book's time
+counts microseconds, that of a trade or a ticker milliseconds. The dates and times in trades and
+tickers are those of Korea and do not say so: they are not read. Books have 15 levels at most, whose
+sizes are cut to four decimals: a size of zero is dust. A frame of the stream may come before the
+snapshot, and many repeat the last one. Numbers of trades do not fit into a float. Options are in
+camel case. There are no candles in the stream. A quiet connection is closed after 60 s, though 120
+are documented. The stream before this one, API 1.2.0, is read where recordings hold it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from market import Event, FrameError, Instrument, Listing, Trade
+from stream_service import wire
+from stream_service.bithumb_v1 import reader as bithumb_v1
+from stream_service.korean.asking import (
+    Pages,
+    code_of,
+    instrument_of,
+    listings_of,
+    request_of,
+    subscription,
+)
+from stream_service.korean.reader import Reader
+from stream_service.korean.rest_side import answer_of
+from stream_service.korean.side import Counter, Dialect
+from stream_service.korean.written import KST
+from stream_service.rounds import Rounds
+from stream_service.venue import (
+    NO_OPTIONS,
+    ExchangeSide,
+    HttpRequest,
+    ListingRequests,
+    Market,
+    Options,
+    Session,
+    Venue,
+    direct,
+)
+
+NAME = "bithumb"
+KINDS = {"trade": "trade", "quote": "orderbook", "book": "orderbook", "summary": "ticker"}
+"""Types of the stream by our channels; candles are not among them."""
+
+MINUTE_NS = 60 * 10**9
+CANDLES_AT_ONCE = 2
+"""Minutes asked for each time, so that an answer that got lost is made up for by the next."""
+
+
+def list_instruments(_venue: Venue) -> ListingRequests:
+    """Ask for every market; the venue says nothing of ticks and lots."""
+    body = yield HttpRequest("/v1/market/all?isDetails=true")
+    return listings_of(NAME, body)
+
+
+def instrument(symbol: str) -> Instrument:
+    """Read ``KRW-BTC``, or ``BTC_KRW`` as the first stream had it; ValueError: it is neither."""
+    return instrument_of(bithumb_v1.code_of(symbol) if "_" in symbol else symbol)
+
+
+class BithumbSession(Session):
+    """One connection to the public stream."""
+
+    def __init__(self, listings: Sequence[Listing], options: Options = NO_OPTIONS) -> None:
+        super().__init__(listings, options)
+        self._reader = Reader(NAME, self, only_changes=True)
+        self._first_reader = bithumb_v1.FirstReader(NAME, self)
+        self._pages = Pages("daysAgo")
+        self._rounds: Rounds[Instrument] = Rounds(period_s=60.0, delay_s=3.0, spread_s=40.0)
+        self._wants_candles = "candle" in options.channels
+
+    def opened(self) -> None:
+        """Subscribe to everything of every code at once.
+
+        After a ``PING`` the venue says every ten seconds that it is up, however quiet the markets.
+        """
+        wanted = self.options.channels
+        kinds = dict.fromkeys(kind for channel, kind in KINDS.items() if channel in wanted)
+        if kinds:
+            self.post(subscription(list(self.listings), list(kinds)))
+        self.post(b"PING")
+
+    def receive(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        """See `Session.receive`; a book gives a quote too."""
+        try:
+            events = self._reader.read(frame, received_ns)
+        except FrameError:
+            if not bithumb_v1.is_v1(frame):
+                raise
+            events = ()
+        return events or self._first_stream(frame, received_ns)
+
+    def answered(self, request: HttpRequest, body: bytes, received_ns: int) -> Sequence[Event]:
+        """See `Session.answered`."""
+        match request.about:
+            case ("days", None):
+                return self._first_days(body, received_ns)
+            case ("candles", Instrument() as asked_for):
+                self._rounds.answered(asked_for)
+        events = self._reader.read_answer(request, body, received_ns)
+        self._pages.came(request, events)
+        return events
+
+    def recall(
+        self, instrument: Instrument, *, after: Trade | None = None, before: Trade | None = None
+    ) -> HttpRequest | None:
+        """See `Session.recall`; pages go backward."""
+        del after
+        return self._pages.trades(instrument, before)
+
+    def recall_candles(
+        self, instrument: Instrument, *, start_ns: int, end_ns: int
+    ) -> HttpRequest | None:
+        """See `Session.recall_candles`; 200 minutes at most. The venue takes times of Korea."""
+        end = datetime.fromtimestamp(end_ns // 10**9, tz=KST)
+        return self._pages.candles(
+            instrument, start_ns=start_ns, end_ns=end_ns, to=f"{end:%Y-%m-%dT%H:%M:%S}"
+        )
+
+    def recognise(self, body: bytes, hint: str) -> HttpRequest | None:
+        """See `Session.recognise`; the rows of every answer name their market."""
+        del hint
+        if b'"status"' in body[:16] and bithumb_v1.sums_up_days(body):
+            return HttpRequest("/public/ticker/ALL_KRW", ("days", None))
+        return request_of(body)
+
+    def tick(self, now_ns: int) -> None:
+        """Ask for the candles of the minutes that are over, of one instrument after the other."""
+        self._pages.passed(now_ns)
+        if not self._wants_candles:
+            return
+        end_ns = now_ns - now_ns % MINUTE_NS
+        start_ns = end_ns - (CANDLES_AT_ONCE - 1) * MINUTE_NS
+        instruments = [listing.instrument for listing in self.listings.values()]
+        for due in self._rounds.due(instruments, now_ns):
+            if request := self.recall_candles(due, start_ns=start_ns, end_ns=end_ns):
+                self.ask(request)
+
+    def _first_stream(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        """Read a frame that the stream of today cannot be; all others give no event."""
+        if not bithumb_v1.is_v1(frame):
+            return ()
+        try:
+            return self._first_reader.read(frame, received_ns)
+        except wire.UNREADABLE as error:
+            raise FrameError(NAME, frame, str(error)) from error
+
+    def _first_days(self, body: bytes, received_ns: int) -> Sequence[Event]:
+        try:
+            return self._first_reader.read_days(body, received_ns)
+        except wire.UNREADABLE as error:
+            raise FrameError(NAME, body, str(error)) from error
+
+
+# The venue's side of the wire.
+
+DIALECT = Dialect(
+    name=NAME,
+    kinds=frozenset(KINDS.values()),
+    levels=15,
+    book_time_ns=10**3,
+    only_snapshot=("isOnlySnapshot",),
+    only_realtime=("isOnlyRealtime",),
+    clock=KST,
+    days_ago="daysAgo",
+)
+
+
+class BithumbSide(ExchangeSide):
+    """Bithumb as the simulator plays it; all its frames are binary on the wire."""
+
+    def __init__(self, market: Market) -> None:
+        super().__init__(market)
+        self._counter = Counter(DIALECT, market, self.post)
+
+    def receive(self, frame: bytes) -> None:
+        """See `ExchangeSide.receive`; a subscription is answered by snapshots alone."""
+        self._counter.receive(frame)
+
+    def tell(self, event: Event) -> None:
+        """See `ExchangeSide.tell`; there are no quotes but in books, and no candles."""
+        self._counter.tell(event)
+
+    def beat(self) -> None:
+        """See `ExchangeSide.beat`."""
+        self._counter.beat()
+
+
+def answer(path: str, market: Market) -> bytes:
+    """Play Bithumb's REST interface, see `answer_of`."""
+    return answer_of(DIALECT, path, market)
+
+
+VENUE = Venue(
+    name=NAME,
+    websocket_url="wss://ws-api.bithumb.com/websocket/v1",
+    rest_url="https://api.bithumb.com",
+    taker_fee_bps=25.0,
+    fee_source="fee page: 0.25 % maker and taker, without a coupon",
+    dial=direct,
+    list_instruments=list_instruments,
+    session=BithumbSession,
+    exchange_side=BithumbSide,
+    answer=answer,
+    symbol=code_of,
+    instrument=instrument,
+    quote_currencies=("KRW", "BTC"),
+    binary_frames=True,
+    max_silence_s=30.0,  # it says that it is up every ten seconds
+    instruments_at_most=200,  # of three types; 493 codes of one were served in one request
+    send_interval_s=0.2,
+    connect_interval_s=0.2,  # ten connections a second are allowed, too many are banned for 10 min
+    rest_interval_s=0.05,  # 150 requests a second are allowed in each category
+)

@@ -1,0 +1,196 @@
+"""The WebSocket transports: whatever one of them does, the other does too."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from stream_service import transport as transports
+from stream_service.transport import (
+    TransportName,
+    asked_to_wait_s,
+    installed_transports,
+    open_socket,
+    socket_errors,
+)
+from tests.servers.certificates import a_certificate
+
+Talk = Callable[[ServerConnection], Awaitable[None]]
+
+
+@pytest.fixture(params=["websockets", "picows"])
+def transport(request: pytest.FixtureRequest) -> TransportName:
+    name: TransportName = request.param
+    if name not in installed_transports():
+        pytest.skip(f"{name} is not installed")
+    return name
+
+
+@asynccontextmanager
+async def served(talk: Talk, context: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    async with serve(talk, "127.0.0.1", 0, compression=None, ssl=context) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        yield f"{'wss' if context else 'ws'}://localhost:{port}/"
+
+
+async def test_text_and_binary_frames_come_as_bytes_in_order(transport: TransportName) -> None:
+    async def talk(socket: ServerConnection) -> None:
+        await socket.send('{"price": "₩1"}')
+        await socket.send(b"\x00\xff")
+        await socket.send("")
+        await socket.wait_closed()
+
+    async with served(talk) as url, open_socket(url, transport=transport) as socket:
+        frames = [await socket.recv(decode=False) for _ in range(3)]
+
+    assert frames == ['{"price": "₩1"}'.encode(), b"\x00\xff", b""]
+
+
+async def test_a_frame_of_many_parts_comes_whole(transport: TransportName) -> None:
+    async def talk(socket: ServerConnection) -> None:
+        await socket.send(["a" * 70_000, "b" * 70_000, "c"])
+        await socket.wait_closed()
+
+    async with served(talk) as url, open_socket(url, transport=transport) as socket:
+        frame = await socket.recv(decode=False)
+
+    assert frame == b"a" * 70_000 + b"b" * 70_000 + b"c"
+
+
+async def test_frames_are_sent_as_text(transport: TransportName) -> None:
+    heard: asyncio.Queue[str | bytes] = asyncio.Queue()
+
+    async def talk(socket: ServerConnection) -> None:
+        async for frame in socket:
+            heard.put_nowait(frame)
+
+    async with served(talk) as url, open_socket(url, transport=transport) as socket:
+        await socket.send(b'{"method":"ping"}', text=True)
+        assert await heard.get() == '{"method":"ping"}'
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1008, 1011])
+async def test_a_venue_that_closes_is_a_socket_error(transport: TransportName, code: int) -> None:
+    async def talk(socket: ServerConnection) -> None:
+        await socket.close(code)
+
+    async with served(talk) as url, open_socket(url, transport=transport) as socket:
+        with pytest.raises(socket_errors()):
+            await socket.recv(decode=False)
+
+
+async def test_a_connection_that_breaks_is_a_socket_error(transport: TransportName) -> None:
+    async def talk(socket: ServerConnection) -> None:
+        socket.transport.abort()
+
+    async with served(talk) as url, open_socket(url, transport=transport) as socket:
+        with pytest.raises((OSError, *socket_errors())):
+            await socket.recv(decode=False)
+
+
+async def test_what_came_before_a_close_is_read_first(transport: TransportName) -> None:
+    async def talk(socket: ServerConnection) -> None:
+        for number in range(100):
+            await socket.send(str(number))
+        await socket.close()
+
+    frames: list[bytes] = []
+    async with served(talk) as url, open_socket(url, transport=transport) as socket:
+        with suppress(*socket_errors()):
+            while True:
+                frames.append(await socket.recv(decode=False))
+
+    assert frames == [str(number).encode() for number in range(100)]
+
+
+async def test_a_frame_beyond_the_limit_ends_the_connection(
+    transport: TransportName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transports, "LARGEST_FRAME", 1_000)
+
+    async def talk(socket: ServerConnection) -> None:
+        await socket.send("x" * 2_000)
+        await socket.wait_closed()
+
+    async with served(talk) as url, open_socket(url, transport=transport) as socket:
+        with pytest.raises((OSError, *socket_errors())):
+            await socket.recv(decode=False)
+
+
+async def test_a_slow_reader_holds_the_venue_back(transport: TransportName) -> None:
+    sent = 0
+
+    async def talk(socket: ServerConnection) -> None:
+        nonlocal sent
+        for _ in range(20_000):
+            await socket.send(b"x" * 4_096)
+            sent += 1
+
+    async with served(talk) as url, open_socket(url, transport=transport) as socket:
+        await socket.recv(decode=False)
+        before = -1
+        while sent != before:
+            before = sent
+            await asyncio.sleep(0.2)
+
+        assert sent < 20_000
+
+
+async def test_a_refusal_to_connect_says_how_long_to_wait(transport: TransportName) -> None:
+    def refuse(connection: ServerConnection, _request: Request) -> Response:
+        response = connection.respond(429, "too fast")
+        response.headers["Retry-After"] = "7"
+        return response
+
+    async def talk(_socket: ServerConnection) -> None:
+        return
+
+    async with serve(talk, "127.0.0.1", 0, process_request=refuse) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        with pytest.raises(socket_errors()) as caught:
+            async with open_socket(f"ws://127.0.0.1:{port}/", transport=transport):
+                pass
+
+    assert asked_to_wait_s(caught.value) == 7.0
+
+
+async def test_nobody_there_is_an_os_error(transport: TransportName) -> None:
+    with pytest.raises(ConnectionRefusedError):
+        async with open_socket("ws://127.0.0.1:9/", transport=transport):
+            pass
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(
+    transport: TransportName, tmp_path: Path
+) -> None:
+    async def talk(socket: ServerConnection) -> None:
+        await socket.send("never heard")
+
+    context = a_certificate(tmp_path).server_context()
+    async with served(talk, context) as url:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            async with open_socket(url, transport=transport):
+                pass
+
+
+async def test_a_certificate_that_is_trusted_is_taken(
+    transport: TransportName, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def talk(socket: ServerConnection) -> None:
+        await socket.send("heard")
+        await socket.wait_closed()
+
+    certificate = a_certificate(tmp_path)
+    monkeypatch.setattr(transports, "_trusted", certificate.client_context)
+    async with (
+        served(talk, certificate.server_context()) as url,
+        open_socket(url, transport=transport) as socket,
+    ):
+        assert await socket.recv(decode=False) == b"heard"
