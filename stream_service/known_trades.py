@@ -10,6 +10,7 @@ import msgspec
 
 from market import Instrument, Trade
 from stream_service.holes import Ends, Hole, Page, Recall
+from stream_service.wire import LATEST_NS
 
 HOLES_AT_MOST = 100
 """Beyond it the two oldest become one."""
@@ -30,8 +31,8 @@ LOOKED_BACK = 200
 class KeptTrades(msgspec.Struct, frozen=True, kw_only=True):
     """What a restart needs to know of one instrument.
 
-    ``ids`` are of trades at the very times where memory ends, ``pending`` were new and not passed
-    on yet, ``told`` are holes that were told as gaps.
+    ``ids`` are of trades within holes and at the time of the latest, ``pending`` were new and not
+    passed on yet, ``told`` are holes that were told as gaps.
     """
 
     instrument: Instrument
@@ -69,6 +70,7 @@ class KnownTrades:
         self._consecutive = consecutive
         self._next_floor_ns = 0
         self._last_number = 0
+        self._due: set[str] = set()  # ids of the last page that are new, though their hole closed
 
     def has(self, trade: Trade) -> bool:
         """Tell whether ``trade`` came before."""
@@ -81,7 +83,7 @@ class KnownTrades:
     def was_forgotten(self, trade: Trade) -> bool:
         """Tell whether a trade of so long ago, whose id is unknown, must have come before."""
         by_number = self._consecutive
-        return not any(
+        return trade.trade_id not in self._due and not any(
             hole.covers(trade, by_number=by_number) for hole in chain(self.holes, self._told)
         )
 
@@ -126,6 +128,7 @@ class KnownTrades:
         hole = self.hole_of(recall)
         if hole is None:
             return None
+        self._due = {trade.trade_id for trade in trades if not self.has(trade)}
         page = Page(hole, recall, trades, self.has)
         left = page.left_by_number() if self._consecutive else page.left_by_overlap()
         if left != [(hole.after, hole.before)]:
@@ -166,17 +169,22 @@ class KnownTrades:
 
     def kept(self) -> KeptTrades:
         """Return what `restore` takes up after a restart."""
-        ends_ns = {
-            trade.event_ns for hole in self.holes for trade in (hole.after, hole.before) if trade
-        }
+        spans = [
+            (hole.after.event_ns, hole.before.event_ns if hole.before else LATEST_NS)
+            for hole in self.holes
+        ]
         newest_first = chain(reversed(self.young.items()), reversed(self.old.items()))
-        looked_through = newest_first if ends_ns else islice(newest_first, LOOKED_BACK)
+        looked_through = newest_first if spans else islice(newest_first, LOOKED_BACK)
         if self.latest:
-            ends_ns.add(self.latest.event_ns)
+            spans.append((self.latest.event_ns, self.latest.event_ns))
         return KeptTrades(
             instrument=self.instrument,
             latest=self.latest,
-            ids=[trade_id for trade_id, event_ns in looked_through if event_ns in ends_ns],
+            ids=[
+                trade_id
+                for trade_id, event_ns in looked_through
+                if any(start_ns <= event_ns <= end_ns for start_ns, end_ns in spans)
+            ],
             holes=self.holes,
             told=list(self._told),
             pending=list(self.pending.values()),
@@ -243,7 +251,7 @@ class KnownTrades:
             return
         self._change(hole, before=trade)
         if trade.received_ns < hole.since_ns:
-            self._open((trade, None), hole.reason, hole.since_ns)
+            self._add(self._next(hole, trade, None))
 
     def _open(self, ends: Ends, reason: str, now_ns: int) -> None:
         self._last_number += 1
@@ -263,17 +271,15 @@ class KnownTrades:
         self.holes.remove(hole)
         ids = {trade.trade_id for trade in page}
         for after, before in left:
-            self._last_number += 1
-            self._add(
-                msgspec.structs.replace(
-                    hole,
-                    number=self._last_number,
-                    after=after,
-                    before=before,
-                    ask_before=before if before and before.trade_id in ids else None,
-                    tries=0,
-                )
-            )
+            asked = before if before and before.trade_id in ids else None
+            self._add(msgspec.structs.replace(self._next(hole, after, before), ask_before=asked))
+
+    def _next(self, hole: Hole, after: Trade, before: Trade | None) -> Hole:
+        """Return a part of ``hole`` as a hole of its own."""
+        self._last_number += 1
+        return msgspec.structs.replace(
+            hole, number=self._last_number, after=after, before=before, ask_before=None, tries=0
+        )
 
     def _add(self, hole: Hole) -> None:
         self.holes.append(hole)

@@ -19,10 +19,7 @@ WAITING_AT_MOST = 1_000
 """Changes that wait for a snapshot; beyond it the oldest go and the snapshot must be newer."""
 
 PATIENCE_S = 15.0
-"""How long a snapshot may take to come until it is asked for again, at first."""
-
 LONGEST_PATIENCE_S = 300.0
-"""How long at last."""
 
 Rows: TypeAlias = Sequence[tuple[float, float]]
 """Price and size of levels; a size of zero removes the level."""
@@ -49,26 +46,17 @@ class SeededBook:
         depth: Levels a side that a snapshot has at most. A snapshot that is full says nothing
             beyond its worst prices, so no more is kept, and the book ends when too few are left.
         ask: Asks the venue for another snapshot; the first is asked for when the stream is open.
-        patience_s: See `tick`.
 
     """
 
-    def __init__(
-        self,
-        watch: BookWatch,
-        *,
-        depth: int,
-        ask: Callable[[], None],
-        patience_s: float = PATIENCE_S,
-    ) -> None:
+    def __init__(self, watch: BookWatch, *, depth: int, ask: Callable[[], None]) -> None:
         self._watch = watch
         self._depth = depth
         self._ask = ask
         self._last: int | None = None
         self._oldest_seed = 0
         self._waiting: deque[Change] = deque(maxlen=WAITING_AT_MOST)
-        self._first_pause_ns = int(patience_s * 1e9)
-        self._pause_ns = self._first_pause_ns
+        self._patience = 1
         self._ask_again_ns: int | None = None
         self._start((), ())
 
@@ -77,15 +65,23 @@ class SeededBook:
         """Whether there is no book as long as no snapshot comes."""
         return self._last is None
 
-    def tick(self, now_ns: int) -> None:
-        """Ask once more for a snapshot that does not come, after ever longer pauses."""
+    def tick(self, now_ns: int, *, patience_s: float = PATIENCE_S) -> None:
+        """Ask once more for a snapshot that does not come.
+
+        Args:
+            now_ns: Our clock.
+            patience_s: How long to wait before, the first time; each time it is twice as long.
+
+        """
         if self._last is not None:
             return
         if self._ask_again_ns is None:
-            self._ask_again_ns = now_ns + self._pause_ns
+            longest_s = max(LONGEST_PATIENCE_S, patience_s)
+            pause_s = min(patience_s * self._patience, longest_s)
+            self._ask_again_ns = now_ns + int(pause_s * 1e9)
         elif now_ns >= self._ask_again_ns:
-            self._pause_ns = min(2 * self._pause_ns, int(LONGEST_PATIENCE_S * 1e9))
-            self._ask_again_ns = now_ns + self._pause_ns
+            self._patience = min(2 * self._patience, 64)
+            self._ask_again_ns = None
             self._ask()
 
     def change(self, change: Change, received_ns: int) -> Sequence[Event]:
@@ -128,7 +124,7 @@ class SeededBook:
         self._asks: Ladder[Level] = Ladder(falling=False, worst=highest)
         self._best_bids: tuple[Level, ...] = ()
         self._best_asks: tuple[Level, ...] = ()
-        self._pause_ns = self._first_pause_ns
+        self._patience = 1
         self._ask_again_ns = None
 
     def _wait(self, change: Change) -> None:

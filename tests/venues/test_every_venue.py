@@ -69,7 +69,9 @@ def test_recent_trades_are_asked_for_and_come_oldest_first(venue: Venue) -> None
     instrument = str(an_instrument(venue))
     trades = [
         # whole seconds: some venues tell no finer time over REST
-        a_trade(venue.name, instrument, number=number, at_ns=AT // SECOND * SECOND + number * SECOND)
+        a_trade(
+            venue.name, instrument, number=number, at_ns=AT // SECOND * SECOND + number * SECOND
+        )
         for number in (8, 9, 10)
     ]
     for trade in trades:

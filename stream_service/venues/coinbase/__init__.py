@@ -22,10 +22,6 @@ from market import Book, Event, FrameError, Instrument, Listing, Trade, VenueRef
 from market.intervals import SECOND_NS
 from stream_service import wire
 from stream_service.books import BookWatch
-from stream_service.coinbase import frames
-from stream_service.coinbase.advanced import AdvancedReader, past_candles
-from stream_service.coinbase.frames import NAME
-from stream_service.coinbase.side import CoinbaseSide, answer
 from stream_service.rounds import Rounds
 from stream_service.rows import readable
 from stream_service.streamed_book import Part, StreamedBook
@@ -38,6 +34,10 @@ from stream_service.venue import (
     Venue,
     direct,
 )
+from stream_service.venues.coinbase import frames
+from stream_service.venues.coinbase.advanced import AdvancedReader, past_candles
+from stream_service.venues.coinbase.frames import NAME
+from stream_service.venues.coinbase.side import CoinbaseSide, answer
 
 TRADES_A_PAGE = 1_000
 MINUTES_A_ROUND = 3

@@ -31,7 +31,6 @@ from market import (
     VenueRefusedError,
 )
 from stream_service import wire
-from stream_service.bitstamp.side import BitstampSide, answer
 from stream_service.books import BookWatch
 from stream_service.rounds import Rounds
 from stream_service.rows import readable
@@ -45,6 +44,7 @@ from stream_service.venue import (
     Venue,
     direct,
 )
+from stream_service.venues.bitstamp.side import BitstampSide, answer
 
 NAME = "bitstamp"
 QUOTE_CURRENCIES = ("USD", "EUR", "GBP", "USDT", "USDC", "BTC", "ETH", "PAX")

@@ -17,7 +17,6 @@ from datetime import datetime
 
 from market import Event, FrameError, Instrument, Listing, Trade
 from stream_service import wire
-from stream_service.bithumb_v1 import reader as bithumb_v1
 from stream_service.korean.asking import (
     Pages,
     code_of,
@@ -42,6 +41,7 @@ from stream_service.venue import (
     Venue,
     direct,
 )
+from stream_service.venues.bithumb.v1 import reader as bithumb_v1
 
 NAME = "bithumb"
 KINDS = {"trade": "trade", "quote": "orderbook", "book": "orderbook", "summary": "ticker"}

@@ -31,33 +31,6 @@ from market import (
     VenueRefusedError,
 )
 from stream_service import wire
-from stream_service.binance import frames
-from stream_service.binance.frames import (
-    LATEST_MS,
-    Refusal,
-    Snapshot,
-    TickerRow,
-    aggregate_frame,
-    depth_frame,
-    is_array,
-    kline_frame,
-    quote_frame,
-    ticker_frame,
-    time_ns,
-    trade_frame,
-)
-from stream_service.binance.rest import (
-    RestTickerRow,
-    aggregates_of,
-    book_tickers_of,
-    candles_of,
-    kind_of_answer,
-    listings_of,
-    tickers_of,
-    trade_of,
-    trades_of,
-)
-from stream_service.binance.side import BinanceSide, answer
 from stream_service.books import BEST, BookWatch, crossing, is_ordered
 from stream_service.rows import readable
 from stream_service.seeded_book import PATIENCE_S, Change, SeededBook
@@ -71,6 +44,33 @@ from stream_service.venue import (
     Venue,
     direct,
 )
+from stream_service.venues.binance import frames
+from stream_service.venues.binance.frames import (
+    LATEST_MS,
+    Refusal,
+    Snapshot,
+    TickerRow,
+    aggregate_frame,
+    depth_frame,
+    is_array,
+    kline_frame,
+    quote_frame,
+    ticker_frame,
+    time_ns,
+    trade_frame,
+)
+from stream_service.venues.binance.rest import (
+    RestTickerRow,
+    aggregates_of,
+    book_tickers_of,
+    candles_of,
+    kind_of_answer,
+    listings_of,
+    tickers_of,
+    trade_of,
+    trades_of,
+)
+from stream_service.venues.binance.side import BinanceSide, answer
 
 NAME = "binance"
 STREAMS: dict[Channel, str] = {
@@ -248,8 +248,11 @@ class BinanceSession(Session):
 
     def tick(self, now_ns: int) -> None:
         """See `Session.tick`; asks again for snapshots that did not come."""
-        for book in self._books.values():
-            book.tick(now_ns)
+        waiting = [book for book in self._books.values() if book.is_waiting]
+        # snapshots come one after the other, so the last of many takes its time
+        patience_s = PATIENCE_S + 2 * REST_INTERVAL_S * len(waiting)
+        for book in waiting:
+            book.tick(now_ns, patience_s=patience_s)
 
     def _symbol(self, instrument: Instrument) -> str:
         return self._symbols.get(instrument) or symbol(instrument)
@@ -267,10 +270,8 @@ class BinanceSession(Session):
         book = self._books.get(symbol)
         if book is None:
             watch = self._watch(symbol)
-            # snapshots are asked for one after the other, so the last may take its time
-            patience_s = PATIENCE_S + 2 * REST_INTERVAL_S * len(self.listings)
             ask = partial(self._ask_for_book, watch.instrument)
-            book = SeededBook(watch, depth=ROWS_AT_MOST, ask=ask, patience_s=patience_s)
+            book = SeededBook(watch, depth=ROWS_AT_MOST, ask=ask)
             self._books[symbol] = book
         return book
 

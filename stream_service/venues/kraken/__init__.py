@@ -34,11 +34,6 @@ from market.intervals import INTERVALS, SECOND_NS
 from stream_service import wire
 from stream_service.books import BEST, BookWatch
 from stream_service.checked_book import CheckedBook, row_of
-from stream_service.kraken import frames
-from stream_service.kraken.names import NAME, QUOTE_CURRENCIES, instrument_of, symbol
-from stream_service.kraken.rest import RestReader, list_instruments
-from stream_service.kraken.side import KrakenSide, answer
-from stream_service.kraken.v1 import KrakenV1
 from stream_service.rows import readable
 from stream_service.venue import (
     NO_OPTIONS,
@@ -49,6 +44,11 @@ from stream_service.venue import (
     Venue,
     direct,
 )
+from stream_service.venues.kraken import frames
+from stream_service.venues.kraken.names import NAME, QUOTE_CURRENCIES, instrument_of, symbol
+from stream_service.venues.kraken.rest import RestReader, list_instruments
+from stream_service.venues.kraken.side import KrakenSide, answer
+from stream_service.venues.kraken.v1 import KrakenV1
 
 BUSY = (
     "EAPI:Rate limit exceeded",

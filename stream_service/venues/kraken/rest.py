@@ -18,8 +18,8 @@ from market import Book, Event, FrameError, Instrument, Level, Listing, Summary,
 from market.intervals import INTERVALS, SECOND_NS
 from stream_service import wire
 from stream_service.books import BEST, crossing, is_ordered
-from stream_service.kraken.names import NAME, instrument_of, symbol
 from stream_service.venue import HttpRequest, ListingRequests, Listings, Venue
+from stream_service.venues.kraken.names import NAME, instrument_of, symbol
 
 Row = TypeVar("Row")
 Read = TypeVar("Read")

@@ -12,9 +12,9 @@ from msgspec import field
 
 from market import Event, Instrument, Listing, Trade, VenueCandle
 from stream_service import wire
-from stream_service.binance import frames
-from stream_service.binance.frames import AggregateRow, Name, Time, is_array, time_ns
 from stream_service.rows import readable
+from stream_service.venues.binance import frames
+from stream_service.venues.binance.frames import AggregateRow, Name, Time, is_array, time_ns
 
 NAME = "binance"
 SECOND_NS = 1_000_000_000

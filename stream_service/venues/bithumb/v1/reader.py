@@ -9,8 +9,10 @@ from typing import Final, Literal
 
 from market import Event, Instrument, Level, Summary, Trade
 from stream_service import wire
-from stream_service.bithumb_v1.books import FirstBook
-from stream_service.bithumb_v1.frames import (
+from stream_service.books import BookWatch, is_ordered
+from stream_service.venue import Session
+from stream_service.venues.bithumb.v1.books import FirstBook
+from stream_service.venues.bithumb.v1.frames import (
     DAY_ROW,
     DAYS,
     DEPTH,
@@ -26,8 +28,6 @@ from stream_service.bithumb_v1.frames import (
     Ticker,
     Transactions,
 )
-from stream_service.books import BookWatch, is_ordered
-from stream_service.venue import Session
 
 KST_AHEAD_NS: Final = 9 * 3_600 * 10**9
 

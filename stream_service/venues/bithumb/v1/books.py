@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from market import Event, Level
-from stream_service.bithumb_v1.frames import Change
 from stream_service.books import BEST, BookWatch, Ladder, crossing
+from stream_service.venues.bithumb.v1.frames import Change
 
 SNAPSHOT_LEVELS: Final = 30
 """Levels of a side in a snapshot; where it has as many, there may be more beyond."""

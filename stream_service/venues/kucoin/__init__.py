@@ -45,8 +45,20 @@ from market import (
 from market.intervals import SECOND_NS
 from stream_service import wire
 from stream_service.books import BEST, BookWatch, crossing, is_ordered
-from stream_service.kucoin import uta
-from stream_service.kucoin.frames import (
+from stream_service.rows import readable
+from stream_service.seeded_book import Change, SeededBook
+from stream_service.venue import (
+    NO_OPTIONS,
+    Channel,
+    Dialling,
+    HttpRequest,
+    ListingRequests,
+    Options,
+    Session,
+    Venue,
+)
+from stream_service.venues.kucoin import uta
+from stream_service.venues.kucoin.frames import (
     ALL_TICKERS,
     ANSWER,
     BULLET,
@@ -74,19 +86,7 @@ from stream_service.kucoin.frames import (
     SymbolRow,
     Ticker,
 )
-from stream_service.kucoin.side import KucoinSide, answer
-from stream_service.rows import readable
-from stream_service.seeded_book import Change, SeededBook
-from stream_service.venue import (
-    NO_OPTIONS,
-    Channel,
-    Dialling,
-    HttpRequest,
-    ListingRequests,
-    Options,
-    Session,
-    Venue,
-)
+from stream_service.venues.kucoin.side import KucoinSide, answer
 
 NAME = "kucoin"
 OK = "200000"

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.json import Decoder
 
 from stream_service import wire
-from stream_service.kucoin.frames import Nanoseconds, Rows, Seconds, check_order
+from stream_service.venues.kucoin.frames import Nanoseconds, Rows, Seconds, check_order
 
 WHOLE_DEPTHS = ("1", "5", "50")
 """Depths that are told whole each time."""

@@ -15,11 +15,11 @@ import msgspec
 from market import Event, Quote, Summary, Trade
 from market.intervals import INTERVALS, SECOND_NS
 from stream_service import wire
-from stream_service.coinbase import frames
-from stream_service.coinbase.frames import NAME, CandleRow, Seconds, candle_of
 from stream_service.rows import readable
 from stream_service.streamed_book import Part, StreamedBook
 from stream_service.venue import Listings
+from stream_service.venues.coinbase import frames
+from stream_service.venues.coinbase.frames import NAME, CandleRow, Seconds, candle_of
 
 
 class Frame(msgspec.Struct, frozen=True):

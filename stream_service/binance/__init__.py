@@ -1,1 +1,0 @@
-"""Binance's interfaces: frames of its streams, answers over REST, and its own side."""

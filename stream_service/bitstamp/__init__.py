@@ -1,1 +1,0 @@
-"""What belongs to Bitstamp alone and is not our side of its wire."""
