@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 
+import msgspec
 import structlog
 
 from market import FrameError, Gap, Instrument, Trade, VenueBusyError, VenueRefusedError
@@ -18,6 +19,8 @@ log = structlog.get_logger()
 AT_ONCE = 4
 LOOK_EVERY_S = 0.5
 DOUBT_AT_MOST_EVERY_S = 10.0
+"""Frames that cannot be read may come one after the other; nobody is asked after each of them."""
+
 AGAIN_AFTER_S = 5.0
 MINUTE_NS = 60_000_000_000
 
@@ -34,7 +37,7 @@ class Backfill:
     def __init__(self, intake: Intake, link_of: Callable[[Instrument], Link | None]) -> None:
         self._intake = intake
         self._link_of = link_of
-        self._greeted: set[Instrument] = set()
+        self._greeted = {one.instrument for one in intake.ledger.state().instruments if one.latest}
         self._asked: set[Instrument] = set()
         self._not_before: dict[Instrument, float] = {}
         self._doubt_after = 0.0
@@ -46,28 +49,24 @@ class Backfill:
         async with asyncio.TaskGroup() as tasks:
             while True:
                 await asyncio.sleep(LOOK_EVERY_S)
-                self._heed_doubts(loop.time())
-                recalls = {one.instrument: one for one in reversed(self._intake.ledger.recalls())}
-                for instrument in {**recalls, **dict.fromkeys(self._not_greeted())}:
+                for instrument, recall in self._due(loop.time()).items():
                     link = self._link_of(instrument)
-                    waits_until = self._not_before.get(instrument, 0.0)
-                    if link and instrument not in self._asked and loop.time() > waits_until:
+                    if link and instrument not in self._asked:
                         self._asked.add(instrument)
                         await self._room.acquire()
-                        recall = recalls.get(instrument)
                         work = self._fill(recall, link) if recall else self._greet(instrument, link)
                         tasks.create_task(self._do(instrument, work))
 
-    def _not_greeted(self) -> list[Instrument]:
-        """Return the instruments of which no past trade was asked for yet."""
-        return [one for one in self._intake.followed if one not in self._greeted]
-
-    def _heed_doubts(self, now: float) -> None:
-        """Suspect every instrument after a frame that nobody could read, but not for each one."""
-        if self._intake.doubted and now >= self._doubt_after:
-            self._intake.doubted = False
-            self._doubt_after = now + DOUBT_AT_MOST_EVERY_S
-            self._intake.ledger.suspect(None, "a frame could not be read", self._intake.clock())
+    def _due(self, now: float) -> dict[Instrument, Recall | None]:
+        """Return what to ask for: the newest trades first (None), then the oldest hole."""
+        due: dict[Instrument, Recall | None] = {}
+        if not self._intake.doubted or now >= self._doubt_after:
+            if self._intake.doubted:
+                self._intake.doubted = False
+                self._doubt_after = now + DOUBT_AT_MOST_EVERY_S
+            due |= {one.instrument: one for one in reversed(self._intake.ledger.recalls())}
+        due |= {one: None for one in self._intake.followed if one not in self._greeted}
+        return {one: due[one] for one in due if now >= self._not_before.get(one, 0.0)}
 
     async def _do(self, instrument: Instrument, work: Coroutine[None, None, None]) -> None:
         try:
@@ -95,11 +94,21 @@ class Backfill:
         self._greeted.add(instrument)
 
     async def _fill(self, recall: Recall, link: Link) -> None:
-        gaps = await self._gaps_after(recall, link)
-        self._greeted.add(recall.instrument)
-        await self._intake.tell(gaps)
-        for gap in gaps:
-            await self._fill_with_candles(gap, link)
+        """Ask page after page, for as long as each one narrows the hole."""
+        following: Recall | None = recall
+        while following:
+            asked = following
+            gaps = await self._gaps_after(asked, link)
+            await self._intake.tell(gaps)
+            for gap in gaps:
+                await self._fill_with_candles(gap, link)
+            following = next(self._further(asked.instrument), None)
+            if following and (following.before is None or following == asked):
+                return  # the newest page may know more in a while
+
+    def _further(self, instrument: Instrument) -> Iterator[Recall]:
+        recalls = self._intake.ledger.recalls()
+        return (one for one in recalls if one.instrument == instrument)
 
     async def _gaps_after(self, recall: Recall, link: Link) -> Sequence[Gap]:
         """Ask for a page; return what is missing for good.
@@ -124,6 +133,9 @@ class Backfill:
             return ledger.gave_up(recall, str(error)[:300], intake.clock())
         trades = [event for event in events if isinstance(event, Trade)]
         gaps = ledger.answered(recall, trades, received_ns)
+        for other in list(self._further(recall.instrument)):
+            also = msgspec.structs.replace(recall, number=other.number, since_ns=0)
+            gaps += ledger.answered(also, trades, received_ns)
         await intake.pass_on_answer(events, request, received_ns)
         return gaps
 
@@ -137,6 +149,8 @@ class Backfill:
         try:
             body = await link.ask(request)
             await self._intake.answer(link.session, request, body, self._intake.clock())
+        except VenueBusyError:
+            raise
         except (VenueRefusedError, FrameError) as error:
             log.warning("backfill.no_candles", instrument=str(gap.instrument), why=str(error))
 

@@ -25,13 +25,14 @@ from stream_service.link import LOST, Gate, Link
 from stream_service.rest import VenueRest
 from stream_service.shard import Shard
 from stream_service.sharding import parts_of
-from stream_service.transport import TransportName
+from stream_service.transport import TransportName, asked_to_wait_s
 from stream_service.venue import CHANNELS, Channel, Options, Venue
 
 log = structlog.get_logger()
 
 LISTED_EVERY_S = 3_600.0
 KEPT_EVERY_S = 5.0
+BUS_MINDED_EVERY_S = 0.2
 
 
 class VenueConnection:
@@ -77,6 +78,7 @@ class VenueConnection:
         self._listings: dict[Instrument, Listing] = {}
         self._shards: list[Shard] = []
         self._links = 0
+        self._has_run = False
         self._gate = Gate(venue.connect_interval_s)
 
     @property
@@ -87,15 +89,25 @@ class VenueConnection:
     async def run(self) -> None:
         """Connect, and again whenever a connection is lost; ends only by cancellation."""
         self.listening.set()
-        self.intake.restore(read_kept(self._kept))
+        self._start_clean()
         on_date = self.intake.venue_clock.http_date
         async with VenueRest(self.venue, on_date) as rest, asyncio.TaskGroup() as tasks:
             backfill = Backfill(self.intake, self._link_of)
+            tasks.create_task(self._mind_the_bus())
             tasks.create_task(self._tell_pulse())
             tasks.create_task(self._keep_state())
             tasks.create_task(self._put_aside())
             tasks.create_task(backfill.run())
             await self._follow_listing(rest, tasks)
+
+    def _start_clean(self) -> None:
+        """Take nothing from an earlier run but the trades that it passed on."""
+        self._shards = []
+        self._listings = {}
+        self.intake.disconnected(list(self.intake.followed))
+        if not self._has_run:
+            self._has_run = True
+            self.intake.restore(read_kept(self._kept))
 
     async def _follow_listing(self, rest: VenueRest, tasks: asyncio.TaskGroup) -> None:
         """Connect what the venue lists, and look again from time to time."""
@@ -109,7 +121,7 @@ class VenueConnection:
                 if not self._shards:
                     await self._change("down", _reason(error))
                 log.warning("venue.not_listed", venue=self.venue.name, why=_reason(error))
-                await asyncio.sleep(pauses.failed())
+                await asyncio.sleep(max(pauses.failed(), asked_to_wait_s(error)))
                 continue
             self._part(rest, tasks)
             pauses.succeeded()
@@ -122,18 +134,26 @@ class VenueConnection:
             VenueRefusedError: the venue lists none of what we want.
 
         """
-        wanted = [row for row in offered if row.instrument in self.wanted]
-        if not any(row.trading for row in wanted):
+        wanted = {row.instrument: row for row in offered if row.instrument in self.wanted}
+        if not wanted:
             raise VenueRefusedError(f"{self.venue.name} lists none of the instruments asked for")
-        news = [row for row in wanted if self._listings.get(row.instrument) != row]
-        self._listings = {row.instrument: row for row in wanted}
+        news = [row for row in wanted.values() if self._listings.get(row.instrument) != row]
+        gone = [one for one in self._listings if one not in wanted]
+        self._listings = wanted
         await self.intake.tell([self._listed(row) for row in news])
         for row in news:
-            if row.trading and self.intake.relieve(row.instrument, "halted"):
-                await self.intake.tell([self.intake.status(row.instrument, "live")])
-            elif not row.trading and self.intake.trouble(row.instrument, "halted", "refused"):
-                why = f"{self.venue.name} does not trade it now"
-                await self.intake.tell([self.intake.status(row.instrument, "refused", why)])
+            if row.trading:
+                await self._relieve([row.instrument], "halted")
+            else:
+                await self._halt(row.instrument, f"{self.venue.name} does not trade it now")
+        for instrument in gone:
+            await self._halt(instrument, f"{self.venue.name} does not list it any more")
+
+    async def _halt(self, instrument: Instrument, reason: str) -> None:
+        """Say that the venue does not trade an instrument, and do not wait for word of it."""
+        self.intake.disconnected([instrument])
+        self.intake.trouble(instrument, "halted", "refused", reason)
+        await self.intake.tell([self.intake.status(instrument, "refused", reason)])
 
     def _part(self, rest: VenueRest, tasks: asyncio.TaskGroup) -> None:
         """Part the instruments that are traded among connections; one that is unchanged stays."""
@@ -143,19 +163,24 @@ class VenueConnection:
         if left_out:
             names = ", ".join(str(row.instrument) for row in left_out[:10])
             log.warning("venue.too_many", venue=self.venue.name, left_out=len(left_out), some=names)
-        for shard, part in zip(self._shards, parts, strict=False):
-            if list(shard.listings) != part:
-                shard.follow(part)
-        for part in parts[len(self._shards) :]:
-            shard = Shard(
-                part,
-                lambda listings: self._link(listings, rest),
-                on_up=self._shard_up,
-                on_down=self._shard_down,
-                may_overlap=self.venue.connections_at_most is None,
-            )
+        new = [part for part in parts if part not in [shard.listings for shard in self._shards]]
+        changed = [shard for shard in self._shards if shard.listings not in parts]
+        for shard in changed:
+            shard.follow(new.pop(0) if new else [])
+        self._shards = [shard for shard in self._shards if shard.listings]
+        for part in new:
+            shard = self._shard(part, rest)
             self._shards.append(shard)
             tasks.create_task(shard.run())
+
+    def _shard(self, part: Sequence[Listing], rest: VenueRest) -> Shard:
+        return Shard(
+            part,
+            lambda listings: self._link(listings, rest),
+            on_up=self._shard_up,
+            on_down=self._shard_down,
+            may_overlap=self.venue.connections_at_most is None,
+        )
 
     def _link(self, listings: Sequence[Listing], rest: VenueRest) -> Link:
         self._links += 1
@@ -178,13 +203,20 @@ class VenueConnection:
                 return link
         return None
 
-    async def _shard_up(self, shard: Shard, _reason: str) -> None:
+    async def _shard_up(self, shard: Shard, missed: str) -> None:
+        """Say that a part of the venue is there; ask for what ``missed`` says may be missing."""
         instruments = [row.instrument for row in shard.listings]
         self.intake.connected(instruments)
-        if self.pulse.state != "live":
-            await self._change("live")
-        relieved = [one for one in instruments if self.intake.relieve(one, "down")]
-        await self.intake.tell([self.intake.status(one, "live") for one in relieved])
+        if missed:
+            self.intake.suspect(instruments, missed)
+            await self.intake.pass_on_owed()
+        if self.pulse.state == "live":
+            await self._relieve(instruments, "down")
+            return
+        for instrument in instruments:
+            self.intake.relieve(instrument, "down")
+        await self._change("live")
+        await self.intake.tell(self.intake.troubles())  # they ended with the venue for who listens
 
     async def _shard_down(self, shard: Shard, reason: str) -> None:
         """Say that a part of the venue is away, or all of it."""
@@ -192,11 +224,21 @@ class VenueConnection:
         log.warning("venue.lost", venue=self.venue.name, why=reason)
         instruments = [row.instrument for row in shard.listings]
         self.intake.disconnected(instruments)
-        if not any(other.is_up for other in self._shards):
-            await self._change("down", reason)
-        else:
-            hit = [one for one in instruments if self.intake.trouble(one, "down", "down")]
+        hit = [one for one in instruments if self.intake.trouble(one, "down", "down", reason)]
+        if any(other.is_up for other in self._shards):
             await self.intake.tell([self.intake.status(one, "down", reason) for one in hit])
+        else:
+            await self._change("down", reason)
+
+    async def _relieve(self, instruments: Sequence[Instrument], cause: str) -> None:
+        well = [one for one in instruments if self.intake.relieve(one, cause)]
+        await self.intake.tell([self.intake.status(one, "live") for one in well])
+
+    async def _mind_the_bus(self) -> None:
+        """Watch the bus; this publishes nothing, so a bus that is stuck does not stop it."""
+        while True:
+            await asyncio.sleep(BUS_MINDED_EVERY_S)
+            self.intake.mind_the_bus()
 
     async def _tell_pulse(self) -> None:
         """Say once a second how the venue does, and which of its streams fell silent."""
@@ -216,18 +258,16 @@ class VenueConnection:
 
     async def _put_aside(self) -> None:
         """Hand refused frames to the bus, without holding anything else up."""
-        letters = self.intake.letters
+        intake = self.intake
         while True:
-            await self.intake.has_letters.wait()
-            self.intake.has_letters.clear()
-            while letters:
-                try:
-                    await self.bus.put_aside([letters[0]])
-                except BusUnavailableError as error:
-                    log.warning("quarantine.waiting", venue=self.venue.name, why=str(error))
-                    await asyncio.sleep(1.0)
-                else:
-                    letters.popleft()
+            await intake.has_letters.wait()
+            letter = intake.next_letter()
+            try:
+                await self.bus.put_aside([letter])
+            except BusUnavailableError as error:
+                log.warning("quarantine.waiting", venue=self.venue.name, why=str(error))
+                intake.return_letter(letter)
+                await asyncio.sleep(1.0)
 
     async def _change(self, state: VenueState, reason: str = "") -> None:
         self.pulse.change(state, reason)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from typing import Literal, Protocol
 
@@ -79,15 +79,16 @@ class Intake:
         self.pulse = Pulse(venue.name, self.venue_clock)
         self.ledger = TradeLedger(venue.name, consecutive=venue.consecutive_trade_ids)
         self.watch = StreamWatch()
-        self.letters: deque[DeadLetter] = deque(maxlen=LETTERS_WAITING)
+        self.letters: deque[DeadLetter] = deque()
         self.letters_lost = 0
         self.has_letters = asyncio.Event()
         self.doubted = False
         self.followed: set[Instrument] = set()
         self._plausible = Plausibility(self.venue_clock)
         self._bus = bus
-        self._troubles: dict[Instrument, dict[str, VenueState]] = {}
+        self._troubles: dict[Instrument, dict[str, tuple[VenueState, str]]] = {}
         self._last_number = 0
+        self._publishing = 0
         self._publishing_since = inf
         self._is_held_back = False
 
@@ -103,6 +104,7 @@ class Intake:
             events = session.receive(frame, received_ns)
         except FrameError as error:
             self._put_aside(error.reason, frame, received_ns)
+            self.ledger.suspect(None, "a frame could not be read", self.clock())
             self.doubted = True
             return
         if not events:
@@ -110,7 +112,8 @@ class Intake:
         for event in events:
             if why_not := self._plausible.why_not(event):
                 self._put_aside(why_not, frame, received_ns)
-                await self._pass_on(self._lost(events, why_not, received_ns))
+                told = [one for one in events if isinstance(one, VenueStatus)]
+                await self._pass_on([*told, *self._lost(events, why_not, received_ns)])
                 return
         await self._pass_on(events)
 
@@ -155,31 +158,36 @@ class Intake:
                 good.append(event)
         await self._pass_on(good)
 
-    def connected(self, instruments: Sequence[Instrument]) -> None:
-        """Watch instruments whose subscription was just made; their trades may have a hole."""
-        self.followed.update(instruments)
-        self.watch.expect(instruments, time.monotonic_ns())
-        for instrument in instruments:
-            self.ledger.suspect(instrument, "the connection was away", self.clock())
+    def connected(self, instruments: Iterable[Instrument]) -> None:
+        """Watch instruments whose subscription is being made, those that are not watched yet."""
+        new = [one for one in instruments if one not in self.followed]
+        self.followed.update(new)
+        self.watch.expect(new, time.monotonic_ns())
 
     def disconnected(self, instruments: Sequence[Instrument]) -> None:
         """Watch them no longer, and let go of troubles that ended with the connection."""
+        self.followed.difference_update(instruments)
         self.watch.forget(instruments)
         for instrument in instruments:
             for cause in ("stale", "one-sided", "session"):
                 self.relieve(instrument, cause)
 
+    def suspect(self, instruments: Iterable[Instrument], reason: str) -> None:
+        """Note that trades of these may be missing from now back to the last one."""
+        for instrument in instruments:
+            self.ledger.suspect(instrument, reason, self.clock())
+
     def silences(self) -> list[Event]:
         """Return what there is to say of streams that fell silent."""
         told: list[Event] = []
-        self._mind_the_bus()
         for silence in self.watch.overdue(time.monotonic_ns()):
-            if silence.kind == "quote" and self.trouble(silence.instrument, "stale", "stale"):
-                told.append(self.status(silence.instrument, "stale", silence.reason))
-            self.ledger.suspect(silence.instrument, silence.reason, self.clock())
+            instrument, reason = silence.instrument, silence.reason
+            if silence.kind == "quote" and self.trouble(instrument, "stale", "stale", reason):
+                told.append(self.status(instrument, "stale", reason))
+            self.ledger.suspect(instrument, reason, self.clock())
         return told
 
-    def _mind_the_bus(self) -> None:
+    def mind_the_bus(self) -> None:
         """Let no silence count while the bus holds us back: then the venue is not heard."""
         is_held_back = time.monotonic() - self._publishing_since > HELD_BACK_S
         if is_held_back and not self._is_held_back:
@@ -187,6 +195,21 @@ class Intake:
         elif self._is_held_back and not is_held_back:
             self.watch.resumed(time.monotonic_ns())
         self._is_held_back = is_held_back
+
+    def next_letter(self) -> DeadLetter:
+        """Take the oldest letter; there is one while ``has_letters`` is set."""
+        letter = self.letters.popleft()
+        if not self.letters:
+            self.has_letters.clear()
+        return letter
+
+    def return_letter(self, letter: DeadLetter) -> None:
+        """Give a letter back that could not be put aside; it is lost where there is no room."""
+        if len(self.letters) < LETTERS_WAITING:
+            self.letters.appendleft(letter)
+            self.has_letters.set()
+        else:
+            self.letters_lost += 1
 
     def kept(self) -> bytes:
         """Return what a restart needs to know, see `restore`."""
@@ -207,11 +230,18 @@ class Intake:
             await self._bus.publish(events)
             self.pulse.told(events)
 
-    def trouble(self, instrument: Instrument, cause: str, state: VenueState) -> bool:
+    async def pass_on_owed(self) -> None:
+        """Publish the trades that the bus did not take when they came."""
+        with self.ledger.passing_on(()) as owed:
+            await self._publish(owed)
+
+    def trouble(
+        self, instrument: Instrument, cause: str, state: VenueState, reason: str = ""
+    ) -> bool:
         """Note that something is wrong with an instrument; True where nothing was before."""
         causes = self._troubles.setdefault(instrument, {})
         was_well = not causes
-        causes[cause] = state
+        causes[cause] = state, reason
         self.pulse.troubled = len(self._troubles)
         return was_well
 
@@ -223,6 +253,13 @@ class Intake:
         del self._troubles[instrument]
         self.pulse.troubled = len(self._troubles)
         return True
+
+    def troubles(self) -> list[Event]:
+        """Return what is wrong now, instrument by instrument."""
+        return [
+            self.status(instrument, *next(reversed(causes.values())))
+            for instrument, causes in self._troubles.items()
+        ]
 
     def status(self, instrument: Instrument, state: VenueState, reason: str = "") -> VenueStatus:
         """Make the status of one instrument."""
@@ -260,11 +297,18 @@ class Intake:
             await self._publish(told)
 
     async def _publish(self, events: Sequence[Event]) -> None:
-        if events:
+        if not events:
+            return
+        if not self._publishing:
             self._publishing_since = time.monotonic()
+        self._publishing += 1
+        try:
             await self._bus.publish(events)
-            self._publishing_since = inf
-            self.pulse.told(events)
+        finally:
+            self._publishing -= 1
+            if not self._publishing:
+                self._publishing_since = inf
+        self.pulse.told(events)
 
     def _hear(self, event: Quote | Book, now_ns: int, told: list[Event]) -> None:
         """Note that a stream speaks; an instrument that was silent is well again."""
@@ -280,9 +324,10 @@ class Intake:
         if book.bids and book.asks:
             if self._troubles and self.relieve(book.instrument, "one-sided"):
                 told.append(self.status(book.instrument, "live"))
-        elif self.trouble(book.instrument, "one-sided", "stale"):
-            missing = "asks" if book.bids else "bids"
-            told.append(self.status(book.instrument, "stale", f"the book has no {missing}"))
+            return
+        why = f"the book has no {'asks' if book.bids else 'bids'}"
+        if self.trouble(book.instrument, "one-sided", "stale", why):
+            told.append(self.status(book.instrument, "stale", why))
 
     def _heed(self, status: VenueStatus, told: list[Event]) -> None:
         """Pass on what a session says of an instrument, unless something else is wrong there."""
@@ -296,7 +341,7 @@ class Intake:
             self.pulse.resyncs += status.state == "resyncing"
             if status.state == "refused":
                 self.watch.refused(instrument)
-            self.trouble(instrument, "session", status.state)
+            self.trouble(instrument, "session", status.state, status.reason)
             told.append(status)
 
     def _lost(self, events: Sequence[Event], reason: str, received_ns: int) -> list[Event]:
@@ -307,7 +352,9 @@ class Intake:
 
     def _put_aside(self, reason: str, body: bytes, received_ns: int) -> None:
         self.pulse.refused += 1
-        self.letters_lost += len(self.letters) == LETTERS_WAITING
+        if len(self.letters) >= LETTERS_WAITING:
+            self.letters.popleft()
+            self.letters_lost += 1
         self.letters.append(
             DeadLetter(
                 mailbox=f"stream.{self.venue.name}", reason=reason, body=body, at_ns=received_ns

@@ -57,6 +57,21 @@ class KnownTrades:
     neither was forgotten. ``pending`` came and did not go out yet.
     """
 
+    __slots__ = (
+        "_consecutive",
+        "_due",
+        "_last_number",
+        "_told",
+        "_told_ns",
+        "floor_ns",
+        "holes",
+        "instrument",
+        "latest",
+        "old",
+        "pending",
+        "young",
+    )
+
     def __init__(self, instrument: Instrument, *, consecutive: bool) -> None:
         self.instrument = instrument
         self.young: dict[str, int] = {}
@@ -68,7 +83,6 @@ class KnownTrades:
         self._told: deque[Hole] = deque(maxlen=GAPS_REMEMBERED)
         self._told_ns = (0, 0)  # where no trade came after the hole
         self._consecutive = consecutive
-        self._next_floor_ns = 0
         self._last_number = 0
         self._due: set[str] = set()  # ids of the last page that are new, though their hole closed
 
@@ -89,9 +103,9 @@ class KnownTrades:
 
     def age(self) -> None:
         """Forget the old generation; the young one becomes it."""
+        self.floor_ns = max(self.floor_ns, max(self.old.values(), default=0))
         self.old, self.young = self.young, {}
-        self.floor_ns = self._next_floor_ns
-        self._next_floor_ns = self.latest.event_ns if self.latest else 0
+        self._due.clear()
 
     def forget(self, trade_id: str) -> None:
         """Make a trade new again; it stays pending."""
@@ -199,7 +213,6 @@ class KnownTrades:
         self.latest = kept.latest
         if kept.latest:
             self.floor_ns = kept.latest.event_ns - 1
-            self._next_floor_ns = kept.latest.event_ns
             self.old = dict.fromkeys([*kept.ids, kept.latest.trade_id], kept.latest.event_ns)
         received_ns = max((trade.received_ns for trade in kept.trades()), default=0)
         self.doubt("the stream was restarted", received_ns + 1)

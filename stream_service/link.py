@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from market import FrameError, Instrument, Listing, VenueRefusedError
+from market import FrameError, Instrument, Listing, VenueBusyError, VenueRefusedError
 from stream_service.intake import Intake
 from stream_service.rest import UNANSWERED, VenueRest
 from stream_service.transport import Socket, TransportName, open_socket, socket_errors
@@ -48,7 +48,8 @@ class Link:
     """Lives once: `run` connects, subscribes, reads until the connection is lost or closed.
 
     ``up`` is set with the first frame, ``settled`` once the subscription stands, ``due`` when
-    another link should take over, ``ended`` when all is over; ``lost`` is then why.
+    another link should take over, ``ended`` when all is over; ``lost`` is then why. Each step is
+    bounded in time, so it stands or ends.
     """
 
     def __init__(  # noqa: PLR0913  # one of each thing that it joins
@@ -80,6 +81,8 @@ class Link:
         self._transport = transport
         self._closing = asyncio.Event()
         self._wake = asyncio.Event()
+        self._is_written = asyncio.Event()
+        self._is_written.set()
         self._has_requests = asyncio.Event()
         self._frames = 0
         self._is_held_back = False
@@ -138,6 +141,8 @@ class Link:
         while True:
             frame = await recv(decode=False)
             self._frames += 1
+            if self._frames == 1:
+                intake.connected(self.instruments)
             self._is_held_back = True  # while the bus holds us back the venue is not silent
             received_ns = intake.clock()
             if intake.tap:
@@ -152,6 +157,7 @@ class Link:
         """Wake who sends, asks or ends, where the session has something for them."""
         session = self.session
         if session.has_outgoing:
+            self._is_written.clear()
             self._wake.set()
         if session.has_requests:
             self._has_requests.set()
@@ -166,9 +172,12 @@ class Link:
                 await socket.send(frame, text=True)
                 if self._venue.send_interval_s:
                     await asyncio.sleep(self._venue.send_interval_s)
+            if not self.session.has_outgoing:
+                self._is_written.set()
 
     async def _settle(self) -> None:
         await self.up.wait()
+        await self._is_written.wait()
         await asyncio.sleep(self._venue.settle_s)
         self.settled.set()
 
@@ -190,6 +199,10 @@ class Link:
         try:
             body = await self.ask(request)
             await self._intake.answer(self.session, request, body, self._intake.clock())
+        except VenueBusyError as error:
+            log.warning("venue.busy", venue=self._venue.name, wait_s=error.wait_s)
+            await asyncio.sleep(error.wait_s)
+            self.session.ask(request)
         except (*UNANSWERED, VenueRefusedError, FrameError) as error:
             log.warning("venue.not_answered", venue=self._venue.name, why=_reason(error))
         finally:

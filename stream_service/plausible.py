@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from math import inf, sqrt
 
-from market import Book, Event, Instrument, Level, Quote, Summary, Trade, VenueCandle
+from market import Book, Event, Instrument, Quote, Summary, Trade, VenueCandle
 from stream_service.venue_clock import VenueClock
 from stream_service.wire import LARGEST
 
@@ -32,6 +32,9 @@ OLDEST_NS = 30 * 86_400 * SECOND_NS
 """A live quote or book is not older; in a market that sleeps the last change is long ago."""
 
 BAND = 1.5
+WIDE_FROM = 1.1
+"""An ask of so many times the bid widens the band."""
+
 WIDEST = 10.0
 """What the spread may multiply the band by: an ask of a hundred times the bid."""
 
@@ -72,7 +75,7 @@ class Plausibility:
             return f"there is no quote of {bid} bid, {ask} ask"
         if not (0.0 <= quote.bid_size < LARGEST and 0.0 <= quote.ask_size < LARGEST):
             return f"there is no quote of sizes {quote.bid_size} and {quote.ask_size}"
-        return self._why_not_now(quote, OLDEST_NS) or self._why_so_far(quote, bid, ask)
+        return self._why_not_now(quote, bid, ask, OLDEST_NS)
 
     def _trade(self, trade: Trade) -> str:
         price = trade.price
@@ -80,29 +83,48 @@ class Plausibility:
             return f"there is no trade of {trade.size} at {price}"
         if trade.backfilled:
             return self._why_not_then(trade, trade.event_ns)
-        return self._why_not_now(trade, OLDEST_TRADE_NS) or self._why_so_far(trade, price, price)
+        return self._why_not_now(trade, price, price, OLDEST_TRADE_NS)
 
     def _book(self, book: Book) -> str:
         """Judge the best levels; the sessions judge the rest."""
-        best = [side[0] for side in (book.bids, book.asks) if side]
-        if why_not := next(filter(None, map(_why_no_level, best)), ""):
-            return why_not
-        if why_not := self._why_not_now(book, OLDEST_NS):
-            return why_not
-        if len(best) == 1 or not best:
-            return self._why_so_far(book, best[0].price, best[0].price) if best else ""
-        bid, ask = best[0].price, best[1].price
-        if bid > ask:
-            return f"the bid of {bid} is above the ask of {ask}"
-        return self._why_so_far(book, bid, ask)
+        bid = book.bids[0] if book.bids else None
+        ask = book.asks[0] if book.asks else None
+        for level in (bid, ask):
+            if level and not (0.0 < level.price < LARGEST and 0.0 < level.size < LARGEST):
+                return f"there is no level of {level.size} at {level.price}"
+        best, worst = bid or ask, ask or bid
+        if best is None or worst is None:
+            return ""
+        if best.price > worst.price:
+            return f"the bid of {best.price} is above the ask of {worst.price}"
+        return self._why_not_now(book, best.price, worst.price, OLDEST_NS)
 
-    def _why_not_now(self, event: Quote | Trade | Book, oldest_ns: int) -> str:
+    def _why_not_now(
+        self, event: Quote | Trade | Book, bid: float, ask: float, oldest_ns: int
+    ) -> str:
+        """Judge the time and the price of a live event; a trade has its price twice."""
         late_ns = event.received_ns + self._clock.offset_ns - event.event_ns
         if late_ns > oldest_ns:
             return f"it is {late_ns / SECOND_NS:.0f} s old"
         if late_ns < -AHEAD_NS and late_ns < -self._ahead_ns():
             return f"it is {-late_ns / SECOND_NS:.1f} s in the future"
-        return ""
+        price, width = 0.5 * (bid + ask), 1.0
+        if ask > WIDE_FROM * bid:
+            price, width = sqrt(bid * ask), sqrt(ask / bid)
+        standard = self._standards.get(event.instrument)
+        if standard is None:
+            standard = self._standards[event.instrument] = _Standard()
+        last, ratio = standard.price, standard.ratio
+        if price < last * ratio and last < price * ratio:
+            standard.price = price
+            standard.doubts = 0
+            if width != 1.0 or ratio != BAND:
+                standard.learn(width)
+            return ""
+        if standard.moves(price, event.received_ns):
+            standard.ratio = BAND * min(WIDEST, width)
+            return ""
+        return f"a price of {price:.10g} is too far from the last, {last:.10g}"
 
     def _why_not_then(self, event: Trade | VenueCandle | Summary, time_ns: int) -> str:
         ahead_ns = time_ns - event.received_ns - self._clock.offset_ns
@@ -113,23 +135,6 @@ class Plausibility:
     def _ahead_ns(self) -> int:
         error_ns = self._clock.error_ns
         return AHEAD_UNKNOWN_NS if error_ns is None else AHEAD_NS + error_ns
-
-    def _why_so_far(self, event: Quote | Trade | Book, bid: float, ask: float) -> str:
-        standard = self._standards.get(event.instrument)
-        if standard is None:
-            standard = self._standards[event.instrument] = _Standard()
-        price = bid if bid == ask else sqrt(bid * ask)
-        last, ratio = standard.price, standard.ratio
-        if price < last * ratio and last < price * ratio:
-            standard.price = price
-            standard.doubts = 0
-            if bid != ask and (ratio != BAND or ask > 1.1 * bid):
-                standard.learn(sqrt(ask / bid))
-            return ""
-        if standard.moves(price, event.received_ns):
-            standard.ratio = BAND * min(WIDEST, sqrt(ask / bid))
-            return ""
-        return f"a price of {price:.10g} is too far from the last, {last:.10g}"
 
 
 class _Standard:
@@ -167,12 +172,6 @@ class _Standard:
             self.price, self.doubts = price, 0
             return True
         return False
-
-
-def _why_no_level(level: Level) -> str:
-    if 0.0 < level.price < LARGEST and 0.0 < level.size < LARGEST:
-        return ""
-    return f"there is no level of {level.size} at {level.price}"
 
 
 def _why_no_candle(candle: VenueCandle) -> str:

@@ -65,10 +65,17 @@ class Pulse:
             backfilled=self.backfilled,
             gaps=self.gaps,
             troubled=self.troubled,
-            latency_ms=(median(delays) + clock.offset_ns) / 1e6 if delays else None,
+            latency_ms=(median(delays) + self._sure_offset_ns) / 1e6 if delays else None,
             clock_offset_ms=None if clock.error_ns is None else clock.offset_ns / 1e6,
             clock_error_ms=None if clock.error_ns is None else clock.error_ns / 1e6,
             event_ns=now_ns,
             received_ns=now_ns,
             sequence=now_ns,
         )
+
+    @property
+    def _sure_offset_ns(self) -> int:
+        """The offset of the venue's clock where it is surely one; 0 where the clocks may agree."""
+        error_ns = self._clock.error_ns
+        is_sure = error_ns is not None and abs(self._clock.offset_ns) > error_ns
+        return self._clock.offset_ns if is_sure else 0

@@ -11,7 +11,7 @@ import httpx2
 import structlog
 
 from infrastructure.retry import patience
-from market import FrameError, VenueRefusedError
+from market import FrameError, VenueBusyError, VenueRefusedError
 from stream_service.venue import HttpRequest, Venue
 
 T = TypeVar("T")
@@ -19,12 +19,19 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 TIMEOUT_S = 10.0
-DIALOGUE_TIMEOUT_S = 30.0
 LONGEST_WAIT_S = 86_400.0
 TRIED_FOR_S = 20.0
+BUSY_S = 2.0
+"""How long a venue is left alone that answers too many requests without saying for how long."""
 
-TRY_AGAIN = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.IM_A_TEAPOT, HTTPStatus.REQUEST_TIMEOUT)
-"""Client errors that pass; Binance says 418 while an address is banned."""
+WAITED_AT_MOST_S = 5.0
+"""A venue that asks us to wait no longer is waited for in place; else whoever asked decides."""
+
+ASKED_AT_MOST = 4
+"""Times in a row that one request may meet a venue that asks us to wait."""
+
+BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.IM_A_TEAPOT)
+"""Binance says 418 while an address is banned."""
 
 UNANSWERED = (httpx2.HTTPError, TimeoutError)
 """What a request without a good answer raises."""
@@ -46,6 +53,7 @@ class VenueRest:
         self._venue = venue
         self._on_date = on_date
         self._turn = asyncio.Lock()
+        self._closed_until = 0.0
         self._http = httpx2.AsyncClient(
             base_url=venue.rest_url,
             timeout=TIMEOUT_S,
@@ -64,6 +72,7 @@ class VenueRest:
 
         Raises:
             VenueRefusedError: the venue turns the request down for good.
+            VenueBusyError: it asks us to wait for longer than a few seconds.
             httpx2.HTTPError: it does not answer well.
             TimeoutError: nor in time.
 
@@ -71,15 +80,7 @@ class VenueRest:
         body = b""
         async for attempt in patience(*UNANSWERED, within_s=TRIED_FOR_S):
             with attempt:
-                reply = await self._reply(request)
-                if reply.is_client_error and reply.status_code not in TRY_AGAIN:
-                    raise VenueRefusedError(
-                        self._redacted(
-                            f"{self._venue.name} answers {request.path} with {reply.status_code}: "
-                            f"{reply.text[:200]}"
-                        )
-                    )
-                body = await self._content(reply)
+                body = self._content(request, await self._reply(request))
         return body
 
     async def dialogue(self, requests: Generator[HttpRequest, bytes, T]) -> T:
@@ -88,15 +89,15 @@ class VenueRest:
         Raises:
             httpx2.HTTPError: the venue does not answer well.
             TimeoutError: nor in time.
-            VenueRefusedError: its answer cannot be read.
+            VenueRefusedError: it turns us down, or its answer cannot be read.
+            VenueBusyError: it asks us to wait for longer than a few seconds.
 
         """
         try:
             request = next(requests)
             while True:
-                async with asyncio.timeout(DIALOGUE_TIMEOUT_S):
-                    reply = await self._reply(request)
-                request = requests.send(await self._content(reply))
+                reply = await self._reply(request)
+                request = requests.send(self._content(request, reply))
         except StopIteration as done:
             result: T = done.value
             return result
@@ -104,8 +105,37 @@ class VenueRest:
             raise VenueRefusedError(self._redacted(str(error))) from None
 
     async def _reply(self, request: HttpRequest) -> httpx2.Response:
+        """Ask once it is our turn, and again after the short wait that the venue asks for.
+
+        Raises:
+            VenueBusyError: it asks for a longer one.
+
+        """
+        wait_s = 0.0
+        for _ in range(ASKED_AT_MOST):
+            await self._take_turn(request)
+            reply = await self._exchange(request)
+            wait_s = _wait_s(reply)
+            if not wait_s:
+                return reply
+            log.warning("rest.held_back", venue=self._venue.name, wait_s=wait_s)
+            self._closed_until = max(self._closed_until, time.monotonic() + wait_s)
+        raise self._busy(request, wait_s)
+
+    async def _take_turn(self, request: HttpRequest) -> None:
+        """Wait until we may ask: in the venue's rhythm, and not while it asks us to wait."""
         async with self._turn:
             await asyncio.sleep(self._venue.rest_interval_s)
+            wait_s = self._closed_until - time.monotonic()
+            if wait_s > WAITED_AT_MOST_S:
+                raise self._busy(request, wait_s)
+            await asyncio.sleep(wait_s)
+
+    def _busy(self, request: HttpRequest, wait_s: float) -> VenueBusyError:
+        why = f"{self._venue.name} has no time for {request.path} for {wait_s:.0f} s"
+        return VenueBusyError(self._redacted(why), wait_s=wait_s)
+
+    async def _exchange(self, request: HttpRequest) -> httpx2.Response:
         base = self._venue.other_rest_urls[request.host] if request.host else ""
         sent_ns = time.time_ns()
         async with asyncio.timeout(TIMEOUT_S):
@@ -115,17 +145,17 @@ class VenueRest:
         self._note_date(reply, sent_ns, time.time_ns())
         return reply
 
-    async def _content(self, reply: httpx2.Response) -> bytes:
-        """Return what came; wait first where the venue asks for it, lest it ban our address.
+    def _content(self, request: HttpRequest, reply: httpx2.Response) -> bytes:
+        """Return what came.
 
         Raises:
-            httpx2.HTTPStatusError: it is no answer but a refusal.
+            VenueRefusedError: the request is turned down for good.
+            httpx2.HTTPStatusError: it is no answer now.
 
         """
-        if wait_s := _retry_after_s(reply):
-            log.warning("rest.held_back", venue=self._venue.name, wait_s=wait_s)
-            async with self._turn:  # nobody else asks meanwhile
-                await asyncio.sleep(wait_s)
+        if reply.is_client_error and reply.status_code != HTTPStatus.REQUEST_TIMEOUT:
+            why = f"{self._venue.name} answers {request.path} with {reply.status_code}"
+            raise VenueRefusedError(self._redacted(f"{why}: {reply.text[:200]}"))
         try:
             return reply.raise_for_status().content
         except httpx2.HTTPStatusError as error:
@@ -150,7 +180,10 @@ class VenueRest:
         return text
 
 
-def _retry_after_s(reply: httpx2.Response) -> float:
-    """Return how long the venue asks us to wait."""
-    text = reply.headers.get("Retry-After", "0")
-    return min(float(text), LONGEST_WAIT_S) if text.isdecimal() else 0.0
+def _wait_s(reply: httpx2.Response) -> float:
+    """Return how long the venue asks us to wait; 0: it answers."""
+    if reply.is_success:
+        return 0.0
+    text = reply.headers.get("Retry-After", "")
+    asked_s = min(float(text), LONGEST_WAIT_S) if text.isdecimal() else 0.0
+    return asked_s or (BUSY_S if reply.status_code in BUSY else 0.0)

@@ -4,7 +4,8 @@ How long a silence may be follows from the instrument's own longest ones: the li
 the longest interval of the last hour or so. The more intervals are known, the rarer is one that is
 much longer than all of them, so the multiple falls from 4 for twenty intervals to 2 for thousands.
 For arrivals at random (Poisson) this is 15 to 20 times the mean as a rule, and far less than one
-false alarm in a day. Intervals that are tiny beside the longest one are not counted, so a burst counts once.
+false alarm in a day. Intervals that are tiny beside the longest one are not counted, so a burst
+counts once.
 """
 
 from __future__ import annotations
@@ -157,19 +158,20 @@ class _Rhythm:
     """The intervals between the events of one stream.
 
     ``last_ns`` is when it was heard last, or when waiting began; ``is_awaited`` until the first
-    event after that.
+    event after that. ``_size`` counts all intervals of the block, ``_count`` those not tiny.
     """
 
     __slots__ = (
-        "_block_ns",
-        "_block_size",
+        "_blocks",
         "_ceiling_ns",
-        "_counts",
+        "_count",
         "_floor_ns",
         "_followed_ns",
-        "_longest",
+        "_longest_here_ns",
         "_longest_ns",
         "_mean_ns",
+        "_size",
+        "_started_ns",
         "is_awaited",
         "is_followed",
         "is_overdue",
@@ -183,22 +185,24 @@ class _Rhythm:
         self.is_followed = False
         self.is_awaited = False
         self.is_overdue = False
-        self._mean_ns = 0.0
-        self._followed_ns = 0
-        self._block_ns = 0
-        self._block_size = 0  # intervals, the tiny ones too
+        self._mean_ns = 0.0  # of the last block
+        self._followed_ns = 0  # in the blocks before this one
+        self._blocks: deque[tuple[int, int]] = deque(maxlen=BLOCKS - 1)  # count and longest
         self._longest_ns = 0  # of all blocks
-        self._longest = deque([0], maxlen=BLOCKS)
-        self._counts = deque([0], maxlen=BLOCKS)
+        self._started_ns = 0  # of this block
+        self._size = 0
+        self._count = 0
+        self._longest_here_ns = 0
 
     @property
     def is_known(self) -> bool:
-        return self._followed_ns >= KNOWN_AFTER_NS and (
-            sum(self._counts) >= KNOWN_FROM or self._followed_ns >= TINY * self._longest_ns
+        followed_ns = self._followed_ns + self.last_ns - self._started_ns
+        return followed_ns >= KNOWN_AFTER_NS and (
+            self._known_count() >= KNOWN_FROM or followed_ns >= TINY * self._longest_ns
         )
 
     def start(self, now_ns: int) -> None:
-        self.last_ns = now_ns
+        self.skip_to(now_ns)
         self.is_followed = self.is_awaited = True
         self.is_overdue = False
 
@@ -206,54 +210,61 @@ class _Rhythm:
         self.is_followed = self.is_awaited = self.is_overdue = False
 
     def skip_to(self, now_ns: int) -> None:
+        self._started_ns += now_ns - self.last_ns
         self.last_ns = now_ns
 
     def beat(self, now_ns: int) -> None:
         interval_ns = now_ns - self.last_ns
+        if self.is_awaited or self.is_overdue or interval_ns < 0:
+            interval_ns = self._be_found(interval_ns)
+            self._started_ns = now_ns - interval_ns - (self.last_ns - self._started_ns)
         self.last_ns = now_ns
-        if self.is_awaited or interval_ns < 0:
-            self.is_awaited = self.is_overdue = False
-            return
-        if self.is_overdue:
-            interval_ns = self._be_found_again(interval_ns)
-        self._mean_ns += (interval_ns - self._mean_ns) / 64 if self._mean_ns else interval_ns
-        self._block_ns += interval_ns
-        self._block_size += 1
-        self._followed_ns += interval_ns
+        self._size += 1
         if interval_ns * TINY >= self._longest_ns:
-            self._count(interval_ns)
-        if self._block_ns >= BLOCK_NS and (
-            self._counts[-1] >= BLOCK_INTERVALS or self._block_size >= TINY * BLOCK_INTERVALS
+            self._count += 1
+            if interval_ns > self._longest_here_ns:
+                self._lengthen(interval_ns)
+        if now_ns - self._started_ns >= BLOCK_NS and (
+            self._count >= BLOCK_INTERVALS or self._size >= TINY * BLOCK_INTERVALS
         ):
             self._end_block()
 
     def limit_ns(self) -> int:
         if not self.is_known:
             return self._ceiling_ns
-        multiple = 1.75 + 9.0 / max(1, sum(self._counts)) ** 0.45
+        multiple = 1.75 + 9.0 / max(1, self._known_count()) ** 0.45
         return max(self._floor_ns, int(multiple * self._longest_ns))
 
     def often(self) -> str:
-        return f"one comes every {self._mean_ns / SECOND_NS:.2g} s"
+        mean_ns = self._mean_ns or (self.last_ns - self._started_ns) / max(1, self._size)
+        return f"one comes every {mean_ns / SECOND_NS:.2g} s"
 
-    def _count(self, interval_ns: int) -> None:
+    def _known_count(self) -> int:
+        return self._count + sum(count for count, _ in self._blocks)
+
+    def _lengthen(self, interval_ns: int) -> None:
         if self._longest_ns and interval_ns > TINY * self._longest_ns:
-            self._counts = deque([0], maxlen=BLOCKS)  # all before were within one burst
-            self._longest = deque([0], maxlen=BLOCKS)
-        self._counts[-1] += 1
-        self._longest[-1] = max(self._longest[-1], interval_ns)
+            self._blocks.clear()  # all before were within one burst
+            self._count = 1
+        self._longest_here_ns = interval_ns
         self._longest_ns = max(self._longest_ns, interval_ns)
 
     def _end_block(self) -> None:
-        self._block_ns = self._block_size = 0
-        self._counts.append(0)
-        self._longest.append(0)
-        self._longest_ns = max(self._longest)
+        lasted_ns = self.last_ns - self._started_ns
+        self._mean_ns = lasted_ns / self._size
+        self._followed_ns += lasted_ns
+        self._longest_ns = max([self._longest_here_ns, *(longest for _, longest in self._blocks)])
+        self._blocks.append((self._count, self._longest_here_ns))
+        self._started_ns = self.last_ns
+        self._size = self._count = self._longest_here_ns = 0
 
-    def _be_found_again(self, interval_ns: int) -> int:
-        """Return what is learned of a silence that was too long."""
-        self.is_overdue = False
-        if not self.is_known:
+    def _be_found(self, interval_ns: int) -> int:
+        """Return what is learned of an interval that is no usual one."""
+        was_awaited, self.is_awaited = self.is_awaited, False
+        was_overdue, self.is_overdue = self.is_overdue, False
+        if was_awaited or interval_ns < 0:
+            return 0
+        if was_overdue and not self.is_known:
             self._ceiling_ns *= 4
         return min(interval_ns, int(LEARNED_OF_LIMIT * self.limit_ns()))
 

@@ -19,20 +19,20 @@ log = structlog.get_logger()
 LASTED_S = 5.0
 """A connection that lasted so long was no failure: the next one is made at once."""
 
-STANDS_WITHIN_S = 30.0
-"""How long a new connection may take to say its first word, and then to settle."""
-
 Connect: TypeAlias = Callable[[Sequence[Listing]], Link]
 Told: TypeAlias = Callable[["Shard", str], Awaitable[None]]
 
 
 class Shard:
-    """Keeps ``listings`` connected until cancelled.
+    """Keeps ``listings`` connected until cancelled, or until there are none.
+
+    ``link`` is the connection that counts; ``is_up``: nothing is missed but what was told.
 
     Args:
         listings: What one connection is for.
         connect: Makes a link for listings.
-        on_up: Told when a first connection stands, or one after a loss.
+        on_up: Told when a connection stands, and why trades may have been missed before; empty:
+            it took over from one that stood until then.
         on_down: Told, with the reason, when none is left.
         may_overlap: Whether the venue allows the next connection beside the last.
 
@@ -50,7 +50,6 @@ class Shard:
         self.listings = listings
         self.link: Link | None = None
         self.is_up = False
-        self.reconnects = 0
         self._connect = connect
         self._on_up = on_up
         self._on_down = on_down
@@ -64,69 +63,71 @@ class Shard:
             self.link.renew("the listing changed")
 
     async def run(self) -> None:
-        """Stay connected; ends only by cancellation."""
+        """Stay connected while there is something to follow."""
         async with asyncio.TaskGroup() as tasks:
-            while True:
+            while self.listings:
                 link = self._connect(self.listings)
-                tasks.create_task(link.run())
-                if await self._stands(link):
-                    await self._take_over(link)
-                    await self._keep(link)
-                else:
-                    await self._give_up(link)
+                tasks.create_task(self._see_through(link))
+                await asyncio.sleep(await self._stay_with(link))
+            self._let_go()
+
+    async def _see_through(self, link: Link) -> None:
+        """Let a link live; when the one that counts is lost that is told at once."""
+        await link.run()
+        if link is self.link:
+            await self._lose(link)
+
+    async def _stay_with(self, link: Link) -> float:
+        """Wait until the next link is due; return the seconds to wait before it is made."""
+        if not await self._stands(link):
+            if self.link is None:
+                await self._lose(link)
+            return max(self._pauses.failed(), asked_to_wait_s(link.lost))
+        await self._take_over(link)
+        started = time.monotonic()
+        await _first_of(link.ended, link.due)
+        if not link.ended.is_set() and not self._may_overlap:
+            self._let_go()
+            await link.ended.wait()
+        elif link.ended.is_set() and time.monotonic() - started < LASTED_S:
+            return self._pauses.failed()
+        self._pauses.succeeded()
+        return 0.0
 
     async def _stands(self, link: Link) -> bool:
-        """Wait for a new link; beside an old one it must be able to do without that."""
-        await _first_of(link.up, link.ended, within_s=STANDS_WITHIN_S)
-        if self.link and link.up.is_set():
-            await _first_of(link.settled, link.ended, within_s=STANDS_WITHIN_S)
+        """Wait for a new link; while there is an old one it must be able to do without that."""
+        await _first_of(link.up, link.ended)
+        if self.link:
+            await _first_of(link.settled, link.ended, self.link.ended)
         return link.up.is_set() and not link.ended.is_set()
 
     async def _take_over(self, link: Link) -> None:
-        """Let go of the old link, if there is one still."""
         old, self.link = self.link, link
         if old:
             log.info("venue.taken_over", why=old.why_due, instruments=len(self.listings))
             old.close()
-        if not self.is_up:
-            self.is_up = True
-            await self._on_up(self, "")
-
-    async def _keep(self, link: Link) -> None:
-        """Wait until the link is lost, or the next one is due."""
-        started = time.monotonic()
-        await _first_of(link.ended, link.due)
-        if not link.ended.is_set() and not self._may_overlap:
-            link.close()
-            await link.ended.wait()
-            self.link = None
-        elif link.ended.is_set():
-            await self._lose(link)
-            if time.monotonic() - started < LASTED_S:
-                await asyncio.sleep(self._pauses.failed())
-                return
-        self._pauses.succeeded()
-
-    async def _give_up(self, link: Link) -> None:
-        """Let go of a link that never stood; wait before the next one."""
-        link.close()
-        await link.ended.wait()
-        if self.link is None or self.link.ended.is_set():
-            await self._lose(link)
-        await asyncio.sleep(max(self._pauses.failed(), asked_to_wait_s(link.lost)))
+        if link.listings != self.listings:
+            link.renew("the listing changed")
+        self.is_up = True
+        await self._on_up(self, "" if old else "the connection was away")
 
     async def _lose(self, link: Link) -> None:
         self.link = None
         self.is_up = False
-        self.reconnects += 1
         await self._on_down(self, str(link.lost) or type(link.lost).__name__)
 
+    def _let_go(self) -> None:
+        """Close the link that counts; nothing is told of it."""
+        old, self.link = self.link, None
+        if old:
+            old.close()
 
-async def _first_of(*events: asyncio.Event, within_s: float | None = None) -> None:
-    """Wait until one of the events is set, or the time is over."""
+
+async def _first_of(*events: asyncio.Event) -> None:
+    """Wait until one of the events is set."""
     waiting = [asyncio.ensure_future(event.wait()) for event in events]
     try:
-        await asyncio.wait(waiting, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in waiting:
             task.cancel()

@@ -16,6 +16,8 @@ from typing import Any, Literal, Protocol, TypeAlias
 from websockets.asyncio.client import connect as connect_reference
 from websockets.exceptions import WebSocketException
 
+from market import VenueBusyError
+
 TransportName: TypeAlias = Literal["auto", "websockets", "picows"]
 
 DIAL_TIMEOUT_S = 10.0
@@ -84,7 +86,9 @@ def socket_errors() -> tuple[type[Exception], ...]:
 
 
 def asked_to_wait_s(error: BaseException | None) -> float:
-    """Return how long a venue that refused the handshake asks us to wait; 0: it does not."""
+    """Return how long a venue that turned us away asks us to wait; 0: it does not."""
+    if isinstance(error, VenueBusyError):
+        return error.wait_s
     headers: Any = getattr(getattr(error, "response", None), "headers", None)
     text = str(headers.get("Retry-After", "")) if headers else ""
     return float(text) if text.isdecimal() else 0.0

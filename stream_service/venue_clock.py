@@ -15,6 +15,9 @@ WINDOW_NS = 600 * SECOND_NS
 DRIFT_PER = 10_000
 """Two clocks part by one nanosecond in so many at most: 100 ppm."""
 
+WORTH_NS = 100_000
+"""A bound that is better by less is not worth the time to take it."""
+
 UNKNOWN = 2**80
 """Beyond every bound."""
 
@@ -40,7 +43,7 @@ class VenueClock:
         if received_ns >= self._bucket_end_ns:
             self._turn_to(received_ns)
         lower = event_ns - received_ns + received_ns // DRIFT_PER
-        if lower > self._bucket_lower and event_ns != received_ns:
+        if lower > self._bucket_lower + WORTH_NS and event_ns != received_ns:
             self._take(lower, UNKNOWN, received_ns)
 
     def http_date(self, date_s: int, sent_ns: int, received_ns: int) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+from msgspec.structs import replace
+
+from infrastructure.bus.letter_file import LetterFile
 from infrastructure.bus.port import DeadLetter, Overflow
 from market import Event, routing_key
 from market.routing import matches
@@ -58,10 +63,29 @@ class _Queue:
             self.has_room.set()
 
 
+class _DeadLetters:
+    """The newest ones; where there is a file, those of an earlier process are among them."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._file = None if path is None else LetterFile(path)
+        earlier = self._file.newest(DEAD_LETTERS_KEPT) if self._file else ()
+        self._kept = deque(earlier, maxlen=DEAD_LETTERS_KEPT)
+
+    def add(self, letters: Sequence[DeadLetter]) -> None:
+        now_ns = time.time_ns()
+        dated = [one if one.at_ns else replace(one, at_ns=now_ns) for one in letters]
+        self._kept.extend(dated)
+        if self._file:
+            self._file.append(dated)
+
+    def oldest(self, at_most: int) -> list[DeadLetter]:
+        return list(self._kept)[:at_most]
+
+
 class LocalMailbox:
     """One reader of a queue."""
 
-    def __init__(self, name: str, queue: _Queue, dead_letters: deque[DeadLetter]) -> None:
+    def __init__(self, name: str, queue: _Queue, dead_letters: _DeadLetters) -> None:
         self._name = name
         self._queue = queue
         self._dead_letters = dead_letters
@@ -86,17 +110,22 @@ class LocalMailbox:
 
     async def dead_letter(self, event: Event, reason: str) -> None:
         """See `Mailbox.dead_letter`."""
-        self._dead_letters.append(DeadLetter(mailbox=self._name, reason=reason, event=event))
+        self._dead_letters.add([DeadLetter(mailbox=self._name, reason=reason, event=event)])
 
 
 class LocalBus:
-    """Hands each event to the mailboxes that want it."""
+    """Hands each event to the mailboxes that want it.
 
-    def __init__(self) -> None:
+    Args:
+        dead_letters: A file that keeps the dead letters beyond this process; None: none does.
+
+    """
+
+    def __init__(self, dead_letters: Path | None = None) -> None:
         self._kept: dict[str, _Queue] = {}
         self._open: list[_Queue] = []
         self._wanted: dict[str, tuple[_Queue, ...]] = {}
-        self._dead_letters: deque[DeadLetter] = deque(maxlen=DEAD_LETTERS_KEPT)
+        self._dead_letters = _DeadLetters(dead_letters)
         self._since_turn = 0
 
     async def publish(self, events: Sequence[Event]) -> None:
@@ -144,11 +173,11 @@ class LocalBus:
 
     async def put_aside(self, letters: Sequence[DeadLetter]) -> None:
         """See `Bus.put_aside`."""
-        self._dead_letters.extend(letters)
+        self._dead_letters.add(letters)
 
     async def dead_letters(self, at_most: int) -> Sequence[DeadLetter]:
         """See `Bus.dead_letters`; the newest ten thousand are kept."""
-        return list(self._dead_letters)[:at_most]
+        return self._dead_letters.oldest(at_most)
 
     def _who_wants(self, key: str) -> tuple[_Queue, ...]:
         return tuple(

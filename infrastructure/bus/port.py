@@ -25,9 +25,16 @@ from typing import Protocol
 
 import msgspec
 
-from market import ActorStatus, Book, Event, Quote, Routes
+from market import ActorStatus, Book, Event, Listed, Quote, Routes, Summary
 
-LATEST_ONLY: tuple[type[Event], ...] = (Quote, Book, Routes, ActorStatus)
+LATEST_ONLY: tuple[type[Event], ...] = (
+    Quote,
+    Book,
+    Summary,
+    Listed,
+    Routes,
+    ActorStatus,
+)
 """Kinds of event that a newer one of the same routing key makes worthless.
 
 A venue's status is none of them: that it was down ends the life of its quotes although it is live
@@ -45,8 +52,8 @@ class Overflow(Enum):
 class DeadLetter(msgspec.Struct, frozen=True):
     """What a mailbox's actor could not handle: the event, or the bytes if they were unreadable.
 
-    ``mailbox`` is where it would have gone, or who could make no event of it. ``at_ns``: since
-    when it lies there, 0 where that is not known.
+    ``mailbox`` is where it would have gone, or who could make no event of it. ``at_ns``: when that
+    was; 0 where nobody says, which the bus makes the time it is put aside.
     """
 
     mailbox: str
@@ -54,6 +61,13 @@ class DeadLetter(msgspec.Struct, frozen=True):
     event: Event | None = None
     body: bytes = b""
     at_ns: int = 0
+
+    @property
+    def venue(self) -> str:
+        """The venue that it comes from; empty: none."""
+        if self.event is not None:
+            return str(getattr(self.event, "venue", ""))
+        return self.mailbox.partition("stream.")[2]
 
 
 class Mailbox(Protocol):

@@ -121,6 +121,11 @@ class SimulatedMarket:
         """See `Market.candles`."""
         return self._days[instrument].candles()
 
+    def forget_trades(self) -> None:
+        """Let go of past trades, so that nobody can ask for them any more."""
+        for trades in self._trades.values():
+            trades.clear()
+
     def summary(self, instrument: Instrument) -> Summary | None:
         """See `Market.summary`."""
         return self._days[instrument].summary()

@@ -14,20 +14,19 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from email.utils import formatdate
 from http import HTTPStatus
 from random import Random
 from typing import get_args
 
 import structlog
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from market import Event
 from stream_service import wire
 from stream_service.polled import PolledVenue
+from stream_service.simulator.answering import AnyMethod, response
 from stream_service.simulator.faults import FAULTS, SKEW_NS, SLOW_S, Fault, Faults, garbage
 from stream_service.simulator.prices import SimulatedMarket, World
 from stream_service.venue import ExchangeSide, Venue
@@ -122,7 +121,7 @@ class SimulatedVenues:
             self._port,
             compression=None,
             process_request=self._answer,
-            create_connection=_AnyMethod,
+            create_connection=AnyMethod,
             close_timeout=0.5,
         ) as server:
             self._port = _port(server)
@@ -233,11 +232,11 @@ class SimulatedVenues:
             return await self._caused(path)
         is_rest = path.startswith("rest/")
         if venue is None or not (is_rest or name in self._venues):
-            return _response(HTTPStatus.NOT_FOUND, b'{"error":"no such venue"}')
+            return response(HTTPStatus.NOT_FOUND, b'{"error":"no such venue"}')
         faults = self.faults[venue.name]
         is_refused = venue.name in self.refusing or faults.is_on("refusal")
         if is_refused or (is_rest and venue.name in self.without_rest):
-            return _response(HTTPStatus.SERVICE_UNAVAILABLE, b'{"error":"maintenance"}')
+            return response(HTTPStatus.SERVICE_UNAVAILABLE, b'{"error":"maintenance"}')
         return await self._rest(venue, path.removeprefix("rest")) if is_rest else None
 
     async def _rest(self, venue: Venue | PolledVenue, path: str) -> Response:
@@ -245,12 +244,12 @@ class SimulatedVenues:
         if faults.is_on("slow-snapshot"):
             await asyncio.sleep(SLOW_S)
         if faults.is_on("rate-limit"):
-            return _response(HTTPStatus.TOO_MANY_REQUESTS, b"{}", retry_after="1")
+            return response(HTTPStatus.TOO_MANY_REQUESTS, b"{}", retry_after="1")
         try:
             body = venue.answer(path, self.markets[venue.name])
         except LookupError as error:
-            return _response(HTTPStatus.NOT_FOUND, repr(error).encode())
-        return _response(HTTPStatus.OK, body, date_ns=time.time_ns() + self.skew_ns(venue.name))
+            return response(HTTPStatus.NOT_FOUND, repr(error).encode())
+        return response(HTTPStatus.OK, body, date_ns=time.time_ns() + self.skew_ns(venue.name))
 
     async def _caused(self, path: str) -> Response:
         """Cause the fault that ``venue/fault?seconds=`` names."""
@@ -259,21 +258,8 @@ class SimulatedVenues:
         try:
             await self.cause(name, fault, float(query.get("seconds", "5")))  # type: ignore[arg-type]  # checked there
         except (LookupError, ValueError) as error:
-            return _response(HTTPStatus.NOT_FOUND, f"{error}\n".encode())
-        return _response(HTTPStatus.OK, f"{name}: {fault}\n".encode())
-
-
-class _AnyMethod(ServerConnection):
-    """Takes a POST for a GET: the library reads no other, and no venue here needs the body."""
-
-    def data_received(self, data: bytes) -> None:
-        """See `asyncio.Protocol.data_received`."""
-        if data.startswith(b"POST "):
-            head, end, _body = data.partition(b"\r\n\r\n")
-            lines = head.split(b"\r\n")
-            kept = [line for line in lines if not line.lower().startswith(b"content-")]
-            data = b"\r\n".join(kept).replace(b"POST ", b"GET ", 1) + end
-        super().data_received(data)
+            return response(HTTPStatus.NOT_FOUND, f"{error}\n".encode())
+        return response(HTTPStatus.OK, f"{name}: {fault}\n".encode())
 
 
 class Simulator:
@@ -353,20 +339,3 @@ def simulated_polled(venue: PolledVenue, address: str) -> PolledVenue:
 
 def _port(server: Server) -> int:
     return int(next(iter(server.sockets)).getsockname()[1])
-
-
-def _response(
-    status: HTTPStatus, body: bytes, *, retry_after: str = "", date_ns: int | None = None
-) -> Response:
-    headers = Headers(
-        {
-            "Content-Type": "application/json",
-            "Content-Length": str(len(body)),
-            "Connection": "close",
-        }
-    )
-    if date_ns is not None:
-        headers["Date"] = formatdate(date_ns // 1_000_000_000, usegmt=True)
-    if retry_after:
-        headers["Retry-After"] = retry_after
-    return Response(status.value, status.phrase, headers, body)

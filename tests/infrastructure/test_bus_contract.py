@@ -2,12 +2,13 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from infrastructure.bus.port import Bus, Mailbox, Overflow
+from infrastructure.bus.port import Bus, DeadLetter, Mailbox, Overflow
 from market import Event, Trade
 from tests.making import a_quote, a_status, a_trade
 from tests.servers.rabbitmq import MakeBus
@@ -238,6 +239,40 @@ async def test_dead_letters_keep_event_mailbox_and_reason(bus: Bus, name: str) -
     assert list(again) == list(first[:1])
 
 
+async def test_bytes_that_no_event_came_of_are_kept_with_reason_and_time(bus: Bus) -> None:
+    frames = [b'{"unknown": 1}', b"\xff\xfe\x00", b""]
+    letters = [
+        DeadLetter(
+            "stream.kraken", f"unreadable: {number}", body=frame, at_ns=1_800_000_000 + number
+        )
+        for number, frame in enumerate(frames)
+    ]
+
+    await bus.put_aside(letters)
+
+    assert await _letters(bus, 3) == letters
+
+
+async def test_what_is_put_aside_without_a_time_is_of_now(bus: Bus) -> None:
+    before_ns = time.time_ns()
+
+    await bus.put_aside([DeadLetter("stream.kraken", "unreadable", body=b"x")])
+
+    [letter] = await _letters(bus, 1)
+    assert before_ns <= letter.at_ns <= time.time_ns()
+
+
+async def test_many_dead_letters_are_read_in_order_and_stay(bus: Bus) -> None:
+    letters = [
+        DeadLetter("stream.kraken", "unreadable", body=b"%d" % number, at_ns=number)
+        for number in range(1, 301)
+    ]
+    await bus.put_aside(letters)
+
+    assert await _letters(bus, 300) == letters
+    assert await _letters(bus, 300) == letters
+
+
 async def test_what_is_flushed_is_there_for_whoever_comes_later(
     make_bus: MakeBus, name: str
 ) -> None:
@@ -260,6 +295,14 @@ async def test_event_that_nobody_wants_is_no_error(bus: Bus) -> None:
 
 def _mailbox(bus: Bus, name: str, *patterns: str) -> AbstractAsyncContextManager[Mailbox]:
     return bus.mailbox(name, patterns, capacity=10_000, overflow=Overflow.WAIT)
+
+
+async def _letters(bus: Bus, count: int) -> Sequence[DeadLetter]:
+    """Return the dead letters once there are so many; a broker counts them a moment later."""
+    async with asyncio.timeout(WITHIN_S):
+        while len(letters := await bus.dead_letters(1_000)) < count:
+            continue
+    return letters
 
 
 def _trades(count: int) -> list[Trade]:

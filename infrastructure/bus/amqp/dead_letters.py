@@ -3,9 +3,11 @@
 import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
 
 import msgspec
-from aio_pika.abc import AbstractIncomingMessage
+from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
 
 from infrastructure.bus.amqp.broker import ANSWER_S, Broker
 from infrastructure.bus.amqp.faults import told_as_ours
@@ -16,44 +18,70 @@ from market import Event, codec
 LONGEST_REASON = 2_000
 """Characters of a reason; a message's headers must fit into one frame."""
 
+LONGEST_TIME = 19
+"""Digits of a time in nanoseconds that fits 64 bits."""
+
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What `codec.decode` raises about bytes that are no events."""
 
+LOOKED_AT = 10_000
+"""Messages that are looked at, at most: what was looked at once lies in any order after that."""
 
 RAW = "application/octet-stream"
 """Type of bytes that no event could be made of."""
 
 
-def headers_of(mailbox: str, reason: str, at_ns: int | None = None) -> dict[str, str]:
-    """Return the headers that tell where a dead letter comes from, why, and since when."""
-    at = str(time.time_ns() if at_ns is None else at_ns)
+def headers_of(mailbox: str, reason: str, at_ns: int = 0) -> dict[str, str]:
+    """Return the headers that tell where a dead letter comes from, why, and since when.
+
+    Args:
+        mailbox: See `DeadLetter`.
+        reason: As above; a long one is cut.
+        at_ns: As above; 0 is now.
+
+    """
+    at = str(at_ns or time.time_ns())
     return {"mailbox": mailbox, "reason": reason[:LONGEST_REASON], "at_ns": at}
 
 
 async def read_dead_letters(
     broker: Broker, topology: Topology, at_most: int
 ) -> Sequence[DeadLetter]:
-    """Return the oldest dead letters and put them back as they were."""
-    letters: list[DeadLetter] = []
+    """Return the oldest dead letters of those that are looked at; they stay where they are.
+
+    Raises:
+        BusUnavailableError: the broker does not answer.
+
+    """
     async with broker.link("dead letters") as link:
         with told_as_ours(link.to):
             async with asyncio.timeout(ANSWER_S):
+                await link.channel.set_qos(prefetch_count=LOOKED_AT)
                 queue = await topology.dead_queue(link.channel)
-            last: AbstractIncomingMessage | None = None
-            while len(letters) < at_most:
-                message = await queue.get(fail=False, timeout=ANSWER_S)
-                if message is None:
-                    break
-                last = message
-                letters.extend(_letters_of(message, topology))
-            if last is not None:
-                await last.nack(multiple=True, requeue=True)
-    return letters[:at_most]
+            messages = await _read(queue)
+    letters = [letter for one in messages for letter in _letters_of(one, topology)]
+    return sorted(letters, key=_since)[:at_most]
+
+
+async def _read(queue: AbstractQueue) -> list[AbstractIncomingMessage]:
+    """Have the messages delivered and give them back; those that another reader holds are not."""
+    count = min(LOOKED_AT, queue.declaration_result.message_count or 0)
+    messages: list[AbstractIncomingMessage] = []
+    if not count:
+        return messages
+    arriving: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+    await queue.consume(arriving.put, timeout=ANSWER_S)
+    with suppress(TimeoutError):
+        while len(messages) < count:
+            messages.append(await asyncio.wait_for(arriving.get(), ANSWER_S))
+    if messages:
+        await messages[-1].nack(multiple=True, requeue=True)
+    return messages
 
 
 def _letters_of(message: AbstractIncomingMessage, topology: Topology) -> Iterator[DeadLetter]:
     mailbox, reason = _origin(message.headers, topology)
-    at_ns = int(str(message.headers.get("at_ns", "0")))
+    at_ns = _since_ns(message.headers)
     if message.content_type == RAW:
         yield DeadLetter(mailbox=mailbox, reason=reason, body=message.body, at_ns=at_ns)
         return
@@ -66,6 +94,10 @@ def _letters_of(message: AbstractIncomingMessage, topology: Topology) -> Iterato
         yield DeadLetter(mailbox=mailbox, reason=reason, event=event, at_ns=at_ns)
 
 
+def _since(letter: DeadLetter) -> int:
+    return letter.at_ns
+
+
 def _origin(headers: Mapping[str, object], topology: Topology) -> tuple[str, str]:
     """Return mailbox and reason as we wrote them, or as the broker did (``x-death``)."""
     match headers:
@@ -75,3 +107,14 @@ def _origin(headers: Mapping[str, object], topology: Topology) -> tuple[str, str
             return topology.mailbox_of(queue), reason
         case _:
             return "", "of unknown origin"
+
+
+def _since_ns(headers: Mapping[str, object]) -> int:
+    """Return when we put it aside, or the broker did; 0: neither says."""
+    match headers:
+        case {"at_ns": str(text)} if text.isdecimal() and len(text) <= LONGEST_TIME:
+            return int(text)
+        case {"x-death": [{"time": datetime() as moment}, *_]}:
+            return int(moment.timestamp()) * 1_000_000_000
+        case _:
+            return 0

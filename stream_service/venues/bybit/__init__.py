@@ -1,0 +1,507 @@
+"""Bybit spot: trades, best quotes, books, minutes and summaries in; events out.
+
+Source: https://bybit-exchange.github.io/docs/v5/ws/connect, .../v5/websocket/public/trade,
+.../orderbook, .../ticker, .../kline, and .../v5/market/ for REST.
+
+Symbols are ``BTCUSDT``. Numbers come as strings on the stream, times in milliseconds. A request
+names ten topics at most and is refused whole for a single one that does not exist. A book comes
+whole, then as changes whose ``u`` rises by one; it may come whole again at any time, with ``u`` 1
+after the venue restarted. The best quote comes whole, every three seconds also without a change.
+Trades have no number but the ``seq`` of the whole engine, which is missing in older recordings;
+up to 1,024 of them are in a frame. REST tells the last 60 trades and no more.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import pairwise
+from urllib.parse import urlencode
+
+import msgspec
+
+from market import (
+    Event,
+    FrameError,
+    Instrument,
+    Listing,
+    Quote,
+    Summary,
+    Trade,
+    VenueCandle,
+    VenueRefusedError,
+    VenueStatus,
+)
+from market.intervals import INTERVALS
+from stream_service import wire
+from stream_service.books import BookWatch, Ladder
+from stream_service.keyed import Keyed
+from stream_service.rows import readable
+from stream_service.streamed_book import Part, StreamedBook
+from stream_service.venue import (
+    NO_OPTIONS,
+    Channel,
+    HttpRequest,
+    ListingRequests,
+    Options,
+    Session,
+    Venue,
+    direct,
+)
+from stream_service.venues.bybit import frames
+from stream_service.venues.bybit.side import BybitSide, answer
+
+NAME = "bybit"
+TOPICS: Mapping[Channel, str] = {
+    "trade": "publicTrade",
+    "quote": "orderbook.1",
+    "book": "orderbook.50",
+    "candle": "kline.1",
+    "summary": "tickers",
+}
+TOPICS_A_FRAME = 10
+TRADES_AT_MOST = 60
+CANDLES_AT_MOST = 1_000
+QUOTE_CURRENCIES = ("USDT", "USDC", "USDE", "USD1", "EUR", "BRL", "TRY", "PLN", "BTC", "ETH", "DAI")
+BARS = {str(minutes): name for minutes, name in wire.MINUTES.items() if minutes} | {"D": "1d"}
+"""Intervals by the venue's names."""
+
+
+TOPIC_LETTERS = len("orderbook.50")
+AT_TOPIC = slice(len('{"topic":"'), len('{"topic":"') + TOPIC_LETTERS)
+
+
+def list_instruments(_venue: Venue) -> ListingRequests:
+    """Ask for every spot symbol."""
+    body = yield HttpRequest("/v5/market/instruments-info?category=spot")
+    try:
+        return [_listing(row) for row in readable(_rows(body), frames.symbol_row)]
+    except wire.UNREADABLE as error:
+        raise FrameError(NAME, body, str(error)) from error
+
+
+def symbol(instrument: Instrument) -> str:
+    """Return the name of ``instrument``; the way back is only in the listing."""
+    return f"{instrument.base}{instrument.quote_currency}"
+
+
+def instrument(name: str) -> Instrument:
+    """Read a symbol at its longest known quote currency; ValueError where there is none."""
+    return wire.instrument_of(name, QUOTE_CURRENCIES)
+
+
+class Place:
+    """What a session keeps for one instrument."""
+
+    def __init__(self, listing: Listing, book: StreamedBook) -> None:
+        self.listing = listing
+        self.instrument = listing.instrument
+        self.book = book
+        self.best: frames.BookRow | None = None
+
+
+class BybitSession(Session):
+    """One connection to the public stream of spot markets."""
+
+    def __init__(self, listings: Sequence[Listing], options: Options = NO_OPTIONS) -> None:
+        super().__init__(listings, options)
+        self._places = Keyed(self._place)
+        self._symbols = {row.instrument: name for name, row in self.listings.items()}
+        self._asked: dict[str, Sequence[str]] = {}
+        self._last_request = 0
+        self._hot: dict[bytes, Callable[[bytes, int], Sequence[Event]]] = {
+            b"publicTrade.": self._trades,
+            b"orderbook.1.": self._quotes,
+            **dict.fromkeys((b"orderbook.50", b"orderbook.20", b"orderbook.10"), self._changes),
+        }
+
+    def opened(self) -> None:
+        """Subscribe to what is followed of every symbol, ten topics a frame."""
+        followed = [topic for kind, topic in TOPICS.items() if kind in self.options.channels]
+        self._subscribe([f"{topic}.{symbol}" for symbol in self.listings for topic in followed])
+
+    def receive(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        """See `Session.receive`; replies give no event."""
+        try:
+            read = self._hot.get(frame[AT_TOPIC])
+            return read(frame, received_ns) if read else self._less_common(frame, received_ns)
+        except wire.UNREADABLE as error:
+            for symbol, place in self._places.items():
+                if symbol.encode() in frame:
+                    place.book.doubt("a frame that may hold changes could not be read")
+            raise FrameError(NAME, frame, str(error)) from error
+
+    def answered(self, request: HttpRequest, body: bytes, received_ns: int) -> Sequence[Event]:
+        """See `Session.answered`; takes trades, candles, books and summaries."""
+        try:
+            match request.about:
+                case ("trades", Instrument() as of):
+                    trades = readable(_rows(body), frames.rest_trade_row)
+                    trades.sort(key=lambda row: (row.time, row.seq or 0))
+                    return [self._trade(row, of, received_ns, backfilled=True) for row in trades]
+                case ("candles", Instrument() as of):
+                    rows = readable(_rows(body), frames.rest_candle_row)
+                    return self._past_candles(rows, of, received_ns)
+                case ("book", _):
+                    row = frames.book_row.decode(_result_of(body))
+                    return list(self._places[row.symbol].book.seed(_part(row), received_ns))
+                case ("tickers", _):
+                    time = (frames.answer.decode(body).time or received_ns // wire.MS) * wire.MS
+                    days = readable(_rows(body), frames.ticker_row)
+                    return self._summaries(days, time, received_ns)
+        except wire.UNREADABLE as error:
+            raise FrameError(NAME, body, str(error)) from error
+        return ()
+
+    def recall(
+        self, instrument: Instrument, *, after: Trade | None = None, before: Trade | None = None
+    ) -> HttpRequest | None:
+        """See `Session.recall`; there is one page only."""
+        del after
+        query = {"symbol": self._symbol(instrument), "limit": TRADES_AT_MOST}
+        return None if before else _request("recent-trade", query, ("trades", instrument))
+
+    def recall_candles(
+        self, instrument: Instrument, *, start_ns: int, end_ns: int
+    ) -> HttpRequest | None:
+        """See `Session.recall_candles`; the newest thousand of them."""
+        query = {
+            "symbol": self._symbol(instrument),
+            "interval": "1",
+            "start": start_ns // wire.MS,
+            "end": end_ns // wire.MS - 1,
+            "limit": CANDLES_AT_MOST,
+        }
+        return _request("kline", query, ("candles", instrument))
+
+    def recognise(self, body: bytes, hint: str) -> HttpRequest | None:
+        """See `Session.recognise`; every answer names its instrument, so the hint is not read."""
+        del hint
+        try:
+            return _recognised(frames.answer.decode(body).result)
+        except wire.UNREADABLE:
+            return None
+
+    def tick(self, now_ns: int) -> None:
+        """Subscribe anew to a book that did not come."""
+        if "book" in self.options.channels:
+            for symbol in self.listings:
+                self._places[symbol].book.tick(now_ns)
+
+    def heartbeat(self) -> None:
+        """Say that we are there, or the venue hangs up."""
+        self.post(b'{"op":"ping"}')
+
+    def _place(self, symbol: str) -> Place:
+        listing = self.listings[symbol]
+        watch = BookWatch(NAME, listing.instrument, self.number)
+        return Place(listing, StreamedBook(watch, partial(self._subscribe_anew, symbol)))
+
+    def _symbol(self, of: Instrument) -> str:
+        return self._symbols.get(of, symbol(of))
+
+    def _subscribe(self, topics: Sequence[str]) -> None:
+        for start in range(0, len(topics), TOPICS_A_FRAME):
+            self._last_request += 1
+            number = str(self._last_request)
+            args = self._asked[number] = topics[start : start + TOPICS_A_FRAME]
+            self.post(msgspec.json.encode({"req_id": number, "op": "subscribe", "args": args}))
+
+    def _subscribe_anew(self, symbol: str) -> None:
+        topics = [f"{TOPICS['book']}.{symbol}"]
+        self.post(msgspec.json.encode({"op": "unsubscribe", "args": topics}))
+        self._subscribe(topics)
+
+    def _trades(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        places = self._places
+        return [
+            self._trade(row, places[row.symbol].instrument, received_ns)
+            for row in frames.trades_frame.decode(frame).data
+        ]
+
+    def _trade(
+        self,
+        row: frames.TradeRow | frames.RestTradeRow,
+        of: Instrument,
+        received_ns: int,
+        *,
+        backfilled: bool = False,
+    ) -> Trade:
+        return Trade(
+            venue=NAME,
+            instrument=of,
+            trade_id=row.id,
+            side="buy" if row.side == "Buy" else "sell",
+            price=row.price,
+            size=row.size,
+            event_ns=row.time * wire.MS,
+            received_ns=received_ns,
+            sequence=self.number(received_ns) if row.seq is None else row.seq,
+            backfilled=backfilled,
+        )
+
+    def _changes(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        told = frames.book_frame.decode(frame)
+        book = self._places[told.data.symbol].book
+        part = _part(told.data, told.cts or told.ts)
+        follow = book.whole if told.type == "snapshot" else book.change
+        return list(follow(part, received_ns))
+
+    def _quotes(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        told = frames.book_frame.decode(frame)
+        best = told.data
+        place = self._places[best.symbol]
+        if told.type == "delta":
+            best = _merged(place.best, best)
+        place.best = best
+        if not (best.bids and best.asks):
+            return ()
+        bid, ask = best.bids[0], best.asks[0]
+        quote = Quote(
+            venue=NAME,
+            instrument=place.instrument,
+            bid=bid.price,
+            bid_size=bid.size,
+            ask=ask.price,
+            ask_size=ask.size,
+            event_ns=(told.cts or told.ts) * wire.MS,
+            received_ns=received_ns,
+            sequence=best.last if best.seq is None else best.seq,
+        )
+        return (quote,)
+
+    def _less_common(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        word = frames.word.decode(frame)
+        topics = self._asked.pop(word.req_id, ())
+        if not word.success:
+            return self._heed(word, topics, received_ns)
+        kind = word.topic.partition(".")[0]
+        if kind == "tickers":
+            return self._ticker(frame, received_ns)
+        if kind == "kline":
+            return self._candles(frame, received_ns)
+        read = self._hot.get(word.topic[:TOPIC_LETTERS].encode())
+        return read(frame, received_ns) if read else ()
+
+    def _ticker(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        told = frames.ticker_frame.decode(frame)
+        self._places[told.data.symbol]  # one that nobody knows is refused
+        return self._summaries([told.data], told.ts * wire.MS, received_ns)
+
+    def _candles(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        told = frames.candle_frame.decode(frame)
+        of = self._places[told.topic.rpartition(".")[2]].instrument
+        return [
+            _candle(row, of, (received_ns, self.number(received_ns)))
+            for row in told.data
+            if row.volume and row.interval in BARS
+        ]
+
+    def _heed(self, word: frames.Word, topics: Sequence[str], received_ns: int) -> Sequence[Event]:
+        """Take a refusal: of one topic, whose request is made again without it, or of all."""
+        refused = word.ret_msg.rpartition(".")[2]
+        if word.op != "subscribe" or not word.ret_msg.rpartition(".")[1]:
+            raise VenueRefusedError(f"{NAME}: {word.ret_msg}")
+        place = self._places[refused]
+        self._subscribe([topic for topic in topics if topic.rpartition(".")[2] != refused])
+        return [
+            VenueStatus(
+                venue=NAME,
+                state="refused",
+                instrument=place.instrument,
+                reason=word.ret_msg,
+                event_ns=received_ns,
+                received_ns=received_ns,
+                sequence=self.number(received_ns),
+            )
+        ]
+
+    def _summaries(
+        self, rows: Iterable[frames.TickerRow], event_ns: int, received_ns: int
+    ) -> list[Event]:
+        events: list[Event] = []
+        for row in rows:
+            try:
+                listing = self.listings[row.symbol]
+            except (KeyError, ValueError):
+                continue  # one of the many that REST tells and nobody follows
+            events.append(_summary(row, listing, event_ns, (received_ns, self.number(received_ns))))
+        return events
+
+    def _past_candles(
+        self, rows: Sequence[frames.RestCandleRow], of: Instrument, received_ns: int
+    ) -> list[Event]:
+        """Read candles of REST, of the interval that they lie apart; one alone is a minute."""
+        rows = sorted(rows, key=lambda row: row.start)
+        apart = {later.start - sooner.start for sooner, later in pairwise(rows)} or {60_000}
+        lengths = {length: name for name, length in INTERVALS.items()}
+        interval = lengths.get(min(apart) * wire.MS)
+        return [
+            _past_candle(row, of, interval, (received_ns, self.number(received_ns)))
+            for row in rows
+            if row.volume and interval
+        ]
+
+
+def _request(
+    what: str, query: Mapping[str, object], about: tuple[str, Instrument | None]
+) -> HttpRequest:
+    return HttpRequest(f"/v5/market/{what}?category=spot&{urlencode(query)}", about)
+
+
+def _result_of(body: bytes) -> bytes:
+    answer = frames.answer.decode(body)
+    if answer.ret_code:
+        raise VenueRefusedError(f"{NAME}: {answer.ret_msg} (code {answer.ret_code})")
+    return bytes(answer.result)
+
+
+def _rows(body: bytes) -> list[msgspec.Raw]:
+    fields = msgspec.json.decode(_result_of(body), type=dict[str, msgspec.Raw])
+    return msgspec.json.decode(fields["list"], type=list[msgspec.Raw])
+
+
+def _recognised(raw: msgspec.Raw) -> HttpRequest | None:
+    fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    if "b" in fields and "a" in fields:
+        return HttpRequest("/v5/market/orderbook", ("book", None))
+    result = frames.result.decode(raw)
+    if not result.rows:
+        return None
+    first = bytes(result.rows[0])
+    if first.lstrip().startswith(b"["):
+        return HttpRequest("/v5/market/kline", ("candles", instrument(result.symbol)))
+    shape = frames.shape.decode(first)
+    if shape.exec_id is not None:
+        return HttpRequest("/v5/market/recent-trade", ("trades", instrument(shape.symbol)))
+    what, word = ("instruments-info", "instruments") if shape.base_coin else ("tickers", "tickers")
+    is_known = shape.base_coin or shape.last_price
+    return HttpRequest(f"/v5/market/{what}", (word, None)) if is_known else None
+
+
+def _part(row: frames.BookRow, time: int | None = None) -> Part:
+    time = time or row.cts or row.ts
+    if time is None:
+        raise ValueError("the book has no time")
+    return Part(
+        row.bids,
+        row.asks,
+        time * wire.MS,
+        previous=row.last - 1,
+        last=row.last,
+        sequence=row.seq,
+    )
+
+
+def _merged(old: frames.BookRow | None, new: frames.BookRow) -> frames.BookRow:
+    """Apply a change of the best levels, as other markets than spot tell them."""
+    sides = []
+    for falling, before, changed in (
+        (True, old.bids if old else [], new.bids),
+        (False, old.asks if old else [], new.asks),
+    ):
+        ladder: Ladder[frames.LevelRow] = Ladder(falling=falling)
+        for row in (*before, *changed):
+            if row.size:
+                ladder.put(row.price, row)
+            else:
+                ladder.drop(row.price)
+        sides.append(ladder.best(2))
+    return msgspec.structs.replace(new, bids=sides[0], asks=sides[1])
+
+
+def _candle(row: frames.CandleRow, of: Instrument, stamps: tuple[int, int]) -> VenueCandle:
+    received_ns, sequence = stamps
+    return VenueCandle(
+        venue=NAME,
+        instrument=of,
+        interval=BARS[row.interval],
+        start_ns=row.start * wire.MS,
+        open=row.open,
+        high=row.high,
+        low=row.low,
+        close=row.close,
+        volume=row.volume,
+        closed=row.confirm,
+        event_ns=row.timestamp * wire.MS,
+        received_ns=received_ns,
+        sequence=sequence,
+    )
+
+
+def _past_candle(
+    row: frames.RestCandleRow, of: Instrument, interval: str, stamps: tuple[int, int]
+) -> VenueCandle:
+    received_ns, sequence = stamps
+    start_ns = row.start * wire.MS
+    end_ns = start_ns + INTERVALS[interval]
+    is_closed = end_ns <= received_ns
+    return VenueCandle(
+        venue=NAME,
+        instrument=of,
+        interval=interval,
+        start_ns=start_ns,
+        open=row.open,
+        high=row.high,
+        low=row.low,
+        close=row.close,
+        volume=row.volume,
+        closed=is_closed,
+        event_ns=end_ns if is_closed else received_ns,
+        received_ns=received_ns,
+        sequence=sequence,
+    )
+
+
+def _summary(
+    row: frames.TickerRow, listing: Listing, event_ns: int, stamps: tuple[int, int]
+) -> Summary:
+    received_ns, sequence = stamps
+    return Summary(
+        venue=NAME,
+        instrument=listing.instrument,
+        symbol=listing.symbol,
+        name=listing.name,
+        last=row.last,
+        open=row.open or None,
+        high=row.high or None,
+        low=row.low or None,
+        volume=row.volume or 0.0,
+        bid=row.bid or None,
+        ask=row.ask or None,
+        event_ns=event_ns,
+        received_ns=received_ns,
+        sequence=sequence,
+    )
+
+
+def _listing(row: frames.SymbolRow) -> Listing:
+    return Listing(
+        instrument=Instrument.of(row.base_coin, row.quote_coin),
+        symbol=row.symbol,
+        trading=row.status == "Trading",
+        tick_size=row.price_filter.tick_size or None,
+        lot_size=row.lot_size_filter.base_precision or None,
+        minimum_notional=row.lot_size_filter.min_order_amt or None,
+    )
+
+
+VENUE = Venue(
+    name=NAME,
+    websocket_url="wss://stream.bybit.com/v5/public/spot",
+    rest_url="https://api.bybit.com",
+    taker_fee_bps=10.0,
+    fee_source="spot fee rate, regular user: 0.10 % maker and taker",
+    dial=direct,
+    list_instruments=list_instruments,
+    session=BybitSession,
+    exchange_side=BybitSide,
+    answer=answer,
+    heartbeat_s=20.0,
+    max_silence_s=45.0,
+    symbol=symbol,
+    instrument=instrument,
+    quote_currencies=("USDT", "USDC", "EUR", "BTC"),
+    instruments_at_most=100,  # the names of all topics may have 21,000 letters together
+    send_interval_s=0.05,
+    connect_interval_s=0.6,  # 500 connections in five minutes
+    rest_interval_s=0.05,  # 600 requests in five seconds
+)

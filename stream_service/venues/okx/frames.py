@@ -1,0 +1,174 @@
+"""The frames of OKX and the rows of its answers, as its documentation has them.
+
+Source: https://www.okx.com/docs-v5/en/#order-book-trading-market-data
+"""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from stream_service import wire
+
+OrNothing: TypeAlias = wire.OrZero | Literal[""]
+"""A number; nothing or zero where there is none."""
+
+
+class Arg(msgspec.Struct, frozen=True, gc=False, rename={"symbol": "instId"}):
+    """What a frame is about."""
+
+    channel: str
+    symbol: str = ""
+
+
+class TradeRow(
+    msgspec.Struct,
+    frozen=True,
+    gc=False,
+    rename={"id": "tradeId", "price": "px", "size": "sz", "time": "ts"},
+):
+    """One execution, or ``count`` of one taker at one price; ``side`` is the taker's."""
+
+    id: wire.Number
+    price: wire.Price
+    size: wire.Size
+    side: Literal["buy", "sell"]
+    time: wire.Milliseconds
+    count: wire.Number = 1
+
+
+class LevelRow(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Price, size, and what is not read; a size of zero removes the level."""
+
+    price: wire.Price
+    size: wire.OrZero
+
+
+class BookRow(
+    msgspec.Struct,
+    frozen=True,
+    gc=False,
+    rename={"time": "ts", "previous": "prevSeqId", "last": "seqId"},
+):
+    """Levels, best first; recordings of 2022 number nothing."""
+
+    asks: list[LevelRow]
+    bids: list[LevelRow]
+    time: wire.Milliseconds
+    previous: int | None = None
+    last: wire.Number | None = None
+
+
+class TradesFrame(msgspec.Struct, frozen=True, gc=False):
+    """Executions of one instrument."""
+
+    arg: Arg
+    data: list[TradeRow]
+
+
+class BookFrame(msgspec.Struct, frozen=True, gc=False):
+    """A book of one instrument, or what changed in it."""
+
+    arg: Arg
+    data: list[BookRow]
+    action: str = ""
+
+
+class TickerRow(
+    msgspec.Struct,
+    frozen=True,
+    rename={
+        "symbol": "instId",
+        "bid": "bidPx",
+        "ask": "askPx",
+        "open": "open24h",
+        "high": "high24h",
+        "low": "low24h",
+        "volume": "vol24h",
+        "time": "ts",
+    },
+):
+    """The last 24 hours; nothing stands for none."""
+
+    symbol: str
+    last: wire.Price
+    bid: OrNothing
+    ask: OrNothing
+    open: OrNothing
+    high: OrNothing
+    low: OrNothing
+    volume: OrNothing
+    time: wire.Milliseconds
+
+
+class CandleRow(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """One interval; ``closed`` is ``1`` once it is over."""
+
+    time: wire.Milliseconds
+    open: wire.Price
+    high: wire.Price
+    low: wire.Price
+    close: wire.Price
+    volume: wire.OrZero
+    _in_currency: wire.OrZero = 0.0
+    _in_quote_currency: wire.OrZero = 0.0
+    closed: Literal["", "0", "1"] = ""
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """Any frame: rows of a channel, or a word of the venue's."""
+
+    arg: Arg | None = None
+    data: list[msgspec.Raw] = []
+    event: str = ""
+    code: str = ""
+    msg: str = ""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """An answer over REST; any code but zero is a refusal."""
+
+    code: str
+    data: list[msgspec.Raw]
+    msg: str = ""
+
+
+class InstrumentRow(
+    msgspec.Struct,
+    frozen=True,
+    rename={
+        "symbol": "instId",
+        "base": "baseCcy",
+        "quote": "quoteCcy",
+        "tick_size": "tickSz",
+        "lot_size": "lotSz",
+    },
+):
+    """One listed symbol."""
+
+    symbol: str
+    base: str
+    quote: str
+    state: str
+    tick_size: wire.OrZero
+    lot_size: wire.OrZero
+
+
+class Shape(msgspec.Struct, frozen=True, rename="camel"):
+    """What tells the answers apart."""
+
+    trade_id: str = ""
+    base_ccy: str | None = None
+    asks: list[msgspec.Raw] | None = None
+    open24h: str | None = None
+
+
+trades_frame = msgspec.json.Decoder(TradesFrame, strict=False)
+book_frame = msgspec.json.Decoder(BookFrame, strict=False)
+frame = msgspec.json.Decoder(Frame)
+answer = msgspec.json.Decoder(Answer)
+trade_row = msgspec.json.Decoder(TradeRow, strict=False)
+book_row = msgspec.json.Decoder(BookRow, strict=False)
+ticker_row = msgspec.json.Decoder(TickerRow, strict=False)
+candle_row = msgspec.json.Decoder(CandleRow, strict=False)
+instrument_row = msgspec.json.Decoder(InstrumentRow, strict=False)
+shape = msgspec.json.Decoder(Shape)

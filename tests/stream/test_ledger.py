@@ -1,0 +1,255 @@
+"""Each trade goes out once, holes are asked for, and what stays missing is told."""
+
+import msgspec
+import pytest
+
+from market import Trade
+from stream_service.ledger import LedgerState, TradeLedger
+from tests.making import SECOND, a_trade
+
+
+def pass_on(ledger: TradeLedger, *trades: Trade) -> list[Trade]:
+    with ledger.passing_on(trades) as fresh:
+        return fresh
+
+
+def trades(*numbers: int, backfilled: bool = False) -> list[Trade]:
+    """Make one trade a second."""
+    return [a_trade(number=n, at_ns=n * SECOND, backfilled=backfilled) for n in numbers]
+
+
+def page(*numbers: int) -> list[Trade]:
+    return trades(*numbers, backfilled=True)
+
+
+def numbered(*known: int) -> TradeLedger:
+    ledger = TradeLedger("kraken", consecutive=True)
+    pass_on(ledger, *trades(*known))
+    return ledger
+
+
+def unnumbered(*known: int) -> TradeLedger:
+    ledger = TradeLedger("kraken", consecutive=False)
+    pass_on(ledger, *trades(*known))
+    return ledger
+
+
+def test_a_trade_that_was_seen_is_not_fresh_again() -> None:
+    ledger = numbered(1)
+
+    assert pass_on(ledger, *page(1)) == []
+    assert ledger.duplicates == 1
+    assert pass_on(ledger, a_trade(number=1, instrument="ETH-USDT"))
+
+
+def test_of_two_connections_only_one_gets_a_trade() -> None:
+    ledger = unnumbered()
+
+    assert ledger.fresh(trades(1)) == trades(1)
+    assert ledger.fresh(trades(1)) == []
+
+
+def test_a_trade_that_could_not_be_passed_on_goes_to_whoever_asks_next() -> None:
+    ledger = unnumbered()
+    with pytest.raises(TimeoutError), ledger.passing_on(trades(1)):
+        raise TimeoutError
+
+    assert pass_on(ledger, *trades(2)) == trades(1, 2)
+    assert pass_on(ledger, *trades(1, 2)) == []
+
+
+def test_nothing_is_asked_on_the_first_connection() -> None:
+    ledger = TradeLedger("kraken", consecutive=False)
+
+    ledger.suspect(None, "the connection was away", 0)
+
+    assert ledger.recalls() == []
+
+
+@pytest.mark.parametrize("consecutive", [True, False])
+def test_a_page_from_the_last_trade_to_a_live_one_closes_the_hole(*, consecutive: bool) -> None:
+    ledger = numbered(1, 2) if consecutive else unnumbered(1, 2)
+    ledger.suspect(None, "the connection was away", 3 * SECOND)
+    pass_on(ledger, *trades(6))
+    (recall,) = ledger.recalls()
+
+    gaps = ledger.answered(recall, page(2, 3, 4, 5, 6), 7 * SECOND)
+    fresh = pass_on(ledger, *page(2, 3, 4, 5, 6))
+
+    assert (recall.after, recall.before) == (trades(2)[0], None)
+    assert (gaps, ledger.recalls()) == ([], [])
+    assert fresh == page(3, 4, 5)
+    assert ledger.backfilled == 3
+
+
+def test_a_venue_that_pages_backward_is_asked_for_the_page_before() -> None:
+    ledger = unnumbered(1)
+    ledger.suspect(None, "the connection was away", 2 * SECOND)
+    pass_on(ledger, *trades(8))
+    ledger.answered(ledger.recalls()[0], page(6, 7, 8), 9 * SECOND)
+
+    (recall,) = ledger.recalls()
+    gaps = ledger.answered(recall, page(1, 2, 3, 4, 5), 10 * SECOND)
+
+    assert recall.before == page(6)[0]
+    assert (gaps, ledger.recalls()) == ([], [])
+
+
+def test_a_venue_that_pages_forward_is_asked_from_where_the_page_ended() -> None:
+    ledger = unnumbered(1)
+    ledger.suspect(None, "the connection was away", 2 * SECOND)
+    pass_on(ledger, *trades(8))
+    ledger.answered(ledger.recalls()[0], page(1, 2, 3, 4), 9 * SECOND)
+
+    (recall,) = ledger.recalls()
+    gaps = ledger.answered(recall, page(4, 5, 6, 7, 8), 10 * SECOND)
+
+    assert (recall.after, recall.before) == (page(4)[0], None)
+    assert (gaps, ledger.recalls()) == ([], [])
+
+
+def test_what_a_venue_does_not_tell_becomes_one_gap_with_the_number_missing() -> None:
+    ledger = numbered(1)
+    ledger.suspect(None, "the connection was away", 2 * SECOND)
+    pass_on(ledger, *trades(9))
+    ledger.answered(ledger.recalls()[0], page(7, 8, 9), 10 * SECOND)
+    (recall,) = ledger.recalls()
+
+    (gap,) = ledger.gave_up(recall, "the venue tells no older trades", 11 * SECOND)
+
+    assert (gap.start_ns, gap.end_ns, gap.missing) == (1 * SECOND, 7 * SECOND, 5)
+    assert gap.reason == "the connection was away, and the venue tells no older trades"
+    assert (ledger.recalls(), ledger.gaps) == ([], 1)
+    assert ledger.gave_up(recall, "again", 12 * SECOND) == []
+
+
+def test_a_jump_of_numbers_is_a_hole_and_a_late_trade_fills_it() -> None:
+    ledger = numbered(1)
+    pass_on(ledger, *trades(4))
+    (recall,) = ledger.recalls()
+
+    pass_on(ledger, *trades(3))
+    pass_on(ledger, *trades(2))
+
+    assert recall.after == trades(1)[0]
+    assert ledger.recalls() == []
+
+
+def test_a_numbered_instrument_that_was_quiet_while_we_were_away_has_no_gap() -> None:
+    ledger = numbered(1)
+    ledger.suspect(None, "the connection was away", 2 * SECOND)
+
+    gaps = ledger.gave_up(ledger.recalls()[0], "the venue tells no trades", 3 * SECOND)
+    pass_on(ledger, *trades(2))
+
+    assert (gaps, ledger.recalls()) == ([], [])
+
+
+def test_where_trades_are_not_numbered_a_gap_without_end_ends_now_and_is_told_once() -> None:
+    ledger = unnumbered(1)
+    ledger.suspect(None, "the connection was away", 2 * SECOND)
+    (first,) = ledger.gave_up(ledger.recalls()[0], "the venue tells no trades", 3 * SECOND)
+    ledger.suspect(None, "the connection was away", 5 * SECOND)
+
+    (second,) = ledger.gave_up(ledger.recalls()[0], "the venue tells no trades", 6 * SECOND)
+
+    assert (first.start_ns, first.end_ns, first.missing) == (SECOND, 3 * SECOND, None)
+    assert (second.start_ns, second.end_ns) == (3 * SECOND, 6 * SECOND)
+
+
+def test_a_trade_that_comes_after_its_gap_was_told_is_still_fresh() -> None:
+    ledger = numbered(1, 5)
+    ledger.gave_up(ledger.recalls()[0], "the venue tells no trades", 6 * SECOND)
+
+    assert pass_on(ledger, *trades(3)) == trades(3)
+
+
+def test_an_answer_from_before_the_last_suspicion_does_not_close_the_hole() -> None:
+    ledger = unnumbered(1)
+    ledger.suspect(None, "the connection was away", 2 * SECOND)
+    (asked_before,) = ledger.recalls()
+    ledger.suspect(None, "the connection was away", 3 * SECOND)
+
+    gaps = ledger.answered(asked_before, page(1), 4 * SECOND)
+
+    assert gaps == []
+    assert len(ledger.recalls()) == 1
+
+
+def test_a_venue_that_answers_with_nothing_is_asked_three_times() -> None:
+    ledger = unnumbered(1)
+    ledger.suspect(None, "the connection was away", 2 * SECOND)
+
+    answers = [ledger.answered(ledger.recalls()[0], [], 3 * SECOND) for _ in range(3)]
+
+    assert [len(gaps) for gaps in answers] == [0, 0, 1]
+
+
+def test_a_trade_that_cannot_be_true_is_told_as_lost_once() -> None:
+    ledger = numbered(1)
+    (wrong,) = trades(2)
+
+    gap = ledger.lost(wrong, "a price of 1e9 is too far from the last", 3 * SECOND)
+    pass_on(ledger, *trades(3))
+
+    assert gap is not None
+    assert (gap.start_ns, gap.end_ns, gap.missing) == (2 * SECOND, 2 * SECOND, 1)
+    assert ledger.recalls() == []
+    assert ledger.lost(page(2)[0], "as before", 4 * SECOND) is None
+    assert pass_on(ledger, *page(2)) == []
+
+
+def test_a_restart_is_a_suspicion_and_passes_nothing_on_twice() -> None:
+    ledger = numbered(1, 2)
+    in_flight = ledger.fresh(trades(3))
+    body = msgspec.json.encode(ledger.state())
+
+    restarted = TradeLedger("kraken", consecutive=True)
+    restarted.restore(msgspec.json.decode(body, type=LedgerState))
+    (recall,) = restarted.recalls()
+    restarted.answered(recall, page(1, 2, 3, 4), 5 * SECOND)
+
+    assert recall.after == trades(2)[0]
+    assert pass_on(restarted, *page(1, 2, 3, 4)) == [*in_flight, *page(4)]
+
+
+def test_what_another_venue_kept_is_refused() -> None:
+    state = TradeLedger("upbit", consecutive=False).state()
+
+    with pytest.raises(ValueError, match="'upbit', not of 'kraken'"):
+        TradeLedger("kraken", consecutive=True).restore(state)
+
+
+def test_a_venue_that_numbers_anew_is_followed() -> None:
+    ledger = numbered(1_000)
+    pass_on(ledger, a_trade(number=1, at_ns=2_000 * SECOND))
+
+    pass_on(ledger, a_trade(number=3, at_ns=2_001 * SECOND))
+
+    assert [recall.after.sequence for recall in ledger.recalls()] == [1]
+
+
+def test_memory_is_bounded_and_what_was_forgotten_is_not_fresh() -> None:
+    ledger = TradeLedger("kraken", consecutive=True, remembered=10)
+    pass_on(ledger, *trades(*range(1, 101)))
+
+    assert pass_on(ledger, *page(1, 50, 100)) == []
+
+
+def test_a_page_that_comes_again_when_it_was_forgotten_is_not_fresh() -> None:
+    ledger = TradeLedger("kraken", consecutive=True, remembered=5)
+    pass_on(ledger, *trades(1, 6))
+    ledger.answered(ledger.recalls()[0], page(1, 2, 3, 4, 5, 6), 7 * SECOND)
+    assert len(pass_on(ledger, *page(1, 2, 3, 4, 5, 6))) == 4
+    pass_on(ledger, *trades(*range(7, 30)))
+
+    assert pass_on(ledger, *page(1, 2, 3, 4, 5, 6)) == []
+
+
+def test_many_holes_of_an_instrument_become_fewer() -> None:
+    ledger = numbered(*range(1, 500, 2))
+
+    recalls = ledger.recalls()
+
+    assert len(recalls) == 100
+    assert recalls[0].after.sequence == 1
