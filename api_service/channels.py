@@ -16,6 +16,7 @@ from api_service.rows import (
     gap_row,
     quote_row,
     route_row,
+    summary_row,
     symbol_of,
 )
 from api_service.schemas import StatusSubject
@@ -30,6 +31,7 @@ from market import (
     Instrument,
     Quote,
     Routes,
+    Summary,
     VenueStatus,
 )
 
@@ -85,6 +87,31 @@ class QuotesChannel(LatestChannel[QuoteState]):
         """See `LatestChannel.row`."""
         quote, reason = state
         return quote_row(quote, stale_reason=reason, now_ns=now_ns, number=decimal)
+
+
+SummaryState: TypeAlias = tuple[Summary, str | None]
+"""A summary, and why it is stale."""
+
+
+class SummariesChannel(LatestChannel[SummaryState]):
+    """The last 24 hours of each instrument; venue statuses make them stale."""
+
+    name = "summaries"
+    kinds = (Summary, VenueStatus)
+    max_hz = 2
+
+    def current(self, wanted: Filter, now_ns: int) -> dict[str, SummaryState]:
+        """See `LatestChannel.current`."""
+        why_troubled = self.view.venues.why_troubled
+        return {
+            market_key(*key): (summary, why_troubled(*key, now_ns))
+            for key, summary in wanted.of(self.view.summaries)
+        }
+
+    def row(self, state: SummaryState, now_ns: int) -> object:
+        """See `LatestChannel.row`."""
+        summary, reason = state
+        return summary_row(summary, stale_reason=reason, now_ns=now_ns, number=decimal)
 
 
 class BooksChannel(LatestChannel[Book]):

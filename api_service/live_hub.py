@@ -20,6 +20,7 @@ from api_service.channels import (
     RoutesChannel,
     State,
     StatusChannel,
+    SummariesChannel,
 )
 from api_service.live_client import LiveClient
 from api_service.live_protocol import Delivery, write
@@ -65,6 +66,7 @@ class LiveHub:
         self.resume_s = resume_s
         self._openers: Mapping[tuple[str, Delivery], Opener] = {
             ("quotes", "latest"): _latest(QuotesChannel(view)),
+            ("summaries", "latest"): _latest(SummariesChannel(view)),
             ("books", "latest"): _latest(BooksChannel(view)),
             ("routes", "latest"): _latest(RoutesChannel(view)),
             ("candles", "latest"): _latest(CandlesChannel(view)),

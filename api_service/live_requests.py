@@ -34,6 +34,7 @@ _MARKETS = frozenset({"symbol", "venue", "asset", "delivery"})
 
 CHANNELS: dict[str, Rules] = {
     "quotes": Rules(takes=_MARKETS, deliveries=("latest", "all")),
+    "summaries": Rules(takes=_MARKETS, max_hz=2),
     "books": Rules(takes=_MARKETS),
     "routes": Rules(
         takes=frozenset({"asset", "filter", "limit", "delivery"}), limits=range(1, 1_001), limit=50

@@ -12,19 +12,19 @@ from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from api_service.view import Key
-from market import Candle, Gap, StoreUnavailableError, Trade
+from api_service.view import fullness
+from market import Candle, Gap, StoreUnavailableError, Trade, VenueCandle
 
 STORE_TIMEOUT_S = 5.0
 
 Place: TypeAlias = tuple[int, str, str, str, str]
 """Time, venue, base, quote currency, id: what rows are ordered by."""
 
-T = TypeVar("T", Trade, Candle, Gap)
+T = TypeVar("T", Trade, Candle, VenueCandle, Gap)
 R = TypeVar("R")
 
-Read: TypeAlias = Callable[[Key, int, int, int], Awaitable[Sequence[T]]]
-"""Reads the newest rows of a venue's instrument: start, end (exclusive), at most."""
+Read: TypeAlias = Callable[[int, int, int], Awaitable[Sequence[T]]]
+"""Reads the newest rows of a series: start, end (exclusive), at most."""
 
 _place_decoder: msgspec.json.Decoder[Place] = msgspec.json.Decoder(Place)
 
@@ -56,12 +56,11 @@ class Page(msgspec.Struct, Generic[T]):
     before: str | None
 
 
-async def newest(keys: Iterable[Key], read: Read[T], fresh: Iterable[T], span: Span) -> Page[T]:
+async def newest(reads: Iterable[Read[T]], fresh: Iterable[T], span: Span) -> Page[T]:
     """Read a page.
 
     Args:
-        keys: The series to merge.
-        read: Reads one series from the store.
+        reads: The series to merge: each reads one from the store.
         fresh: Rows of those series that the store may not have yet.
         span: The range, and where in it the page ends.
 
@@ -70,8 +69,8 @@ async def newest(keys: Iterable[Key], read: Read[T], fresh: Iterable[T], span: S
 
     """
     found: dict[Place, T] = {}
-    for key in keys:
-        for row in await _newest_of(key, read, span):
+    for read in reads:
+        for row in await _newest_of(read, span):
             found[place_of(row)] = row
     for row in fresh:
         place = place_of(row)
@@ -82,12 +81,12 @@ async def newest(keys: Iterable[Key], read: Read[T], fresh: Iterable[T], span: S
     return Page([found[place] for place in places], _cursor(places[0]) if more else None)
 
 
-def place_of(row: Trade | Candle | Gap) -> Place:
+def place_of(row: Trade | Candle | VenueCandle | Gap) -> Place:
     """Return what a row is ordered by, which is also what it is known by."""
     match row:
         case Trade():
             time_ns, name = row.event_ns, row.trade_id
-        case Candle():
+        case Candle() | VenueCandle():
             time_ns, name = row.start_ns, ""
         case _:
             time_ns, name = row.start_ns, row.channel
@@ -121,11 +120,11 @@ async def within_time(reading: Awaitable[R]) -> R:
         raise StoreUnavailableError(f"no answer within {STORE_TIMEOUT_S:g} s") from error
 
 
-async def _newest_of(key: Key, read: Read[T], span: Span) -> Sequence[T]:
+async def _newest_of(read: Read[T], span: Span) -> Sequence[T]:
     """Read one row more than the page takes; rows of one moment that were given are read over."""
     at_most = span.limit + 1
     while True:
-        rows = await within_time(read(key, span.start_ns, span.last_ns, at_most))
+        rows = await within_time(read(span.start_ns, span.last_ns, at_most))
         kept = [row for row in rows if span.holds(place_of(row))]
         if len(kept) > span.limit or len(rows) < at_most:
             return kept
@@ -133,11 +132,11 @@ async def _newest_of(key: Key, read: Read[T], span: Span) -> Sequence[T]:
 
 
 def _fuller(row: T, known: T | None) -> T:
-    return known if known is not None and _trades_in(known) > _trades_in(row) else row
+    return known if known is not None and _rank(known) > _rank(row) else row
 
 
-def _trades_in(row: Trade | Candle | Gap) -> int:
-    return row.trades if isinstance(row, Candle) else 0
+def _rank(row: Trade | Candle | VenueCandle | Gap) -> tuple[float, ...]:
+    return fullness(row) if isinstance(row, Candle | VenueCandle) else ()
 
 
 def _cursor(place: Place) -> str:

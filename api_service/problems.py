@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api_service.schemas import Fault, ProblemBody
-from market import CryptoTrackerError, StoreUnavailableError
+from market import CryptoTrackerError, StoreUnavailableError, UnavailableError
 
 log = structlog.get_logger()
 
@@ -63,6 +63,9 @@ KINDS: Mapping[str, Kind] = {
     "too-many-clients": Kind(503, "Too many clients", "Close one, or try again later."),
     "store-unavailable": Kind(
         503, "History is away", "The store does not answer; what is live still does. Try again."
+    ),
+    "bus-unavailable": Kind(
+        503, "The bus is away", "The message broker does not answer. Try again."
     ),
     "internal": Kind(500, "The fault is ours", "The trace id finds it in the log of the API."),
     "refused": Kind(400, "Refused", "The detail says why."),
@@ -115,7 +118,7 @@ def problem_response(problem: ProblemError, instance: str) -> Response:
 
 def handle_problems(app: FastAPI) -> None:
     """Make every error of ``app`` an answer of one form."""
-    for kind in (ProblemError, RequestValidationError, HTTPException, StoreUnavailableError):
+    for kind in (ProblemError, RequestValidationError, HTTPException, UnavailableError):
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(Exception, _answer)
 
@@ -130,8 +133,9 @@ def _answer(request: Request, error: Exception) -> Response:
             kind = _BY_STATUS.get(error.status_code, "refused")
             problem = ProblemError(kind, f"{request.method} {request.url.path}: {error.detail}.")
             return _response(problem.body(request.url.path), error.status_code, error.headers)
-        case StoreUnavailableError():
-            problem = ProblemError("store-unavailable", str(error))
+        case UnavailableError():
+            away = "store" if isinstance(error, StoreUnavailableError) else "bus"
+            problem = ProblemError(f"{away}-unavailable", str(error))
             return _response(problem.body(request.url.path), headers={"retry-after": "5"})
         case _:
             return _internal(request, error)

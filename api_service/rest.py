@@ -26,6 +26,7 @@ from api_service.rows import (
     quote_row,
     rfc3339,
     route_row,
+    summary_row,
     symbol_of,
 )
 from api_service.schemas import (
@@ -36,6 +37,7 @@ from api_service.schemas import (
     RouteRow,
     StatusAnswer,
     StatusRow,
+    SummaryRow,
     VenueRow,
 )
 from api_service.selection import Filter, RouteKind, RouteSort, RouteTerms, find_routes
@@ -91,6 +93,22 @@ async def quotes(api: Reads, query: Annotated[QuotesQuery, InQuery()]) -> Respon
         )
         for _, quote in sorted(_markets(api, query).of(api.view.quotes), key=_by_market)
         if quote.received_ns >= oldest_ns
+    ]
+    return rows_answer(api, rows, stale=any(row["stale"] for row in rows))
+
+
+@router.get("/summaries", response_model=Answer[SummaryRow])
+async def summaries(api: Reads, query: Annotated[MarketsQuery, InQuery()]) -> Response:
+    """Return the last 24 hours of each instrument, as venues and price services tell them."""
+    now_ns = api.view.clock()
+    rows = [
+        summary_row(
+            summary,
+            stale_reason=api.view.venues.why_troubled(*key, now_ns),
+            now_ns=now_ns,
+            number=query.number,
+        )
+        for key, summary in sorted(_markets(api, query).of(api.view.summaries), key=_by_market)
     ]
     return rows_answer(api, rows, stale=any(row["stale"] for row in rows))
 

@@ -1,23 +1,42 @@
 """From events to the rows of the API: units, names and number formats change here, nothing else."""
 
+import base64
 import time
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import TypeAlias
 
+import msgspec
+
 from api_service.schemas import (
     ActorRow,
     BookRow,
     CandleRow,
     GapRow,
+    ListingRow,
     Number,
+    QuarantineRow,
     QuoteRow,
     RouteLeg,
     RouteRow,
+    SummaryRow,
     TradeRow,
 )
-from market import ActorStatus, Book, Candle, Gap, Instrument, Quote, Route, Trade
+from infrastructure.bus.port import DeadLetter
+from market import (
+    ActorStatus,
+    Book,
+    Candle,
+    Gap,
+    Instrument,
+    Listed,
+    Quote,
+    Route,
+    Summary,
+    Trade,
+    VenueCandle,
+)
 
 NumberFormat: TypeAlias = Callable[[float], Number]
 
@@ -121,7 +140,7 @@ def route_row(
     }
 
 
-def candle_row(candle: Candle, number: NumberFormat) -> CandleRow:
+def candle_row(candle: Candle | VenueCandle, number: NumberFormat) -> CandleRow:
     """Return the public form of a candle."""
     return {
         "venue": candle.venue,
@@ -135,6 +154,44 @@ def candle_row(candle: Candle, number: NumberFormat) -> CandleRow:
         "volume": number(candle.volume),
         "trades": candle.trades,
         "closed": candle.closed,
+    }
+
+
+def summary_row(
+    summary: Summary, *, stale_reason: str | None, now_ns: int, number: NumberFormat
+) -> SummaryRow:
+    """Return the public form of a summary; ``stale_reason`` is None while it is fresh."""
+    return {
+        "symbol": symbol_of(summary.instrument),
+        "name": summary.name,
+        "exchange": summary.venue,
+        "venue_symbol": summary.symbol,
+        "last": number(summary.last),
+        "open": _known(summary.open, number),
+        "high": _known(summary.high, number),
+        "low": _known(summary.low, number),
+        "volume": _known(summary.volume, number),
+        "bid": _known(summary.bid, number),
+        "ask": _known(summary.ask, number),
+        "timestamp": rfc3339(summary.event_ns),
+        "recv_ts": rfc3339(summary.received_ns),
+        "age_ms": age_ms(summary.received_ns, now_ns),
+        "stale": stale_reason is not None,
+        "stale_reason": stale_reason,
+    }
+
+
+def listing_row(listed: Listed, number: NumberFormat) -> ListingRow:
+    """Return the public form of the terms of a listing."""
+    return {
+        "venue": listed.venue,
+        "symbol": symbol_of(listed.instrument),
+        "venue_symbol": listed.symbol,
+        "status": "trading" if listed.trading else "halted",
+        "tick_size": _known(listed.tick_size, number),
+        "lot_size": _known(listed.lot_size, number),
+        "minimum_notional": _known(listed.minimum_notional, number),
+        "ts": rfc3339(listed.event_ns),
     }
 
 
@@ -180,6 +237,23 @@ def gap_row(gap: Gap) -> GapRow:
     }
 
 
+def quarantine_row(letter: DeadLetter) -> QuarantineRow:
+    """Return the public form of a dead letter."""
+    body = letter.body if letter.event is None else msgspec.json.encode(letter.event)
+    try:
+        text, encoded = body.decode(), None
+    except UnicodeDecodeError:
+        text, encoded = None, base64.b64encode(body).decode()
+    return {
+        "time": rfc3339(letter.at_ns) if letter.at_ns else None,
+        "venue": letter.venue,
+        "mailbox": letter.mailbox,
+        "reason": letter.reason,
+        "body": text,
+        "body_base64": encoded,
+    }
+
+
 def actor_row(status: ActorStatus, *, heard_ns: int, now_ns: int) -> ActorRow:
     """Return the public form of an actor's status, heard at ``heard_ns``."""
     return {
@@ -198,6 +272,10 @@ def actor_row(status: ActorStatus, *, heard_ns: int, now_ns: int) -> ActorRow:
 def symbol_of(instrument: Instrument) -> str:
     """Return the instrument's name."""
     return str(instrument)
+
+
+def _known(value: float | None, number: NumberFormat) -> Number | None:
+    return None if value is None else number(value)
 
 
 def _leg(

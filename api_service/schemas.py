@@ -96,7 +96,7 @@ class CandleRow(TypedDict):
     low: Price
     close: Price
     volume: Annotated[Number, Field(description="Sum of sizes, in the base currency")]
-    trades: Annotated[int, Field(description="Number of trades")]
+    trades: Annotated[int | None, Field(description="Number of trades; null: it is not told")]
     closed: Annotated[bool, Field(description="False while trades still come in")]
 
 
@@ -127,6 +127,44 @@ class BookRow(TypedDict):
     sequence: Sequence
 
 
+class SummaryRow(TypedDict):
+    """The last 24 hours of one instrument, as a venue or a price service tells them."""
+
+    symbol: Symbol
+    name: Annotated[str, Field(description="What people call it; empty: not told")]
+    exchange: Venue
+    venue_symbol: Annotated[str, Field(description="The venue's own name of the instrument")]
+    last: Price
+    open: Annotated[Number | None, Field(description="24 hours ago, in the quote currency")]
+    high: Annotated[Number | None, Field(description="Highest price, in the quote currency")]
+    low: Annotated[Number | None, Field(description="Lowest price, in the quote currency")]
+    volume: Annotated[Number | None, Field(description="Traded, in the base currency")]
+    bid: Annotated[Number | None, Field(description="Best bid, in the quote currency")]
+    ask: Annotated[Number | None, Field(description="Best ask, in the quote currency")]
+    timestamp: Ts
+    recv_ts: RecvTs
+    age_ms: AgeMs
+    stale: Annotated[bool, Field(description="Whether it must not be relied on")]
+    stale_reason: Annotated[str | None, Field(description="Why it is stale")]
+
+
+class ListingRow(TypedDict):
+    """The terms on which a venue lists an instrument."""
+
+    venue: Venue
+    symbol: Symbol
+    venue_symbol: Annotated[str, Field(description="The venue's own name of the instrument")]
+    status: Annotated[
+        Literal["trading", "halted"], Field(description="Whether it is traded at present")
+    ]
+    tick_size: Annotated[Number | None, Field(description="Step of prices, in the quote currency")]
+    lot_size: Annotated[Number | None, Field(description="Step of sizes, in the base currency")]
+    minimum_notional: Annotated[
+        Number | None, Field(description="Least price x size of an order, in the quote currency")
+    ]
+    ts: Annotated[str, Field(description="When these terms were told, RFC 3339 UTC")]
+
+
 class GapRow(TypedDict):
     """What we know that we missed."""
 
@@ -137,6 +175,26 @@ class GapRow(TypedDict):
     end: Annotated[str, Field(description="Until then, RFC 3339 UTC")]
     reason: Annotated[str, Field(description="Why")]
     missing: Annotated[int | None, Field(description="Events missed; null where unknown")]
+
+
+class GapTotal(TypedDict):
+    """What is missing of one venue in the range that was asked for."""
+
+    venue: Venue
+    gaps: Annotated[int, Field(description="Number of gaps")]
+    seconds: Annotated[float, Field(description="Their lengths together, in seconds")]
+    missing: Annotated[int, Field(description="Events missed, where their number is known")]
+
+
+class QuarantineRow(TypedDict):
+    """What was put aside: a frame that no event came of, or an event that could not be handled."""
+
+    time: Annotated[str | None, Field(description="When it was put aside, RFC 3339 UTC")]
+    venue: Annotated[str, Field(description="Venue that it comes from; empty: from none")]
+    mailbox: Annotated[str, Field(description="Part of ours that could make nothing of it")]
+    reason: Annotated[str, Field(description="What is wrong with it")]
+    body: Annotated[str | None, Field(description="The frame, or the event as JSON")]
+    body_base64: Annotated[str | None, Field(description="The frame where it is no UTF-8")]
 
 
 class InstrumentRow(TypedDict):
@@ -154,6 +212,7 @@ class TroubleRow(TypedDict):
     symbol: Symbol
     state: Annotated[VenueState, Field(description="State of this instrument alone")]
     reason: Annotated[str, Field(description="Why")]
+    since: Annotated[str, Field(description="When that was told, RFC 3339 UTC")]
 
 
 class VenueRow(TypedDict):
@@ -168,9 +227,21 @@ class VenueRow(TypedDict):
     refused: Annotated[int, Field(description="Frames that could not be read")]
     reconnects: Annotated[int, Field(description="Connections made after the first")]
     events_per_s: Annotated[float, Field(description="Events a second, of late")]
+    resyncs: Annotated[int, Field(description="Books that had to start anew")]
+    backfilled: Annotated[int, Field(description="Trades read over REST after the fact")]
+    gaps: Annotated[int, Field(description="Gaps that stayed")]
     latency_ms: Annotated[float | None, Field(description="Median of receipt less event time")]
+    clock_offset_ms: Annotated[
+        float | None, Field(description="Milliseconds that the venue's clock is ahead of ours")
+    ]
+    clock_error_ms: Annotated[
+        float | None, Field(description="Milliseconds that the offset may be off, either way")
+    ]
     age_ms: Annotated[float, Field(description="Milliseconds since it last told its state")]
-    troubled: Annotated[list[TroubleRow], Field(description="Instruments that are not well")]
+    not_live: Annotated[int, Field(description="Instruments that are not live")]
+    troubled: Annotated[
+        list[TroubleRow], Field(description="Which, as far as they are told; a hundred at most")
+    ]
 
 
 class ActorRow(TypedDict):
@@ -236,6 +307,15 @@ class Answer(TypedDict, Generic[Row]):
     data: Annotated[list[Row], Field(description="Rows")]
     next: Annotated[str | None, Field(description="Path of the page of older rows; null: none")]
     meta: Meta
+
+
+class GapsAnswer(Answer[GapRow]):
+    """Gaps, and what they come to."""
+
+    totals: Annotated[
+        list[GapTotal],
+        Field(description="By venue, over the whole range: of its newest ten thousand gaps"),
+    ]
 
 
 class StatusAnswer(TypedDict):

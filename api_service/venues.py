@@ -2,7 +2,7 @@
 
 import msgspec
 
-from api_service.rows import S, age_ms, symbol_of
+from api_service.rows import S, age_ms, rfc3339, symbol_of
 from api_service.schemas import TroubleRow, VenueRow
 from market import Instrument, Quote, VenueStatus
 
@@ -10,6 +10,9 @@ SILENT_AFTER_NS = 5 * S
 """A venue that has not told its state for longer than that is stale."""
 
 SILENT = f"no status for more than {SILENT_AFTER_NS // S} s"
+
+TROUBLED_TOLD = 100
+"""Instruments that a row names at most."""
 
 RATE_WINDOW_NS = S // 2
 """Events a second are counted over at least that."""
@@ -75,14 +78,20 @@ class VenueBoard:
             return f"{venue} is stale: {SILENT}"
         return None
 
+    def why_troubled(self, venue: str, instrument: Instrument, now_ns: int) -> str | None:
+        """Return why nothing of an instrument at a venue must be relied on; None: it is live."""
+        if (reason := self.why_not_live(venue, now_ns)) is not None:
+            return reason
+        trouble = self._troubled.get((venue, instrument))
+        if trouble is None:
+            return None
+        named = f"{symbol_of(instrument)} at {venue} is {trouble.state}"
+        return _sentence(named, trouble.reason)
+
     def why_stale(self, quote: Quote, now_ns: int) -> str | None:
         """Return why a quote must not be relied on; None: it is fresh."""
-        if (reason := self.why_not_live(quote.venue, now_ns)) is not None:
+        if (reason := self.why_troubled(quote.venue, quote.instrument, now_ns)) is not None:
             return reason
-        trouble = self._troubled.get((quote.venue, quote.instrument))
-        if trouble is not None:
-            named = f"{symbol_of(quote.instrument)} at {quote.venue} is {trouble.state}"
-            return _sentence(named, trouble.reason)
         if (
             abs(now_ns - quote.received_ns) > self.max_age_ns
         ):  # in the future: the clock was set back
@@ -110,9 +119,15 @@ class VenueBoard:
             "refused": status.refused,
             "reconnects": status.reconnects,
             "events_per_s": heard.events_per_s,
+            "resyncs": status.resyncs,
+            "backfilled": status.backfilled,
+            "gaps": status.gaps,
             "latency_ms": status.latency_ms,
+            "clock_offset_ms": status.clock_offset_ms,
+            "clock_error_ms": status.clock_error_ms,
             "age_ms": age_ms(heard.heard_ns, now_ns),
-            "troubled": [_trouble_row(trouble) for trouble in troubled],
+            "not_live": max(status.troubled, len(troubled)),
+            "troubled": [_trouble_row(trouble) for trouble in troubled[:TROUBLED_TOLD]],
         }
 
     def _hear_of_instrument(self, status: VenueStatus, instrument: Instrument) -> None:
@@ -134,7 +149,12 @@ def _count(heard: _Heard, status: VenueStatus) -> None:
 
 def _trouble_row(status: VenueStatus) -> TroubleRow:
     symbol = "" if status.instrument is None else symbol_of(status.instrument)
-    return {"symbol": symbol, "state": status.state, "reason": status.reason}
+    return {
+        "symbol": symbol,
+        "state": status.state,
+        "reason": status.reason,
+        "since": rfc3339(status.received_ns),
+    }
 
 
 def _sentence(what: str, why: str) -> str:

@@ -18,10 +18,13 @@ from market import (
     Event,
     Gap,
     Instrument,
+    Listed,
     Quote,
     Route,
     Routes,
+    Summary,
     Trade,
+    VenueCandle,
     VenueStatus,
 )
 from market.routing import kind_of
@@ -33,7 +36,8 @@ CandleKey: TypeAlias = tuple[str, Instrument, str]
 """Venue, instrument and interval."""
 
 K = TypeVar("K")
-E = TypeVar("E", Quote, Book, Routes)
+C = TypeVar("C", Candle, VenueCandle)
+E = TypeVar("E", Quote, Book, Summary, Listed, Routes)
 
 Listener: TypeAlias = Callable[[Sequence[Event]], None]
 
@@ -62,7 +66,19 @@ class LatestView(Actor[Event]):
     """
 
     name = "api.view"
-    handles = (Quote, Trade, Book, Candle, Routes, VenueStatus, ActorStatus, Gap)
+    handles = (
+        Quote,
+        Trade,
+        Book,
+        Candle,
+        VenueCandle,
+        Summary,
+        Listed,
+        Routes,
+        VenueStatus,
+        ActorStatus,
+        Gap,
+    )
     overflow = Overflow.DROP_OLDEST
     capacity = 200_000
 
@@ -77,6 +93,9 @@ class LatestView(Actor[Event]):
         self.books: dict[Key, Book] = {}
         self.trades: dict[Key, dict[str, Trade]] = {}
         self.candles: dict[CandleKey, dict[int, Candle]] = {}
+        self.venue_candles: dict[CandleKey, dict[int, VenueCandle]] = {}
+        self.summaries: dict[Key, Summary] = {}
+        self.listings: dict[Key, Listed] = {}
         self.routes: dict[str, Routes] = {}
         self.actors: dict[tuple[str, str], tuple[ActorStatus, int]] = {}
         self.gaps: deque[Gap] = deque(maxlen=GAPS_KEPT)
@@ -136,22 +155,37 @@ class LatestView(Actor[Event]):
 
     def _take(self, event: Event, now_ns: int) -> bool:
         match event:
-            case Quote():
-                self._know(event.venue, event.instrument)
-                return _put(self.quotes, (event.venue, event.instrument), event, now_ns)
-            case Trade():
-                self._know(event.venue, event.instrument)
-                return self._take_trade(event)
-            case Candle():
-                self._know(event.venue, event.instrument)
-                return self._take_candle(event)
-            case Book():
-                self._know(event.venue, event.instrument)
-                return _put(self.books, (event.venue, event.instrument), event, now_ns)
             case Routes():
                 return _put(self.routes, event.base, event, now_ns)
-            case _:
+            case VenueStatus() | ActorStatus() | Gap():
                 return self._take_report(event, now_ns)
+            case _:
+                self.known.setdefault(event.instrument, set()).add(event.venue)
+                return self._take_of_market(event, (event.venue, event.instrument), now_ns)
+
+    def _take_of_market(self, event: Event, key: Key, now_ns: int) -> bool:
+        match event:
+            case Quote():
+                return _put(self.quotes, key, event, now_ns)
+            case Book():
+                return _put(self.books, key, event, now_ns)
+            case Summary():
+                return _put(self.summaries, key, event, now_ns)
+            case Listed():
+                return _put(self.listings, key, event, now_ns)
+            case _:
+                return self._take_of_series(event)
+
+    def _take_of_series(self, event: Event) -> bool:
+        match event:
+            case Trade():
+                return self._take_trade(event)
+            case Candle():
+                return _take_candle(self.candles, event)
+            case VenueCandle():
+                return _take_candle(self.venue_candles, event)
+            case _:
+                return False
 
     def _take_trade(self, trade: Trade) -> bool:
         kept = self.trades.setdefault((trade.venue, trade.instrument), {})
@@ -160,16 +194,6 @@ class LatestView(Actor[Event]):
         kept[trade.trade_id] = trade
         if len(kept) > TRADES_KEPT:
             del kept[next(iter(kept))]
-        return True
-
-    def _take_candle(self, candle: Candle) -> bool:
-        kept = self.candles.setdefault((candle.venue, candle.instrument, candle.interval), {})
-        known = kept.get(candle.start_ns)
-        if known is not None and (known.closed, known.trades) > (candle.closed, candle.trades):
-            return False
-        kept[candle.start_ns] = candle
-        if len(kept) > CANDLES_KEPT:
-            del kept[min(kept)]
         return True
 
     def _take_report(self, event: Event, now_ns: int) -> bool:
@@ -190,9 +214,6 @@ class LatestView(Actor[Event]):
             for key in [key for key in self.books if _speaks_of(status, key)]:
                 del self.books[key]
 
-    def _know(self, venue: str, instrument: Instrument) -> None:
-        self.known.setdefault(instrument, set()).add(venue)
-
 
 def _lost(status: ActorStatus) -> ActorStatus:
     if status.state in ("stopped", "gave_up"):
@@ -203,6 +224,25 @@ def _lost(status: ActorStatus) -> ActorStatus:
 def _speaks_of(status: VenueStatus, key: Key) -> bool:
     venue, instrument = key
     return status.venue == venue and status.instrument in (None, instrument)
+
+
+def _take_candle(known: dict[CandleKey, dict[int, C]], candle: C) -> bool:
+    """Keep the candle, unless a fuller one of its interval is known; tell whether it was kept."""
+    kept = known.setdefault((candle.venue, candle.instrument, candle.interval), {})
+    before = kept.get(candle.start_ns)
+    if before is not None and fullness(before) > fullness(candle):
+        return False
+    kept[candle.start_ns] = candle
+    if len(kept) > CANDLES_KEPT:
+        del kept[min(kept)]
+    return True
+
+
+def fullness(candle: Candle | VenueCandle) -> tuple[float, ...]:
+    """Return what tells which of two candles of one interval is to be believed."""
+    if isinstance(candle, Candle):
+        return candle.closed, candle.trades
+    return candle.closed, candle.received_ns
 
 
 def _put(known: dict[K, E], key: K, event: E, now_ns: int) -> bool:

@@ -50,8 +50,8 @@ def with_keys(settings: Settings, venues: Sequence[V]) -> list[V]:
     """
     if settings.mode == "simulated":
         return list(venues)
-    keyed = [_with_keys(settings, venue) for venue in venues]
-    for venue in keyed:
+    with_theirs = keyed(settings, venues)
+    for venue in with_theirs:
         missing = missing_credentials(venue)
         if missing and venue.name in settings.venues:
             raise SettingsError(
@@ -59,7 +59,12 @@ def with_keys(settings: Settings, venues: Sequence[V]) -> list[V]:
                 f"{' and '.join(_variable(venue.name, name) for name in missing)}, "
                 f"or leave it out of {PREFIX}VENUES."
             )
-    return [venue for venue in keyed if not missing_credentials(venue)]
+    return [venue for venue in with_theirs if not missing_credentials(venue)]
+
+
+def keyed(settings: Settings, venues: Sequence[V]) -> list[V]:
+    """Return ``venues`` with what keys there are, also those that lack some."""
+    return [_with_keys(settings, venue) for venue in venues]
 
 
 def missing_credentials(venue: Venue | PolledVenue) -> tuple[str, ...]:

@@ -8,6 +8,11 @@ from typing import Annotated, Literal
 import typer
 
 from cryptotracker.compose import Role
+from cryptotracker.decode_command import decode
+from cryptotracker.doctor import doctor
+from cryptotracker.quarantine import quarantine
+from cryptotracker.record_command import record
+from cryptotracker.replay_command import replay
 from cryptotracker.running import (
     EXIT_DEPENDENCY,
     EXIT_PORT,
@@ -17,6 +22,7 @@ from cryptotracker.running import (
     run_system,
 )
 from cryptotracker.settings import Settings, origins, read_settings
+from cryptotracker.venue_commands import symbols, venues
 from market import GaveUpError, SettingsError, UnavailableError
 
 app = typer.Typer(
@@ -35,6 +41,14 @@ StoreUrl = Annotated[
 ]
 
 EVERYTHING: frozenset[Role] = frozenset({"simulate", "stream", "store", "refresh", "serve"})
+
+app.command()(decode)
+app.command()(doctor)
+app.command()(venues)
+app.command()(symbols)
+app.command()(record)
+app.command()(replay)
+app.command()(quarantine)
 
 
 @app.command()
@@ -89,10 +103,24 @@ def serve(host: Host = None, port: Port = None) -> None:
 @app.command()
 def simulate(
     address: Annotated[str, typer.Argument(help="host:port to listen on.")] = "127.0.0.1:9100",
+    fault_every: Annotated[
+        float | None, typer.Option(min=0.01, help="Mean seconds between two faults; default: none.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Fixes the market and the faults.")] = None,
 ) -> None:
-    """Play the venues on one port, for streams of other processes to connect to."""
-    settings = read_settings(mode="simulated", simulator=address, bus_url="local://")
-    run_system(settings, frozenset({"simulate"}))
+    """Play the venues on one port, for streams of other processes to connect to.
+
+    A fault can be caused by hand: curl http://ADDRESS/faults/binance/hang-up, or one of silence,
+    garbage, lost-frame, bad-checksum, duplicate-trade, late-trade, outlier, clock-skew, refusal,
+    rate-limit, slow-snapshot; those that last take ?seconds=5.
+    """
+    settings = read_settings(
+        mode="simulated",
+        simulator=address,
+        simulator_seed=seed,
+        bus_url="local://",
+    )
+    run_system(settings, frozenset({"simulate"}), fault_every_s=fault_every)
 
 
 @app.command()

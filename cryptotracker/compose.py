@@ -13,6 +13,7 @@ from contextlib import (
     closing,
     contextmanager,
 )
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -33,6 +34,7 @@ from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
 from storage_service.writer import Writer
 from stream_service.connection import VenueConnection
+from stream_service.intake import Tap
 from stream_service.polled import PolledVenue
 from stream_service.polling import VenuePolling
 from stream_service.simulator.prices import World, simulated_listings
@@ -43,6 +45,9 @@ Role: TypeAlias = Literal["simulate", "stream", "store", "refresh", "serve"]
 
 Ready: TypeAlias = Callable[[LatestView, str], None]
 """Told the view and the page's URL once they are made."""
+
+DEAD_LETTERS = "dead_letters.jsonl"
+"""File of the state directory that keeps what was put aside where the bus is no server."""
 
 WEB = Path(__file__).parent.parent / "web"
 
@@ -58,7 +63,7 @@ async def open_bus(settings: Settings) -> AsyncIterator[Bus]:
         ) as amqp:
             yield amqp
     else:
-        yield LocalBus()
+        yield LocalBus(settings.state_dir / DEAD_LETTERS)
 
 
 @asynccontextmanager
@@ -111,6 +116,8 @@ class System:
     Args:
         roles: What this process does; all of it in embedded mode.
         listener: The socket that the API serves on, where it is among the roles.
+        tap: Hears what venues send, as it came.
+        fault_every_s: Mean time between two faults of simulated venues; None: there are none.
 
     """
 
@@ -120,10 +127,14 @@ class System:
         roles: frozenset[Role],
         *,
         listener: socket.socket | None = None,
+        tap: Tap | None = None,
+        fault_every_s: float | None = None,
     ) -> None:
         self.settings = settings
         self.roles = roles
         self.listener = listener
+        self.tap = tap
+        self.fault_every_s = fault_every_s
         self.venues = chosen_venues(settings)
         self.polled = chosen_polled(settings)
 
@@ -180,11 +191,27 @@ class System:
         if address:
             venues = [simulated(venue, address) for venue in venues]
             polled = [simulated_polled(venue, address) for venue in polled]
-        state = None if address else settings.state_dir  # nobody counts calls of simulated ones
+        state = None if address else settings.state_dir  # a simulated past is gone with it
         return [
-            *(VenueConnection(venue, settings.instruments, bus) for venue in venues),
-            *(VenuePolling(one, settings.instruments, bus, state=state) for one in polled),
+            *(self._connection(venue, bus, state) for venue in venues),
+            *(self._polling(one, bus, state) for one in polled),
         ]
+
+    def _connection(self, venue: Venue, bus: Bus, state: Path | None) -> VenueConnection:
+        settings = self.settings
+        return VenueConnection(
+            venue,
+            settings.instruments,
+            bus,
+            channels=settings.followed,
+            state=state,
+            transport=settings.transport,
+            tap=self.tap,
+        )
+
+    def _polling(self, venue: PolledVenue, bus: Bus, state: Path | None) -> VenuePolling:
+        tap = partial(self.tap.answer, venue.name) if self.tap else None
+        return VenuePolling(venue, self.settings.instruments, bus, state=state, tap=tap)
 
     async def _simulators(self, opened: AsyncExitStack) -> tuple[list[Supervised], str]:
         """Serve simulated venues where that is this process's part; return their address too."""
@@ -208,7 +235,13 @@ class System:
                 f"The simulator cannot listen on {served.address} ({error.strerror}): name another "
                 "address, such as `cryptotracker simulate 127.0.0.1:9101`."
             ) from error
-        simulator = Simulator(served, world, events_per_s=self.settings.simulator_events_per_s)
+        simulator = Simulator(
+            served,
+            world,
+            events_per_s=self.settings.simulator_events_per_s,
+            fault_every_s=self.fault_every_s,
+            seed=self.settings.simulator_seed,
+        )
         return [simulator], served.address
 
     def _world(self) -> World:

@@ -33,8 +33,20 @@ class PortError(SettingsError):
     """The port of the API cannot be listened on."""
 
 
-def run_system(settings: Settings, roles: frozenset[Role], *, panel: bool = False) -> None:
+def run_system(
+    settings: Settings,
+    roles: frozenset[Role],
+    *,
+    panel: bool = False,
+    fault_every_s: float | None = None,
+) -> None:
     """Run until a signal comes, then exit: 130 after Ctrl-C, 0 after SIGTERM.
+
+    Args:
+        settings: What an operator can change.
+        roles: What this process does.
+        panel: Whether standard output shows how it does.
+        fault_every_s: See `System`.
 
     Raises:
         CryptoTrackerError: it cannot start, or gave up; the text says why and what to do.
@@ -42,35 +54,60 @@ def run_system(settings: Settings, roles: frozenset[Role], *, panel: bool = Fals
     """
     quiet = panel and "log_level" not in settings.model_fields_set
     configure_logging("warning" if quiet else settings.log_level, settings.log_format)
+    patience_s = STOP_WITH_SERVERS_WITHIN_S if settings.is_distributed else STOP_WITHIN_S
+    work = _system(settings, roles, panel=panel, fault_every_s=fault_every_s)
+    sys.exit(run_until_stopped(work, within_s=patience_s))
+
+
+def run_until_stopped(work: Coroutine[Any, Any, None], *, within_s: float = STOP_WITHIN_S) -> int:
+    """Run ``work`` to its end or until a signal comes; return the exit status.
+
+    Args:
+        work: Is cancelled by the first signal.
+        within_s: A work that has not ended so long after it is ended with the process.
+
+    Raises:
+        CryptoTrackerError: the first that the work raised.
+
+    """
     stopped_by: list[signal.Signals] = []
     failure: BaseException | None = None
-    patience_s = STOP_WITH_SERVERS_WITHIN_S if settings.is_distributed else STOP_WITHIN_S
     try:
         with asyncio.Runner(loop_factory=fast_loop()) as runner:
-            work = _system(settings, roles, panel=panel)
-            runner.run(_until_stopped(work, stopped_by, within_s=patience_s))
+            runner.run(_until_stopped(work, stopped_by, within_s=within_s))
     except* CryptoTrackerError as errors:
         failure = _first(errors)
     if failure is not None:
         raise failure
-    sys.exit(EXIT_INTERRUPTED if signal.SIGINT in stopped_by else 0)
+    return EXIT_INTERRUPTED if signal.SIGINT in stopped_by else 0
 
 
-async def _system(settings: Settings, roles: frozenset[Role], *, panel: bool) -> None:
-    if settings.mode == "live" and "stream" in roles:
-        await require_a_venue(settings)
-    system = System(settings, roles, listener=_listener(settings, roles))
-    if not panel:
-        await system.run()
-        return
+async def run_shown(system: System) -> None:
+    """Run a system, and show on standard output how it does."""
+    settings = system.settings
     shown = Panel(settings) if sys.stdout.isatty() else PlainPanel(settings)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(system.run(shown.show))
         tasks.create_task(shown.run())
 
 
-def _listener(settings: Settings, roles: frozenset[Role]) -> socket.socket | None:
-    """Take the API's port before anything else is started."""
+async def _system(
+    settings: Settings, roles: frozenset[Role], *, panel: bool, fault_every_s: float | None
+) -> None:
+    if settings.mode == "live" and "stream" in roles:
+        await require_a_venue(settings)
+    listener = listener_of(settings, roles)
+    system = System(settings, roles, listener=listener, fault_every_s=fault_every_s)
+    await (run_shown(system) if panel else system.run())
+
+
+def listener_of(settings: Settings, roles: frozenset[Role]) -> socket.socket | None:
+    """Take the API's port before anything else is started; None: the API is not among the roles.
+
+    Raises:
+        PortError: the port is taken.
+
+    """
     if "serve" not in roles:
         return None
     try:

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableSettingError
 
 from market import Instrument, SettingsError
+from stream_service.transport import TransportName, installed_transports
 from stream_service.venue import CHANNELS, Channel
 
 PREFIX = "CRYPTOTRACKER_"
@@ -71,6 +72,9 @@ class Settings(BaseSettings):
         get_args(Channel),
         min_length=1,
         description="What is followed of each instrument, as far as its venue tells it",
+    )
+    transport: TransportName = Field(
+        "auto", description="WebSocket library: websockets, picows, or auto: the fastest installed"
     )
     credentials: dict[str, dict[str, SecretStr]] = Field(
         {},
@@ -144,6 +148,13 @@ class Settings(BaseSettings):
             raise ValueError(f"{', '.join(unknown)} is none of {', '.join(get_args(Channel))}")
         return names
 
+    @field_validator("transport")
+    @classmethod
+    def _transport_is_installed(cls, name: TransportName) -> TransportName:
+        if name not in ("auto", *installed_transports()):
+            raise ValueError("it is not installed: pip install 'cryptotracker[fast]', or say auto")
+        return name
+
     @field_validator("bus_url")
     @classmethod
     def _bus_scheme_is_known(cls, url: str) -> str:
@@ -172,6 +183,11 @@ class Settings(BaseSettings):
             for quote_currency in self.quote_currencies
             if base != quote_currency
         )
+
+    @property
+    def followed(self) -> frozenset[Channel]:
+        """What is followed of each instrument."""
+        return frozenset(channel for channel in get_args(Channel) if channel in self.channels)
 
     @property
     def is_distributed(self) -> bool:

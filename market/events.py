@@ -8,7 +8,7 @@ instrument: the venue's own number where it has one, else one made from the time
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
@@ -50,10 +50,13 @@ class Trade(_Event, frozen=True, gc=False):
 
 
 class Level(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """All orders of one side of a book at one price."""
+    """All orders of one side of a book at one price; other numbers are not read from JSON.
 
-    price: float
-    size: float
+    In a change of a book a size of zero removes the level.
+    """
+
+    price: Annotated[float, msgspec.Meta(gt=0, lt=1e18)]
+    size: Annotated[float, msgspec.Meta(ge=0, lt=1e18)]
 
 
 class Book(_Event, frozen=True, gc=False):

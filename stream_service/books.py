@@ -7,10 +7,9 @@ was missed is told once it is whole again.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from math import inf
-from typing import Generic, TypeVar
 
 from market import Book, Event, Gap, Instrument, Level, VenueStatus
 from market.events import VenueState
@@ -18,71 +17,99 @@ from market.events import VenueState
 BEST = 10
 """Levels of a side that an event carries at most."""
 
-Entry = TypeVar("Entry")
+KNOWN_AT_MOST = 200
+"""Changes in a row that a book holds already; where there are more, its own number is wrong."""
+
+NEAR = 25
+"""Levels of a side that are kept in order at least, where there are so many."""
+
+REPEAT_NS = 1_000_000_000
+"""A book whose best levels stay as they are is shown again after so long."""
 
 
-class Ladder(Generic[Entry]):
-    """One side of a book by price, best first; prices worse than ``worst`` are not kept."""
+class Ladder:
+    """One side of a book by price; ``best`` are its best ten levels, best first.
 
-    def __init__(self, *, falling: bool, worst: float | None = None) -> None:
-        self._sign = -1.0 if falling else 1.0
-        self._last_key = inf if worst is None else self._sign * worst
+    Only the levels near to the best are kept in order. Those beyond, which may be thousands, are
+    put in order when the near ones run out.
+
+    Args:
+        levels: What it starts with, in any order.
+        falling: Whether the highest price is the best.
+        worst: Prices worse than it are not kept; None: all are.
+
+    """
+
+    def __init__(
+        self, levels: Iterable[Level] = (), *, falling: bool, worst: float | None = None
+    ) -> None:
+        self.best: tuple[Level, ...] = ()
+        self._sign = sign = -1.0 if falling else 1.0
+        self._last_key = inf if worst is None else sign * worst
         self._keys: list[float] = []
-        self._entries: list[Entry] = []
+        self._near: list[Level] = []
+        self._far = {sign * level.price: level for level in levels if level.size}
+        self._refill()
+        self.best = tuple(self._near[:BEST])
 
     @property
     def is_exhausted(self) -> bool:
         """Whether too few levels are left, where there may be more beyond the worst price."""
         return len(self._keys) < BEST and self._last_key != inf
 
-    def put(self, price: float, entry: Entry) -> None:
-        """Set the level at ``price``."""
-        key = self._sign * price
-        if key > self._last_key:
-            return
-        rank = bisect_left(self._keys, key)
-        if rank < len(self._keys) and self._keys[rank] == key:
-            self._entries[rank] = entry
-        else:
-            self._keys.insert(rank, key)
-            self._entries.insert(rank, entry)
-
-    def drop(self, price: float) -> None:
-        """Remove the level at ``price``, if there is one."""
-        key = self._sign * price
-        rank = bisect_left(self._keys, key)
-        if rank < len(self._keys) and self._keys[rank] == key:
-            del self._keys[rank]
-            del self._entries[rank]
-
-    def follow(self: Ladder[Level], rows: Iterable[tuple[float, float]]) -> None:
-        """Set levels by price and size; a size of zero removes one."""
-        keys, sign, last_key = self._keys, self._sign, self._last_key
-        for price, size in rows:
-            key = sign * price
+    def follow(self, changes: Iterable[Level]) -> None:  # noqa: C901  # the hottest loop there is
+        """Set levels; a size of zero removes one."""
+        keys, near, far, sign, edge = self._keys, self._near, self._far, self._sign, self._edge
+        is_best_touched = False
+        for level in changes:
+            key = sign * level.price
+            if key > edge:
+                if level.size:
+                    far[key] = level
+                else:
+                    far.pop(key, None)
+                continue
             rank = bisect_left(keys, key)
-            is_there = rank < len(keys) and keys[rank] == key
-            if not size:
-                if is_there:
-                    del keys[rank], self._entries[rank]
-            elif is_there:
-                self._entries[rank] = Level(price, size)
-            elif key <= last_key:
+            if rank < BEST:
+                is_best_touched = True
+            if rank < len(keys) and keys[rank] == key:
+                if level.size:
+                    near[rank] = level
+                else:
+                    del keys[rank], near[rank]
+            elif level.size:
                 keys.insert(rank, key)
-                self._entries.insert(rank, Level(price, size))
+                near.insert(rank, level)
+        if is_best_touched:
+            self._look_at_best()
 
-    def shorten(self, depth: int) -> None:
-        """Keep the best ``depth`` levels."""
-        del self._keys[depth:]
-        del self._entries[depth:]
+    def _look_at_best(self) -> None:
+        count = len(self._keys)
+        if count < BEST and self._far:
+            self._refill()
+        elif count > 2 * NEAR:
+            self._shorten()
+        self.best = tuple(self._near[:BEST])
 
-    def best(self, count: int) -> list[Entry]:
-        """Return the best ``count`` levels, best first."""
-        return self._entries[:count]
+    def _refill(self) -> None:
+        """Move the best of the far levels to the near ones."""
+        found = sorted([key for key in self._far if key <= self._last_key])[:NEAR]
+        self._keys += found
+        self._near += [self._far.pop(key) for key in found]
+        self._edge = self._keys[-1] if len(found) == NEAR else self._last_key
+
+    def _shorten(self) -> None:
+        """Move the worst of the near levels to the far ones."""
+        self._far.update(zip(self._keys[NEAR:], self._near[NEAR:], strict=True))
+        del self._keys[NEAR:], self._near[NEAR:]
+        self._edge = self._keys[-1]
 
 
 class BookWatch:
     """Shows the book of one instrument while it is whole, and says so when it is not.
+
+    A book that is the same as the one shown last is shown again once a second, so that its age is
+    told, and no more often: nobody learns anything from it.
 
     ``number`` makes the sequences of what the venue does not number, see `Session.number`.
     """
@@ -91,16 +118,20 @@ class BookWatch:
         self.venue = venue
         self.instrument = instrument
         self._number = number
+        self._bids: tuple[Level, ...] = ()
+        self._asks: tuple[Level, ...] = ()
+        self._repeat_ns = 0
         self._whole_ns = 0
         self._broken_ns: int | None = None
         self._reason = ""
 
-    def broke(self, reason: str, received_ns: int) -> Iterator[Event]:
+    def broke(self, reason: str, received_ns: int) -> Sequence[Event]:
         """Say that the book is wrong; said once until it is whole again."""
-        if self._broken_ns is None:
-            self._broken_ns = self._whole_ns or received_ns
-            self._reason = reason
-            yield self._status("resyncing", reason, received_ns)
+        if self._broken_ns is not None:
+            return ()
+        self._broken_ns = self._whole_ns or received_ns
+        self._reason = reason
+        return (self._status("resyncing", reason, received_ns),)
 
     def whole(
         self,
@@ -110,10 +141,9 @@ class BookWatch:
         event_ns: int,
         received_ns: int,
         sequence: int | None = None,
-    ) -> Iterator[Event]:
+    ) -> Sequence[Event]:
         """Show a book that is right, after what there is to say about the time before."""
-        number = self._number(received_ns) if sequence is None else sequence
-        return iter(self.shown(tuple(bids), tuple(asks), event_ns, received_ns, number))
+        return self.shown(tuple(bids), tuple(asks), event_ns, received_ns, sequence)
 
     def shown(
         self,
@@ -121,9 +151,16 @@ class BookWatch:
         asks: tuple[Level, ...],
         event_ns: int,
         received_ns: int,
-        sequence: int,
+        sequence: int | None = None,
     ) -> tuple[Event, ...]:
         """Do as `whole`, in less time."""
+        self._whole_ns = event_ns
+        said: tuple[Event, ...] = ()
+        if self._broken_ns is not None:
+            said = self._healed(event_ns, received_ns)
+        elif received_ns < self._repeat_ns and bids == self._bids and asks == self._asks:
+            return ()
+        self._bids, self._asks, self._repeat_ns = bids, asks, received_ns + REPEAT_NS
         book = Book(
             venue=self.venue,
             instrument=self.instrument,
@@ -131,10 +168,8 @@ class BookWatch:
             asks=asks,
             event_ns=event_ns,
             received_ns=received_ns,
-            sequence=sequence,
+            sequence=self._number(received_ns) if sequence is None else sequence,
         )
-        said = () if self._broken_ns is None else self._healed(event_ns, received_ns)
-        self._whole_ns = event_ns
         return (*said, book) if said else (book,)
 
     def _healed(self, event_ns: int, received_ns: int) -> tuple[Event, ...]:

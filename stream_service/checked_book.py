@@ -69,7 +69,7 @@ class CheckedBook:
         ours = crc32(self._asks.digits + self._bids.digits)
         if ours != checksum and self._padded() != checksum:
             return f"the checksum is {checksum}, ours {ours}"
-        return self.crossing()
+        return crossing(self._bids.best, self._asks.best)
 
     def crossing(self) -> str:
         """Say how the sides meet, or nothing."""
@@ -119,10 +119,8 @@ class _Side:
                 all_digits.insert(place, digits)
         if len(keys) > depth:
             del keys[depth:], levels[depth:], all_digits[depth:]
-        if len(keys) > BEST:
-            levels, all_digits = levels[:BEST], all_digits[:BEST]
-        self.best = tuple(levels)
-        self.digits = b"".join(all_digits)
+        self.best = tuple(levels[:BEST])
+        self.digits = b"".join(all_digits[:BEST])
 
 
 def _most_decimals(values: Iterable[float], known: int) -> int:

@@ -33,6 +33,7 @@ log = structlog.get_logger()
 LISTED_EVERY_S = 3_600.0
 KEPT_EVERY_S = 5.0
 BUS_MINDED_EVERY_S = 0.2
+AWAY = "the connection was away"
 
 
 class VenueConnection:
@@ -163,30 +164,34 @@ class VenueConnection:
         if left_out:
             names = ", ".join(str(row.instrument) for row in left_out[:10])
             log.warning("venue.too_many", venue=self.venue.name, left_out=len(left_out), some=names)
+        limit = self.venue.connections_at_most
         new = [part for part in parts if part not in [shard.listings for shard in self._shards]]
         changed = [shard for shard in self._shards if shard.listings not in parts]
         for shard in changed:
             shard.follow(new.pop(0) if new else [])
         self._shards = [shard for shard in self._shards if shard.listings]
         for part in new:
-            shard = self._shard(part, rest)
+            shard = self._shard(part, rest, may_overlap=limit is None or len(parts) < limit)
             self._shards.append(shard)
             tasks.create_task(shard.run())
 
-    def _shard(self, part: Sequence[Listing], rest: VenueRest) -> Shard:
+    def _shard(self, part: Sequence[Listing], rest: VenueRest, *, may_overlap: bool) -> Shard:
         return Shard(
             part,
-            lambda listings: self._link(listings, rest),
+            lambda shard: self._link(shard, rest),
             on_up=self._shard_up,
             on_down=self._shard_down,
-            may_overlap=self.venue.connections_at_most is None,
+            may_overlap=may_overlap,
         )
 
-    def _link(self, listings: Sequence[Listing], rest: VenueRest) -> Link:
+    def _link(self, shard: Shard, rest: VenueRest) -> Link:
+        """Make a connection; where it follows no other, trades before its first may be missing."""
         self._links += 1
+        if shard.link is None:
+            self.intake.suspect([row.instrument for row in shard.listings], AWAY)
         return Link(
             self.venue,
-            listings,
+            shard.listings,
             self._options,
             rest=rest,
             intake=self.intake,
@@ -203,13 +208,11 @@ class VenueConnection:
                 return link
         return None
 
-    async def _shard_up(self, shard: Shard, missed: str) -> None:
-        """Say that a part of the venue is there; ask for what ``missed`` says may be missing."""
+    async def _shard_up(self, shard: Shard) -> None:
+        """Say that a part of the venue is there."""
         instruments = [row.instrument for row in shard.listings]
         self.intake.connected(instruments)
-        if missed:
-            self.intake.suspect(instruments, missed)
-            await self.intake.pass_on_owed()
+        await self.intake.pass_on_owed()
         if self.pulse.state == "live":
             await self._relieve(instruments, "down")
             return
@@ -224,6 +227,7 @@ class VenueConnection:
         log.warning("venue.lost", venue=self.venue.name, why=reason)
         instruments = [row.instrument for row in shard.listings]
         self.intake.disconnected(instruments)
+        self.intake.suspect(instruments, AWAY)
         hit = [one for one in instruments if self.intake.trouble(one, "down", "down", reason)]
         if any(other.is_up for other in self._shards):
             await self.intake.tell([self.intake.status(one, "down", reason) for one in hit])

@@ -12,9 +12,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -33,7 +33,7 @@ from market.events import VenueState
 from stream_service.ledger import LedgerState, TradeLedger
 from stream_service.plausible import Plausibility
 from stream_service.pulse import Pulse
-from stream_service.rhythm import StreamWatch
+from stream_service.rhythm import Kind, StreamWatch
 from stream_service.venue import HttpRequest, Session, Venue
 from stream_service.venue_clock import VenueClock
 
@@ -45,6 +45,9 @@ LETTERS_WAITING = 1_000
 
 HELD_BACK_S = 0.5
 """A bus that takes so long for one frame's events holds us back."""
+
+
+_HEARD: Mapping[type, Kind] = {Quote: "quote", Trade: "trade", Book: "book"}
 
 
 class Tap(Protocol):
@@ -85,6 +88,7 @@ class Intake:
         self.doubted = False
         self.followed: set[Instrument] = set()
         self._plausible = Plausibility(self.venue_clock)
+        self._why_not = self._plausible.why_not
         self._bus = bus
         self._troubles: dict[Instrument, dict[str, tuple[VenueState, str]]] = {}
         self._last_number = 0
@@ -93,29 +97,44 @@ class Intake:
         self._is_held_back = False
 
     async def take(self, session: Session, frame: bytes, received_ns: int) -> None:
-        """Pass on what ``session`` reads in a frame, or put the frame aside whole.
+        """Pass on what ``session`` reads in a frame, see `take_all`."""
+        await self.take_all(session, (frame,), received_ns)
+
+    async def take_all(self, session: Session, frames: Sequence[bytes], received_ns: int) -> None:
+        """Pass on what ``session`` reads in frames; one that is refused is put aside whole.
 
         Raises:
             VenueRefusedError: the venue turned the session down.
 
         """
-        self.pulse.frames += 1
-        try:
-            events = session.receive(frame, received_ns)
-        except FrameError as error:
-            self._put_aside(error.reason, frame, received_ns)
-            self.ledger.suspect(None, "a frame could not be read", self.clock())
-            self.doubted = True
-            return
-        if not events:
-            return
-        for event in events:
-            if why_not := self._plausible.why_not(event):
-                self._put_aside(why_not, frame, received_ns)
-                told = [one for one in events if isinstance(one, VenueStatus)]
-                await self._pass_on([*told, *self._lost(events, why_not, received_ns)])
-                return
-        await self._pass_on(events)
+        self.pulse.frames += len(frames)
+        ready: list[Event] = []
+        for frame in frames:
+            try:
+                events = session.receive(frame, received_ns)
+            except FrameError as error:
+                await self._pass_on(ready)
+                ready = []
+                self._doubt(error.reason, frame, received_ns)
+                received_ns = self.clock()  # what follows was heard after the doubt
+                continue
+            for event in events:
+                if why_not := self._why_not(event):
+                    await self._pass_on(ready)
+                    self._put_aside(why_not, frame, received_ns)
+                    told = [one for one in events if isinstance(one, VenueStatus)]
+                    ready = [*told, *self._lost(events, why_not, received_ns)]
+                    break
+            else:
+                ready += events
+        if ready:
+            await self._pass_on(ready)
+
+    def _doubt(self, reason: str, frame: bytes, received_ns: int) -> None:
+        """Put a frame aside that may have told of trades."""
+        self._put_aside(reason, frame, received_ns)
+        self.ledger.suspect(None, "a frame could not be read", self.clock())
+        self.doubted = True
 
     async def answer(
         self, session: Session, request: HttpRequest, body: bytes, received_ns: int
@@ -279,15 +298,20 @@ class Intake:
         """Publish what is new, and before it whatever changes how it is to be taken."""
         told: list[Event] = []
         trades: list[Trade] = []
-        now_ns = time.monotonic_ns()
+        now_ns, heard = time.monotonic_ns(), self.watch.heard
         for event in events:
+            kind = _HEARD.get(type(event))
+            if kind is None:
+                self._tell_or_heed(event, told)
+                continue
+            instrument: Instrument = event.instrument  # type: ignore[union-attr, assignment]  # so
+            if heard(instrument, kind, now_ns):
+                self._speaks_again(instrument, told)
             if isinstance(event, Trade):
                 trades.append(event)
-                self.watch.heard(event.instrument, "trade", now_ns)
-            elif isinstance(event, Quote | Book):
-                self._hear(event, now_ns, told)
-            elif isinstance(event, VenueStatus):
-                self._heed(event, told)
+            elif kind == "book":
+                self._look_at_sides(event, told)  # type: ignore[arg-type]  # the line above
+                told.append(event)
             else:
                 told.append(event)
         if trades:
@@ -295,6 +319,12 @@ class Intake:
                 await self._publish([*told, *fresh])
         elif told:
             await self._publish(told)
+
+    def _tell_or_heed(self, event: Event, told: list[Event]) -> None:
+        if isinstance(event, VenueStatus):
+            self._heed(event, told)
+        else:
+            told.append(event)
 
     async def _publish(self, events: Sequence[Event]) -> None:
         if not events:
@@ -310,15 +340,10 @@ class Intake:
                 self._publishing_since = inf
         self.pulse.told(events)
 
-    def _hear(self, event: Quote | Book, now_ns: int, told: list[Event]) -> None:
-        """Note that a stream speaks; an instrument that was silent is well again."""
-        instrument = event.instrument
-        kind: Literal["book", "quote"] = "book" if isinstance(event, Book) else "quote"
-        if self.watch.heard(instrument, kind, now_ns) and self.relieve(instrument, "stale"):
+    def _speaks_again(self, instrument: Instrument, told: list[Event]) -> None:
+        """Note that an instrument that was silent is well again."""
+        if self.relieve(instrument, "stale"):
             told.append(self.status(instrument, "live"))
-        if isinstance(event, Book):
-            self._look_at_sides(event, told)
-        told.append(event)
 
     def _look_at_sides(self, book: Book, told: list[Event]) -> None:
         if book.bids and book.asks:

@@ -27,6 +27,8 @@ LOST: tuple[type[BaseException], ...] = (
 
 REQUESTS_AT_ONCE = 4
 TICK_S = 0.5
+FRAMES_AT_ONCE = 128
+"""Frames whose events are published together, where so many are there."""
 
 
 class Gate:
@@ -137,21 +139,22 @@ class Link:
             raise error
 
     async def _read(self, socket: Socket) -> None:
-        session, intake, recv = self.session, self._intake, socket.recv
+        session, intake = self.session, self._intake
         while True:
-            frame = await recv(decode=False)
-            self._frames += 1
-            if self._frames == 1:
+            frames = await socket.frames()
+            if not self._frames:
                 intake.connected(self.instruments)
+            self._frames += len(frames)
             self._is_held_back = True  # while the bus holds us back the venue is not silent
             received_ns = intake.clock()
             if intake.tap:
-                intake.tap.frame(self._venue.name, self._number, frame, received_ns)
-            await intake.take(session, frame, received_ns)
+                for frame in frames:
+                    intake.tap.frame(self._venue.name, self._number, frame, received_ns)
+            for at in range(0, len(frames), FRAMES_AT_ONCE):
+                await intake.take_all(session, frames[at : at + FRAMES_AT_ONCE], received_ns)
             self._is_held_back = False
             self._look_around()
-            if self._frames == 1:
-                self.up.set()
+            self.up.set()
 
     def _look_around(self) -> None:
         """Wake who sends, asks or ends, where the session has something for them."""

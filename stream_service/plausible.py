@@ -106,7 +106,8 @@ class Plausibility:
         late_ns = event.received_ns + self._clock.offset_ns - event.event_ns
         if late_ns > oldest_ns:
             return f"it is {late_ns / SECOND_NS:.0f} s old"
-        if late_ns < -AHEAD_NS and late_ns < -self._ahead_ns():
+        is_ahead = late_ns < -AHEAD_NS and late_ns < -self._ahead_ns()
+        if is_ahead and event.event_ns != event.received_ns:  # else the time is our own
             return f"it is {-late_ns / SECOND_NS:.1f} s in the future"
         price, width = 0.5 * (bid + ask), 1.0
         if ask > WIDE_FROM * bid:
@@ -128,7 +129,7 @@ class Plausibility:
 
     def _why_not_then(self, event: Trade | VenueCandle | Summary, time_ns: int) -> str:
         ahead_ns = time_ns - event.received_ns - self._clock.offset_ns
-        if ahead_ns > self._ahead_ns():
+        if ahead_ns > self._ahead_ns() and time_ns != event.received_ns:  # as above
             return f"it is {ahead_ns / SECOND_NS:.1f} s in the future"
         return ""
 

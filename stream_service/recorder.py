@@ -194,11 +194,9 @@ class Recorder:
         redaction = self._redactions.get(venue)
         if redaction is None:
             redaction = self._redactions[venue] = Redaction(self._secrets(venue))
-        clean = redaction.body(body)
-        if clean is body:
-            return entry, body
         if isinstance(entry, Answer):
             entry = msgspec.structs.replace(entry, path=redaction.text(entry.path))
-        if isinstance(entry, Frame | Answer):
+        clean = redaction.body(body)
+        if clean != body and isinstance(entry, Frame | Answer):
             entry = msgspec.structs.replace(entry, bytes=len(clean))
         return entry, clean

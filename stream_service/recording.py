@@ -38,7 +38,8 @@ GZIP = b"\x1f\x8b"
 LEVEL = 3
 """Of compression; on books and quotes a fifth larger than 6 makes them, in half the time."""
 
-AT_ONCE = 64 * 1024
+AT_ONCE = 4 * 1024
+"""Bytes that are inflated in one step; where a file is damaged so much before that is lost."""
 
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=64 * 2**20)]
 """Bytes of a body; more is no frame."""
@@ -178,7 +179,7 @@ class Reader:
                     packed = inflate.unused_data
                     if inflate.eof:
                         inflate = zlib.decompressobj(16 + zlib.MAX_WBITS)
-        except zlib.error as error:
+        except zlib.error as error:  # also where it is no gzip file
             self.cut = f"it is damaged ({error})"
 
     def _check(self, entry: Entry) -> None:

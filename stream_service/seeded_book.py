@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
 
 import msgspec
 
 from market import Event, Level
-from stream_service.books import BEST, BookWatch, Ladder, crossing
+from stream_service.books import BEST, KNOWN_AT_MOST, BookWatch, Ladder, crossing
 
 WAITING_AT_MOST = 1_000
 """Changes that wait for a snapshot; beyond it the oldest go and the snapshot must be newer."""
 
 PATIENCE_S = 15.0
-LONGEST_PATIENCE_S = 300.0
+TOO_OLD_AT_MOST = 3
+"""Snapshots in a row that are older than what they should be: then our own numbers are wrong."""
 
-Rows: TypeAlias = Sequence[tuple[float, float]]
-"""Price and size of levels; a size of zero removes the level."""
+LONGEST_PATIENCE_S = 300.0
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
@@ -33,8 +32,8 @@ class Change(msgspec.Struct, frozen=True, gc=False):
 
     first: int
     last: int
-    bids: Rows
-    asks: Rows
+    bids: Sequence[Level]
+    asks: Sequence[Level]
     event_ns: int
 
 
@@ -89,43 +88,72 @@ class SeededBook:
         last = self._last
         if last is None:
             self._wait(change)
-        elif change.first > last + 1:
+            return ()
+        if change.first > last + 1:
             missing = f"updates {last + 1} to {change.first - 1} are missing"
             events = self._restart(missing, received_ns)
             self._wait(change)
             return events
-        elif change.last > last:
-            self._follow(change)
-            return self._show(change.event_ns, received_ns)
-        return ()
+        if change.last <= last:
+            return self._repeat(received_ns)
+        self._repeated = 0
+        self._follow(change)
+        return self._show(change.event_ns, received_ns)
 
-    def seed(self, last: int, bids: Rows, asks: Rows, received_ns: int) -> Sequence[Event]:
-        """Start from the snapshot whose newest update is ``last``; it carries no time.
+    def seed(
+        self,
+        last: int,
+        bids: Sequence[Level],
+        asks: Sequence[Level],
+        received_ns: int,
+        event_ns: int | None = None,
+    ) -> Sequence[Event]:
+        """Start from the snapshot whose newest update is ``last``, of ``event_ns`` where it says.
 
         A book that is whole starts anew from one that is newer than itself.
         """
+        shown_ns = received_ns if event_ns is None else event_ns
         if self._last is not None and last <= self._last:
             return ()
         if last < max(self._oldest_seed, self._waiting[0].first - 1 if self._waiting else 0):
-            self._ask()
+            self._refuse_seed()
             return ()
         self._start(bids, asks)
-        self._follow(Change(last, last, bids, asks, received_ns))
+        self._last = last
         for change in self._waiting:
             if change.last > last:
                 self._follow(change)
+                shown_ns = max(shown_ns, change.event_ns)
         self._waiting.clear()
-        return self._show(received_ns, received_ns)
+        return self._show(shown_ns, received_ns)
 
-    def _start(self, bids: Rows, asks: Rows) -> None:
-        lowest = min(price for price, _ in bids) if len(bids) >= self._depth else None
-        highest = max(price for price, _ in asks) if len(asks) >= self._depth else None
-        self._bids: Ladder[Level] = Ladder(falling=True, worst=lowest)
-        self._asks: Ladder[Level] = Ladder(falling=False, worst=highest)
-        self._best_bids: tuple[Level, ...] = ()
-        self._best_asks: tuple[Level, ...] = ()
+    def _start(self, bids: Sequence[Level], asks: Sequence[Level]) -> None:
+        lowest = min(level.price for level in bids) if len(bids) >= self._depth else None
+        highest = max(level.price for level in asks) if len(asks) >= self._depth else None
+        self._bids = Ladder(bids, falling=True, worst=lowest)
+        self._asks = Ladder(asks, falling=False, worst=highest)
         self._patience = 1
         self._ask_again_ns = None
+        self._too_old = 0
+        self._repeated = 0
+
+    def _refuse_seed(self) -> None:
+        """Ask for a newer snapshot at once the first time, later when `tick` says so."""
+        self._too_old += 1
+        if self._too_old == 1:
+            self._ask()
+        elif self._too_old >= TOO_OLD_AT_MOST:
+            # a number that was far too high, or the venue counts anew
+            self._too_old = 0
+            self._oldest_seed = 0
+            self._waiting.clear()
+
+    def _repeat(self, received_ns: int) -> Sequence[Event]:
+        """Pass over a change that the book holds already, unless there is no end of them."""
+        self._repeated += 1
+        if self._repeated < KNOWN_AT_MOST:
+            return ()
+        return self._restart(f"all updates are older than {self._last}", received_ns)
 
     def _wait(self, change: Change) -> None:
         if self._waiting and change.first > self._waiting[-1].last + 1:
@@ -136,13 +164,11 @@ class SeededBook:
         self._last = change.last
         if change.bids:
             self._bids.follow(change.bids)
-            self._best_bids = tuple(self._bids.best(BEST))
         if change.asks:
             self._asks.follow(change.asks)
-            self._best_asks = tuple(self._asks.best(BEST))
 
     def _show(self, event_ns: int, received_ns: int) -> Sequence[Event]:
-        bids, asks = self._best_bids, self._best_asks
+        bids, asks = self._bids.best, self._asks.best
         is_full = len(bids) == len(asks) == BEST and bids[0].price < asks[0].price
         if not is_full and (fault := self._fault()):
             return self._restart(fault, received_ns)
@@ -151,7 +177,7 @@ class SeededBook:
     def _fault(self) -> str:
         if self._bids.is_exhausted or self._asks.is_exhausted:
             return f"fewer than {BEST} levels are left of the snapshot"
-        return crossing(self._best_bids, self._best_asks)
+        return crossing(self._bids.best, self._asks.best)
 
     def _restart(self, reason: str, received_ns: int) -> Sequence[Event]:
         self._oldest_seed = self._last or 0

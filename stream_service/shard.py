@@ -19,20 +19,20 @@ log = structlog.get_logger()
 LASTED_S = 5.0
 """A connection that lasted so long was no failure: the next one is made at once."""
 
-Connect: TypeAlias = Callable[[Sequence[Listing]], Link]
-Told: TypeAlias = Callable[["Shard", str], Awaitable[None]]
+Connect: TypeAlias = Callable[["Shard"], Link]
+Up: TypeAlias = Callable[["Shard"], Awaitable[None]]
+Down: TypeAlias = Callable[["Shard", str], Awaitable[None]]
 
 
 class Shard:
     """Keeps ``listings`` connected until cancelled, or until there are none.
 
-    ``link`` is the connection that counts; ``is_up``: nothing is missed but what was told.
+    ``link`` is the connection that counts, None while something may be missed.
 
     Args:
         listings: What one connection is for.
-        connect: Makes a link for listings.
-        on_up: Told when a connection stands, and why trades may have been missed before; empty:
-            it took over from one that stood until then.
+        connect: Makes a link for what the shard follows now.
+        on_up: Told when a connection stands, also one that takes over from another.
         on_down: Told, with the reason, when none is left.
         may_overlap: Whether the venue allows the next connection beside the last.
 
@@ -43,8 +43,8 @@ class Shard:
         listings: Sequence[Listing],
         connect: Connect,
         *,
-        on_up: Told,
-        on_down: Told,
+        on_up: Up,
+        on_down: Down,
         may_overlap: bool = True,
     ) -> None:
         self.listings = listings
@@ -66,7 +66,7 @@ class Shard:
         """Stay connected while there is something to follow."""
         async with asyncio.TaskGroup() as tasks:
             while self.listings:
-                link = self._connect(self.listings)
+                link = self._connect(self)
                 tasks.create_task(self._see_through(link))
                 await asyncio.sleep(await self._stay_with(link))
             self._let_go()
@@ -109,7 +109,7 @@ class Shard:
         if link.listings != self.listings:
             link.renew("the listing changed")
         self.is_up = True
-        await self._on_up(self, "" if old else "the connection was away")
+        await self._on_up(self)
 
     async def _lose(self, link: Link) -> None:
         self.link = None

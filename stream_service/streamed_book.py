@@ -7,31 +7,18 @@ is asked to send the whole book once more, and nothing is shown until it comes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from market import Event, Level
-from stream_service.books import BEST, BookWatch, Ladder, crossing
+from stream_service.books import KNOWN_AT_MOST, BookWatch, Ladder, crossing
 
 ASK_AGAIN_NS = 10_000_000_000
 """A book that did not come within it is asked for again."""
 
 BELIEVED_NS = 300_000_000_000
 """How long a book without numbers is followed until it is asked for anew."""
-
-
-class Row(Protocol):
-    """A level as a venue tells it; a size of zero removes it."""
-
-    @property
-    def price(self) -> float:
-        """Price in the quote currency."""
-
-    @property
-    def size(self) -> float:
-        """Size in the base currency."""
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
@@ -41,8 +28,8 @@ class Part(msgspec.Struct, frozen=True, gc=False):
     event, where it is not ``last``.
     """
 
-    bids: Sequence[Row]
-    asks: Sequence[Row]
+    bids: Sequence[Level]
+    asks: Sequence[Level]
     event_ns: int
     previous: int | None = None
     last: int | None = None
@@ -66,32 +53,36 @@ class StreamedBook:
         self._last: int | None = None
         self._seeded_ns = 0
         self._asked_ns: int | None = None
-        self._start()
+        self._start((), ())
 
-    def whole(self, part: Part, received_ns: int) -> Iterable[Event]:
+    def whole(self, part: Part, received_ns: int) -> Sequence[Event]:
         """Start anew from a whole book of the stream."""
-        self._start()
+        self._start(part.bids, part.asks)
         self._seeded_ns = 0
         self._is_whole = True
         return self._show(part, received_ns)
 
-    def seed(self, part: Part, received_ns: int) -> Iterable[Event]:
+    def seed(self, part: Part, received_ns: int) -> Sequence[Event]:
         """Start anew from a book over REST, which may be newer than changes still to come."""
         events = self.whole(part, received_ns)
         self._seeded_ns = part.event_ns
         return events
 
-    def change(self, part: Part, received_ns: int) -> Iterable[Event]:
+    def change(self, part: Part, received_ns: int) -> Sequence[Event]:
         """Apply a change to a book that is whole; without one it has no effect."""
         if not self._is_whole:
             return self._watch.broke(self._fault, received_ns) if self._fault else ()
         if part.event_ns < self._seeded_ns:
-            return ()
+            return self._repeat(received_ns)
         if self._last is not None and part.previous is not None and part.previous != self._last:
             if part.last is not None and part.last <= self._last:
-                return ()  # known already
+                return self._repeat(received_ns)
             missing = f"the change after {part.previous} came, that after {self._last} is missing"
             return self._broke(missing, received_ns)
+        if part.bids:
+            self._bids.follow(part.bids)
+        if part.asks:
+            self._asks.follow(part.asks)
         return self._show(part, received_ns)
 
     def doubt(self, fault: str) -> None:
@@ -110,30 +101,28 @@ class StreamedBook:
         self._ask(now_ns)
         return True
 
-    def _start(self) -> None:
-        self._bids: Ladder[Level] = Ladder(falling=True)
-        self._asks: Ladder[Level] = Ladder(falling=False)
+    def _start(self, bids: Sequence[Level], asks: Sequence[Level]) -> None:
+        self._bids = Ladder(bids, falling=True)
+        self._asks = Ladder(asks, falling=False)
+        self._repeated = 0
 
-    def _show(self, part: Part, received_ns: int) -> Iterable[Event]:
-        for ladder, rows in ((self._bids, part.bids), (self._asks, part.asks)):
-            for row in rows:
-                if row.size:
-                    ladder.put(row.price, Level(row.price, row.size))
-                else:
-                    ladder.drop(row.price)
-        self._last = part.last
-        bids, asks = self._bids.best(BEST), self._asks.best(BEST)
+    def _repeat(self, received_ns: int) -> Sequence[Event]:
+        """Pass over a change that the book holds already, unless there is no end of them."""
+        self._repeated += 1
+        if self._repeated < KNOWN_AT_MOST:
+            return ()
+        return self._broke(f"all changes are older than {self._last}", received_ns)
+
+    def _show(self, part: Part, received_ns: int) -> Sequence[Event]:
+        self._last = last = part.last
+        self._repeated = 0
+        bids, asks = self._bids.best, self._asks.best
         if fault := crossing(bids, asks):
             return self._broke(fault, received_ns)
-        return self._watch.whole(
-            bids,
-            asks,
-            event_ns=part.event_ns,
-            received_ns=received_ns,
-            sequence=part.last if part.sequence is None else part.sequence,
-        )
+        sequence = last if part.sequence is None else part.sequence
+        return self._watch.shown(bids, asks, part.event_ns, received_ns, sequence)
 
-    def _broke(self, fault: str, received_ns: int) -> Iterable[Event]:
+    def _broke(self, fault: str, received_ns: int) -> Sequence[Event]:
         self._is_whole, self._fault = False, fault
         if self._asked_ns is None or received_ns - self._asked_ns >= ASK_AGAIN_NS:
             self._ask(received_ns)

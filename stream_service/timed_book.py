@@ -8,8 +8,7 @@ a row it is given up until it is whole again.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 import msgspec
 
@@ -24,16 +23,13 @@ RENEW_NS = 300 * 1_000_000_000
 
 NOTHING: tuple[Event, ...] = ()
 
-Rows: TypeAlias = Sequence[tuple[float, float]]
-"""Price and size of levels; a size of zero is none."""
-
 
 class Change(msgspec.Struct, frozen=True, gc=False):
     """Levels that changed, at the venue's time."""
 
     event_ns: int
-    bids: Rows
-    asks: Rows
+    bids: Sequence[Level]
+    asks: Sequence[Level]
 
 
 class TimedBook:
@@ -41,8 +37,8 @@ class TimedBook:
 
     def __init__(self, watch: BookWatch) -> None:
         self._watch = watch
-        self._bids: Ladder[Level] = Ladder(falling=True)
-        self._asks: Ladder[Level] = Ladder(falling=False)
+        self._bids = Ladder(falling=True)
+        self._asks = Ladder(falling=False)
         self._changes: deque[Change] = deque(maxlen=CHANGES_KEPT)
         self._complete_ns: int | None = None
         self._base_ns: int | None = None
@@ -57,7 +53,9 @@ class TimedBook:
             return True
         return bool(self._changes) and now_ns - self._seeded_ns > RENEW_NS
 
-    def whole(self, event_ns: int, bids: Rows, asks: Rows, received_ns: int) -> Iterable[Event]:
+    def whole(
+        self, event_ns: int, bids: Sequence[Level], asks: Sequence[Level], received_ns: int
+    ) -> Sequence[Event]:
         """Replace the book by a whole one, levels best first.
 
         Raises:
@@ -69,7 +67,7 @@ class TimedBook:
         self._base_ns = event_ns
         return self._show(best, event_ns, received_ns)
 
-    def change(self, change: Change, received_ns: int) -> Iterable[Event]:
+    def change(self, change: Change, received_ns: int) -> Sequence[Event]:
         """Apply a change, or let it wait for the snapshot; where whole books come it is passed."""
         if self._comes_whole:
             return NOTHING
@@ -77,10 +75,12 @@ class TimedBook:
         if self._base_ns is None or change.event_ns <= self._base_ns:
             return NOTHING
         self._follow(change)
-        best = self._bids.best(BEST), self._asks.best(BEST)
+        best = self._bids.best, self._asks.best
         return self._show(best, change.event_ns, received_ns)
 
-    def seed(self, event_ns: int, bids: Rows, asks: Rows, received_ns: int) -> Iterable[Event]:
+    def seed(
+        self, event_ns: int, bids: Sequence[Level], asks: Sequence[Level], received_ns: int
+    ) -> Sequence[Event]:
         """Start from a snapshot; one that is crossed, or too old for what came since, is passed.
 
         Raises:
@@ -93,7 +93,7 @@ class TimedBook:
         self._base_ns, self._seeded_ns, self._is_crossed = event_ns, received_ns, False
         if not self._comes_whole:
             event_ns = self._start(event_ns, bids, asks)
-            best = self._bids.best(BEST), self._asks.best(BEST)
+            best = self._bids.best, self._asks.best
         return self._show(best, event_ns, received_ns)
 
     def _oldest_seed_ns(self) -> int:
@@ -108,31 +108,26 @@ class TimedBook:
             self._complete_ns = self._changes[0].event_ns
         self._changes.append(change)
 
-    def _start(self, event_ns: int, bids: Rows, asks: Rows) -> int:
+    def _start(self, event_ns: int, bids: Sequence[Level], asks: Sequence[Level]) -> int:
         """Return the time of the last change that the snapshot was brought up to."""
-        self._bids, self._asks = Ladder(falling=True), Ladder(falling=False)
-        self._follow(Change(event_ns, bids, asks))
+        self._bids, self._asks = Ladder(bids, falling=True), Ladder(asks, falling=False)
         for change in self._changes:
             if change.event_ns > event_ns:
                 self._follow(change)
         return max(event_ns, self._changes[-1].event_ns) if self._changes else event_ns
 
     def _follow(self, change: Change) -> None:
-        for ladder, rows in ((self._bids, change.bids), (self._asks, change.asks)):
-            for price, size in rows:
-                if size:
-                    ladder.put(price, Level(price, size))
-                else:
-                    ladder.drop(price)
+        self._bids.follow(change.bids)
+        self._asks.follow(change.asks)
 
     def _show(
-        self, best: tuple[Sequence[Level], Sequence[Level]], event_ns: int, received_ns: int
-    ) -> Iterable[Event]:
+        self, best: tuple[tuple[Level, ...], tuple[Level, ...]], event_ns: int, received_ns: int
+    ) -> Sequence[Event]:
         self._told_ns = event_ns
         fault = crossing(*best)
         was_crossed, self._is_crossed = self._is_crossed, bool(fault)
         if not fault:
-            return self._watch.whole(*best, event_ns=event_ns, received_ns=received_ns)
+            return self._watch.shown(*best, event_ns, received_ns)
         if was_crossed:
             self._give_up(event_ns)
             return self._watch.broke(fault, received_ns)
@@ -145,12 +140,14 @@ class TimedBook:
         self._changes.clear()
 
 
-def _in_order(bids: Rows, asks: Rows) -> tuple[list[Level], list[Level]]:
+def _in_order(
+    bids: Sequence[Level], asks: Sequence[Level]
+) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
     best = _best(bids), _best(asks)
     if not is_ordered(*best):
         raise ValueError("the levels are not in order")
     return best
 
 
-def _best(rows: Rows) -> list[Level]:
-    return [Level(price, size) for price, size in rows[:BEST] if size]
+def _best(levels: Sequence[Level]) -> tuple[Level, ...]:
+    return tuple([level for level in levels[:BEST] if level.size])

@@ -7,13 +7,13 @@ checked, against the authorities that the system trusts.
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib.util import find_spec
 from typing import Any, Literal, Protocol, TypeAlias
 
-from websockets.asyncio.client import connect as connect_reference
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from market import VenueBusyError
@@ -30,8 +30,16 @@ FRAMES_WAITING = 1_024
 class Socket(Protocol):
     """What we need of a WebSocket; it answers pings by itself and pings every 15 s."""
 
+    async def frames(self) -> Sequence[bytes]:
+        """Return the next frames: at least one, and all that are there; raises like `recv`."""
+
     async def recv(self, *, decode: Literal[False]) -> bytes:
-        """Return the next frame, text or binary; raises one of `socket_errors` at the end."""
+        """Return the next frame, text or binary.
+
+        Raises:
+            OSError: the connection is over; or one of `socket_errors`.
+
+        """
 
     async def send(self, message: bytes, text: bool | None = None) -> None:  # noqa: FBT001  # theirs
         """Send one frame; ``text`` says that it is one."""
@@ -58,7 +66,21 @@ async def open_socket(
         socket_errors: what is there does not speak WebSocket, or refuses to.
 
     """
-    connect = _connect_of(installed_transports()[0] if transport == "auto" else transport)
+    context = _trusted() if url.startswith("wss:") else None
+    if transport == "picows" or (transport == "auto" and installed_transports()[0] == "picows"):
+        from stream_service.fast_socket import open_fast_socket  # noqa: PLC0415  # an optional extra
+
+        async with open_fast_socket(
+            url,
+            context=context,
+            through_proxy=through_proxy,
+            dial_timeout_s=DIAL_TIMEOUT_S,
+            ping_every_s=PING_EVERY_S,
+            frames_waiting=FRAMES_WAITING,
+            largest=LARGEST_FRAME,
+        ) as fast:
+            yield fast
+        return
     async with connect(
         url,
         compression=None,
@@ -69,9 +91,29 @@ async def open_socket(
         max_size=LARGEST_FRAME,
         max_queue=FRAMES_WAITING,
         proxy=True if through_proxy else None,
-        ssl=_trusted() if url.startswith("wss:") else None,
+        ssl=context,
     ) as socket:
-        yield socket
+        yield _ReferenceSocket(socket)
+
+
+class _ReferenceSocket:
+    """A connection of `websockets`, which gives out one frame at a time."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._recv = socket.recv
+
+    async def frames(self) -> Sequence[bytes]:
+        """See `Socket.frames`."""
+        return (await self._recv(decode=False),)
+
+    async def recv(self, *, decode: Literal[False]) -> bytes:
+        """See `Socket.recv`."""
+        return await self._recv(decode=decode)
+
+    async def send(self, message: bytes, text: bool | None = None) -> None:  # noqa: FBT001  # theirs
+        """See `Socket.send`."""
+        await self._socket.send(message, text=text)
 
 
 @cache
@@ -80,9 +122,8 @@ def socket_errors() -> tuple[type[Exception], ...]:
     if not find_spec("picows"):
         return (WebSocketException,)
     from picows import WSError  # noqa: PLC0415  # it may not be installed
-    from picows.websockets.exceptions import WebSocketException as PicowsException  # noqa: PLC0415
 
-    return (WebSocketException, PicowsException, WSError)
+    return (WebSocketException, WSError, ConnectionResetError)
 
 
 def asked_to_wait_s(error: BaseException | None) -> float:
@@ -92,14 +133,6 @@ def asked_to_wait_s(error: BaseException | None) -> float:
     headers: Any = getattr(getattr(error, "response", None), "headers", None)
     text = str(headers.get("Retry-After", "")) if headers else ""
     return float(text) if text.isdecimal() else 0.0
-
-
-def _connect_of(transport: TransportName) -> Callable[..., Any]:
-    if transport == "picows":
-        from picows.websockets import connect as connect_picows  # noqa: PLC0415  # as above
-
-        return connect_picows
-    return connect_reference
 
 
 @cache

@@ -33,6 +33,9 @@ Size: TypeAlias = Annotated[float, Meta(gt=0, lt=LARGEST)]
 OrZero: TypeAlias = Annotated[float, Meta(ge=0, lt=LARGEST)]
 """A price or size where zero is the venue's word for none."""
 
+Name: TypeAlias = Annotated[str, Meta(min_length=1)]
+"""A symbol, or the code of a currency."""
+
 Milliseconds: TypeAlias = Annotated[int, Meta(ge=EARLIEST_NS // MS, lt=LATEST_NS // MS)]
 Number: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 """An id or a place in a sequence."""
@@ -47,8 +50,8 @@ UNREADABLE = (ValueError, LookupError, ArithmeticError, RecursionError)
 """What reading a frame of another shape raises (msgspec's errors are ValueErrors)."""
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # every time here is UTC
-_UNITS_NS = {len("2026-07-07T23:00:04.Z") + n: int(10 ** (9 - n)) for n in range(1, 10)}
-"""What the last decimal place of a time of so many letters is worth."""
+_UNITS_NS = {n + 1: int(10 ** (9 - n)) for n in range(1, 10)}
+"""What the last decimal place of a fraction of so many letters is worth, its ``Z`` included."""
 
 
 def plain(value: float, decimals: int = 0) -> str:
@@ -84,6 +87,17 @@ def plausible(event_ns: int) -> int:
     return event_ns
 
 
+def check_candle(first: float, high: float, low: float, last: float) -> None:
+    """Hold that the prices of a candle lie within its own high and low.
+
+    Raises:
+        ValueError: they do not, so they were told or read in a wrong order.
+
+    """
+    if not low <= min(first, last) <= max(first, last) <= high:
+        raise ValueError(f"{first} and {last} do not lie in {low} to {high}")
+
+
 def ns_of_seconds(text: str) -> int:
     """Read Unix seconds with a fraction, such as ``1688669597.8277369``, exactly."""
     second, _, fraction = text.partition(".")
@@ -92,15 +106,13 @@ def ns_of_seconds(text: str) -> int:
 
 def ns_of_rfc3339(text: str) -> int:
     """Read a UTC time such as ``2026-07-07T23:00:04.585581Z``, exactly."""
-    unit_ns = _UNITS_NS.get(len(text))
-    if unit_ns is not None and text[19] == "." and text[-1] == "Z":
-        fraction = text[20:-1]
-        if fraction.isdecimal():
-            return _second_ns(text[:19]) + int(fraction) * unit_ns
+    second, _, fraction = text.partition(".")
+    digits = fraction[:-1]
+    if digits.isdecimal() and fraction[-1] == "Z" and (unit_ns := _UNITS_NS.get(len(fraction))):
+        return _second_ns(second) + int(digits) * unit_ns
     if text[-1:] != "Z":
         raise ValueError(f"a time ends with Z, not as {text[:40]!r}")
-    second, _, fraction = text[:-1].partition(".")
-    return _second_ns(second) + _fraction_ns(fraction)
+    return _second_ns(second.removesuffix("Z")) + _fraction_ns(digits)
 
 
 def rfc3339_of_ns(event_ns: int) -> str:
@@ -114,13 +126,13 @@ def instrument_of(symbol: str, quote_currencies: Iterable[str]) -> Instrument:
     """Split a symbol without separator, such as ``BTCUSDT``, at the longest quote currency.
 
     Raises:
-        ValueError: it ends with none of them.
+        ValueError: it ends with none of them, or has more in it than letters and digits.
 
     """
     symbol = symbol.upper()
     ends = [code for code in quote_currencies if symbol.endswith(code) and symbol != code]
-    if not ends:
-        raise ValueError(f"{symbol[:40]!r} ends with no known quote currency")
+    if not ends or not symbol.isalnum():
+        raise ValueError(f"{symbol[:40]!r} is no symbol that ends with a known quote currency")
     quote_currency = max(ends, key=len)
     return Instrument.of(symbol.removesuffix(quote_currency), quote_currency)
 

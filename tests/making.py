@@ -9,6 +9,7 @@ from market import (
     Gap,
     Instrument,
     Level,
+    Listed,
     Listing,
     Quote,
     Summary,
@@ -160,6 +161,28 @@ def a_summary(
         volume=1234.5,
         bid=99.0,
         ask=101.0,
+        event_ns=at_ns,
+        received_ns=at_ns,
+        sequence=at_ns,
+    )
+
+
+def a_listed(
+    venue: str = "kraken",
+    instrument: str = "BTC-USDT",
+    *,
+    trading: bool = True,
+    tick_size: float | None = 0.1,
+    at_ns: int = 1,
+) -> Listed:
+    return Listed(
+        venue=venue,
+        instrument=Instrument.parse(instrument),
+        symbol=instrument,
+        trading=trading,
+        tick_size=tick_size,
+        lot_size=0.0001,
+        minimum_notional=5.0,
         event_ns=at_ns,
         received_ns=at_ns,
         sequence=at_ns,

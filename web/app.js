@@ -1,20 +1,24 @@
 // @ts-check
 /** The page: puts its parts together, opens the feed, listens for keys. */
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { render } from "preact";
 import { Board } from "./board.js";
 import { Detail, forget } from "./detail.js";
-import { Banner, Header, VenueStrip, switchTheme } from "./header.js";
+import { Banner, Header, switchTheme } from "./header.js";
 import { Help, listenForKeys } from "./keys.js";
 import { keepOrder } from "./ranking.js";
 import { Routes, stepRow } from "./routes.js";
 import { keepSettings, settings } from "./settings.js";
 import { paused, startFeed } from "./store.js";
 import { announcement, html } from "./ui.js";
+import { VenueStrip, opened } from "./venues.js";
 import { t } from "./words.js";
 
 /** Loaded after the rest; what it stands for until then is its empty panel. */
 const chart = signal(/** @type {any} */ ("section"));
+
+/** Loaded when it is first asked for. */
+const records = signal(/** @type {any} */ (null));
 
 function Page() {
   return html`
@@ -26,6 +30,7 @@ function Page() {
     </main>
     <${Footer} />
     <${Help} />
+    ${records.value && html`<${records.value} />`}
     <div class="unseen" role="status" aria-live="polite">${announcement.value}</div>
   `;
 }
@@ -62,3 +67,7 @@ const place = /** @type {HTMLElement} */ (document.getElementById("app"));
 place.replaceChildren();
 render(html`<${Page} />`, place);
 import("./chart.js").then(({ Chart }) => (chart.value = Chart));
+effect(() => {
+  if (opened.value === null || records.peek()) return;
+  import("./records.js").then(({ Records }) => (records.value = Records));
+});

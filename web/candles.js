@@ -17,7 +17,7 @@ const barOf = ({ start, open, high, low, close, volume, trades }) => ({
   low: Number(low),
   close: Number(close),
   volume: Number(volume),
-  trades,
+  trades: trades ?? 0,
 });
 
 /**

@@ -1,8 +1,9 @@
 // @ts-check
 /** The candles of one market: which one, which interval, as a chart or as a table. */
 import { signal } from "@preact/signals";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Candles, INTERVALS, rolledUp } from "./candles.js";
+import { gapText, useGaps } from "./gaps.js";
 import { language, palette, set, settings, theme } from "./settings.js";
 import { quotes } from "./store.js";
 import { Choice, Panel, Skeleton, Trouble, html } from "./ui.js";
@@ -10,6 +11,7 @@ import { moment, number, price, t } from "./words.js";
 
 const PREFERRED = "binance:BTC-USDT";
 const LAST = 20;
+const GAPS_AT_MOST = "500";
 
 const asTable = signal(false);
 
@@ -50,6 +52,7 @@ function Market({ market, seconds }) {
   const [venue, symbol] = market.split(":");
   const [attempt, setAttempt] = useState(0);
   const { minutes, problem, older } = useCandles({ venue, symbol, seconds, attempt });
+  const gaps = useTradeGaps(venue, symbol, minutes?.[0]?.time ?? null);
   if (problem && !minutes?.length) {
     return html`<${Trouble} problem=${problem} onAct=${() => setAttempt(attempt + 1)} />`;
   }
@@ -65,7 +68,7 @@ function Market({ market, seconds }) {
   });
   return html`
     ${problem && html`<p class="hint warn-text" role="alert">${problem.title}: ${problem.detail}</p>`}
-    <${Drawing} bars=${bars} seconds=${seconds} label=${label} older=${older} />
+    <${Drawing} bars=${bars} gaps=${gaps} seconds=${seconds} label=${label} older=${older} />
   `;
 }
 
@@ -83,8 +86,25 @@ function useCandles({ venue, symbol, seconds, attempt }) {
   return { minutes, problem, older: () => candles.current?.older() };
 }
 
-/** @param {{bars: Bar[], seconds: number, label: string, older: () => void}} props */
-function Drawing({ bars, seconds, label, older }) {
+/** What is missing of the trades of a market. @param {string} venue @param {string} symbol @param {number | null} from */
+function useTradeGaps(venue, symbol, from) {
+  const start = from === null ? "" : new Date(from * 1000).toISOString();
+  const asked = { venue, symbol, channel: "trade", order: "desc", limit: GAPS_AT_MOST, start };
+  const question = from === null ? null : String(new URLSearchParams(asked));
+  const { gaps } = useGaps(question, (gap) =>
+    gap.venue === venue && gap.symbol === symbol && gap.channel === "trade");
+  return useMemo(() => (gaps ?? []).map(shadeOf), [gaps, language.value]);
+}
+
+/** @param {Gap} gap @returns {Shade} */
+const shadeOf = (gap) => ({
+  from: Date.parse(gap.start) / 1000,
+  to: Date.parse(gap.end) / 1000,
+  text: gapText(gap),
+});
+
+/** @param {{bars: Bar[], gaps: Shade[], seconds: number, label: string, older: () => void}} props */
+function Drawing({ bars, gaps, seconds, label, older }) {
   const place = useRef(/** @type {HTMLElement | null} */ (null));
   const [drawing, setDrawing] = useState(/** @type {import("./drawing.js").Drawing | null} */ (null));
   const look = `${theme.value} ${palette.value} ${language.value}`;
@@ -103,6 +123,7 @@ function Drawing({ bars, seconds, label, older }) {
   }, []);
   useEffect(() => drawing?.dress(language.value), [drawing, look]);
   useEffect(() => drawing?.show(bars, seconds), [drawing, bars, seconds]);
+  useEffect(() => drawing?.shade(gaps), [drawing, gaps, bars]);
   return html`
     <div class="canvas" ref=${place} role="img" aria-label=${label} data-testid="chart-canvas"
       data-bars=${bars.length} data-drawn=${drawing ? "true" : "false"}></div>

@@ -5,10 +5,14 @@ import { CandlestickSeries, HistogramSeries, createChart } from "lightweight-cha
 const NEAR_THE_LEFT = 20;
 const FILLED_AT_MOST = 500;
 const BAR_PX = 6;
+const LEAST_SHADE_PX = 3;
 
 export class Drawing {
   /** @type {Bar[]} */ #bars = [];
+  /** @type {Shade[]} */ #shades = [];
   #seconds = 0;
+  #length = 0;
+  #fitted = false;
 
   /** @param {HTMLElement} place @param {() => void} older Called when the oldest bars come into sight. */
   constructor(place, older) {
@@ -29,7 +33,14 @@ export class Drawing {
     this.candles.priceScale().applyOptions({ scaleMargins: { top: 0.08, bottom: 0.2 } });
     this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       if (range && range.from < NEAR_THE_LEFT) older();
+      this.#placeShades();
     });
+    this.chart.timeScale().subscribeSizeChange(() => {
+      if (!this.#fitted) this.#fit();
+      this.#placeShades();
+    });
+    this.veil = place.appendChild(document.createElement("div"));
+    this.veil.className = "veil";
   }
 
   /** Take the colours of the page's theme. @param {string} locale */
@@ -64,8 +75,53 @@ export class Drawing {
     this.#seconds = seconds;
   }
 
+  /** Shade the stretches; each says at its top what is missing. @param {Shade[]} shades */
+  shade(shades) {
+    this.#shades = shades;
+    this.veil.replaceChildren(...shades.map(({ text }) => {
+      const shade = document.createElement("div");
+      shade.className = "shade";
+      shade.dataset.testid = "gap-shade";
+      const flag = shade.appendChild(document.createElement("span"));
+      flag.title = text;
+      flag.tabIndex = 0;
+      flag.setAttribute("role", "note");
+      flag.setAttribute("aria-label", text);
+      return shade;
+    }));
+    this.#placeShades();
+  }
+
   remove() {
     this.chart.remove();
+    this.veil.remove();
+  }
+
+  #placeShades() {
+    const scale = this.chart.timeScale();
+    this.veil.style.width = `${scale.width()}px`;
+    this.veil.style.bottom = `${scale.height()}px`;
+    [...this.veil.children].forEach((element, i) => {
+      const { from, to } = this.#shades[i];
+      const [left, right] = [this.#xOf(from, 0), this.#xOf(to, 1)];
+      const { style } = /** @type {HTMLElement} */ (element);
+      element.toggleAttribute("hidden", left === null || right === null);
+      style.left = `${left ?? 0}px`;
+      style.width = `${Math.max((right ?? 0) - (left ?? 0), LEAST_SHADE_PX)}px`;
+    });
+  }
+
+  /**
+   * Where the bar that holds a time begins, or ends; null: nowhere.
+   * @param {number} time @param {0 | 1} end
+   */
+  #xOf(time, end) {
+    const scale = this.chart.timeScale();
+    const bar = /** @type {any} */ (time - (time % this.#seconds));
+    const place = this.#seconds ? scale.timeToIndex(bar, true) : null;
+    if (place === null) return null;
+    const x = scale.logicalToCoordinate(/** @type {any} */ (place));
+    return x === null ? null : x + (end - 0.5) * scale.options().barSpacing;
   }
 
   /** Whether only the last bar changed or one followed it. @param {Bar[]} bars @param {number} seconds */
@@ -95,11 +151,18 @@ export class Drawing {
     this.candles.setData(/** @type {any} */ (withHoles(bars, seconds)));
     this.volumes.setData(/** @type {any} */ (bars.map(({ time, volume }) => ({ time, value: volume }))));
     if (older) this.chart.timeScale().setVisibleRange(older);
-    if (fresh) {
-      const to = withHoles(bars, seconds).length + 3;
-      const room = Math.round(this.chart.timeScale().width() / BAR_PX);
-      this.chart.timeScale().setVisibleLogicalRange({ from: to - Math.max(room, 20), to });
-    }
+    this.#length = withHoles(bars, seconds).length;
+    if (fresh) this.#fit();
+  }
+
+  /** Show the last bars, as many as there is room for; what is hidden has none. */
+  #fit() {
+    const width = this.chart.timeScale().width();
+    this.#fitted = width > 0 && this.#length > 0;
+    if (!this.#fitted) return;
+    const to = this.#length + 3;
+    const room = Math.round(width / BAR_PX);
+    this.chart.timeScale().setVisibleLogicalRange({ from: to - Math.max(room, 20), to });
   }
 }
 

@@ -1,17 +1,15 @@
 // @ts-check
-/** The top of the page: mode, connection and the banner when it is lost, settings, venues. */
-import { computed, signal, useSignalEffect } from "@preact/signals";
+/** The top of the page: mode, connection and the banner when it is lost, settings. */
+import { signal, useSignalEffect } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { goTo, help } from "./keys.js";
 import { language, palette, set, settings, theme } from "./settings.js";
-import {
-  asOf, clockOffsetMs, feed, gaps, mode, now, paused, phase, status, venues, wall,
-} from "./store.js";
+import { asOf, clockOffsetMs, feed, gaps, mode, paused, phase, wall } from "./store.js";
 import { Choice, announce, html } from "./ui.js";
-import { clock, named, number, span, t } from "./words.js";
+import { opened } from "./venues.js";
+import { clock, named, t } from "./words.js";
 
 const SECTIONS = /** @type {const} */ (["routes", "board", "chart"]);
-const AT_WORK = ["starting", "running", "waiting", "stopped"];
 const WRONG_CLOCK_MS = 2000;
 
 const menuOpen = signal(false);
@@ -63,8 +61,9 @@ function Connection() {
         ${paused.value && html`<span class="chip warn">${t("paused")}</span>`}
       </span>
       <time class="num muted clock">${clock(wall.value)}Z</time>
-      <span class="chip ${count ? "warn" : ""}" data-testid="gap-count"
-        title=${t("gaps_detail", { feed: own, venues: theirs })}>${t("gaps", { n: count })}</span>
+      <button class="chip ${count ? "warn" : ""}" data-testid="gap-count"
+        title=${t("gaps_detail", { feed: own, venues: theirs })}
+        onClick=${() => (opened.value = "")}>${t("gaps", { n: count })}</button>
       ${offset > WRONG_CLOCK_MS &&
       html`<span class="chip warn" data-testid="wrong-clock">
         ${t("clock_off", { seconds: (offset / 1000).toFixed(1) })}
@@ -118,67 +117,4 @@ export function Banner() {
 function Countdown({ to }) {
   const n = wall.value && Math.max(0, Math.ceil((to - performance.now()) / 1000));
   return html`<span class="num" aria-hidden="true">${t("retry_in", { n })}</span>`;
-}
-
-/** Parts of the system that do not work as they should. */
-const troubled = computed(() =>
-  [...(status.rows.value?.values() ?? [])].flatMap(({ actor }) =>
-    actor && !AT_WORK.includes(actor.state) ? [actor] : [],
-  ),
-);
-
-export function VenueStrip() {
-  return html`
-    <ul class="strip" aria-label=${t("venues")}>
-      ${[...venues.value.values()].map((venue) => html`<${Chip} key=${venue.venue} venue=${venue} />`)}
-      ${troubled.value.map(
-        ({ actor, state, reason }) => html`
-          <li key=${actor} class="venue trouble" title=${reason}>
-            <b>▲ ${actor}: ${state}</b><small>${reason}</small>
-          </li>`,
-      )}
-    </ul>
-  `;
-}
-
-/** @param {{venue: Venue}} props */
-function Chip({ venue }) {
-  const live = venue.state === "live";
-  return html`
-    <li class="venue ${live ? "" : "trouble"}" data-testid="venue-${venue.venue}"
-      data-state=${venue.state} title=${tooltip(venue)}>
-      <b><span aria-hidden="true">${live ? "●" : "◌"}</span> ${venue.venue}</b>
-      ${live ? html`<${Pace} venue=${venue} />` : html`<${Plight} venue=${venue} />`}
-    </li>
-  `;
-}
-
-/** @param {{venue: Venue}} props */
-function Pace({ venue }) {
-  const rate = number(venue.events_per_s, venue.events_per_s < 10 ? 1 : 0);
-  return html`
-    <small class="num">
-      ${venue.latency_ms === null ? "–" : `${number(venue.latency_ms, 0)} ms`}
-      ${" · "}${t("events_per_s", { n: rate })}
-      ${venue.troubled.length > 0 && html` <span class="warn-text">▲ ${venue.troubled.length}</span>`}
-    </small>
-  `;
-}
-
-/** @param {{venue: Venue & {at?: number}}} props */
-function Plight({ venue }) {
-  const since = Math.max(0, now.value - (status.rows.value?.get(`venue:${venue.venue}`)?.at ?? 0));
-  return html`
-    <small>
-      <strong>${named("state", venue.state)}</strong>
-      ${" "}<span class="num">${span(venue.age_ms + since)}</span>
-      ${venue.reason && html` · <span class="reason">${venue.reason}</span>`}
-    </small>
-  `;
-}
-
-/** @param {Venue} venue */
-function tooltip({ venue, reason, troubled: markets }) {
-  const lines = markets.map((market) => `${market.symbol}: ${market.state} ${market.reason}`);
-  return [venue, reason, ...lines].filter(Boolean).join("\n");
 }

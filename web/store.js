@@ -3,12 +3,16 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import { LiveFeed } from "./live.js";
 
+const GAPS_KEPT = 200;
+
 /** @type {Signal<Phase>} */
 export const phase = signal({ name: "connecting" });
 /** "simulated", "live" or "replay"; null until the server has said it. */
 export const mode = signal(/** @type {string | null} */ (null));
 /** Holes in this page's feed and in the venues' data since the page was opened. */
 export const gaps = signal({ feed: 0, venues: 0 });
+/** The newest gaps that venues' data had since the page was opened, oldest first. */
+export const recentGaps = signal(/** @type {Gap[]} */ ([]));
 /** The server's clock less ours, in ms. */
 export const clockOffsetMs = signal(0);
 export const paused = signal(false);
@@ -113,6 +117,8 @@ function liveTable(keyOf, onUpdate) {
 
 /** @param {Status[]} items */
 function countVenueGaps(items) {
-  const seen = items.filter((item) => item.gap).length;
-  if (seen) gaps.value = { ...gaps.value, venues: gaps.value.venues + seen };
+  const seen = items.flatMap(({ gap }) => gap ?? []);
+  if (seen.length === 0) return;
+  gaps.value = { ...gaps.value, venues: gaps.value.venues + seen.length };
+  recentGaps.value = [...recentGaps.value, ...seen].slice(-GAPS_KEPT);
 }

@@ -125,21 +125,62 @@ interface Route extends Heard {
   why_not: string[];
 }
 
+/** An instrument that is not live while its venue is. */
+interface Trouble {
+  symbol: string;
+  state: string;
+  reason: string;
+  since: string;
+}
+
+/** `not_live` counts instruments, more of them perhaps than `troubled` names. */
 interface Venue {
   venue: string;
   state: string;
   reason: string;
   events_per_s: number;
+  refused: number;
+  resyncs: number;
+  backfilled: number;
+  gaps: number;
   latency_ms: number | null;
+  clock_offset_ms: number | null;
+  clock_error_ms: number | null;
   age_ms: number;
-  troubled: { symbol: string; state: string; reason: string }[];
+  not_live: number;
+  troubled: Trouble[];
+}
+
+/** `missing`: how many events; null where nobody knows. */
+interface Gap {
+  venue: string;
+  symbol: string;
+  channel: string;
+  start: string;
+  end: string;
+  reason: string;
+  missing: number | null;
+}
+
+interface GapTotal {
+  venue: string;
+  gaps: number;
+  seconds: number;
+  missing: number;
+}
+
+/** `gaps` is null until they are known. */
+interface GapRecord {
+  gaps: Gap[] | null;
+  totals: GapTotal[];
+  problem: Problem | null;
 }
 
 interface Status extends Heard {
   subject: string;
   venue?: Venue;
   actor?: { actor: string; state: string; reason: string };
-  gap?: object;
+  gap?: Gap;
 }
 
 /** Why a route's prices cannot be trusted now. */
@@ -168,7 +209,7 @@ interface Candle {
   low: string;
   close: string;
   volume: string;
-  trades: number;
+  trades: number | null;
 }
 
 /** `time`: start in seconds since the epoch, UTC. */
@@ -180,6 +221,13 @@ interface Bar {
   close: number;
   volume: number;
   trades: number;
+}
+
+/** A stretch of time that something is missing in, seconds since the epoch, and what in words. */
+interface Shade {
+  from: number;
+  to: number;
+  text: string;
 }
 
 /** What of a market is followed: `seconds` is the length of the bars made of its minutes. */

@@ -1,13 +1,13 @@
 """From a batch of events to those that are stored, one of each identity, and those refused."""
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from math import isfinite
 from typing import TypeAlias
 
 import msgspec
 
 from infrastructure.timeseries.port import Stored
-from market import Candle, Gap, Instrument, Quote, Trade
+from market import Candle, Gap, Instrument, Listed, Quote, Summary, Trade, VenueCandle
 
 Refused: TypeAlias = list[tuple[Stored, str]]
 """Events that cannot be stored, each with what is wrong with it."""
@@ -15,14 +15,32 @@ Refused: TypeAlias = list[tuple[Stored, str]]
 LARGEST = 2**63 - 2_000_000
 """Bound of whole numbers: 64 bits, less the room that a time key takes."""
 
-_FREE_TEXT = frozenset({"trade_id", "reason"})
-_OPTIONAL = frozenset({"missing"})
+OPTIONAL: dict[type[Stored], frozenset[str]] = {
+    Gap: frozenset({"missing"}),
+    VenueCandle: frozenset({"trades"}),
+    Summary: frozenset({"open", "high", "low", "volume", "bid", "ask"}),
+    Listed: frozenset({"tick_size", "lot_size", "minimum_notional"}),
+}
+"""Numbers that may be None, for which a store may keep one below zero."""
+
+_KNOWN_BY: dict[type[Stored], tuple[str, ...]] = {
+    Trade: ("trade_id",),
+    Quote: ("sequence",),
+    Candle: ("interval", "start_ns"),
+    VenueCandle: ("interval", "start_ns"),
+    Summary: ("event_ns",),
+    Listed: (),
+    Gap: ("channel", "start_ns"),
+}
+"""Fields that events are known by, beside venue and instrument."""
+
+_FREE_TEXT = frozenset({"trade_id", "reason", "symbol", "name"})
 
 
 def sift(events: Sequence[Stored]) -> tuple[list[Stored], Refused]:
     """Part the events into those to store, one of each identity, and those that cannot be.
 
-    The later of two with the same identity stays, but for candles: there the one with more trades.
+    The later of two with the same identity stays, but for those that `rank_of` tells apart.
     """
     kept: dict[Hashable, Stored] = {}
     refused: Refused = []
@@ -37,27 +55,39 @@ def sift(events: Sequence[Stored]) -> tuple[list[Stored], Refused]:
 
 def identity_of(event: Stored) -> Hashable:
     """Return what an event is known by: two with the same are the same one."""
-    match event:
-        case Trade():
-            return "trade", event.venue, event.instrument, event.trade_id
-        case Quote():
-            return "quote", event.venue, event.instrument, event.sequence
-        case Candle():
-            return "candle", event.venue, event.instrument, event.interval, event.start_ns
-        case Gap():
-            return "gap", event.venue, event.instrument, event.channel, event.start_ns
+    kind = type(event)
+    own = (getattr(event, name) for name in _KNOWN_BY[kind])
+    return kind, event.venue, event.instrument, *own
+
+
+RANKED_BY: dict[type[Stored], tuple[str, ...]] = {
+    Candle: ("trades",),
+    VenueCandle: ("closed", "received_ns"),
+    Listed: ("received_ns",),
+}
+"""Fields that tell which of two with the same identity stays: the greater ones, or the later."""
+
+
+def rank_of(event: Stored) -> tuple[float, ...]:
+    """Return what must not be less than that of the same one which is known."""
+    return tuple(getattr(event, name) for name in RANKED_BY.get(type(event), ()))
 
 
 def fault_of(event: Stored) -> str | None:
     """Tell what keeps the event from being stored as it is."""
     named_values = zip(event.__struct_fields__, msgspec.structs.astuple(event), strict=True)
-    return next(_faults(named_values), None)
+    optional = OPTIONAL.get(type(event), frozenset())
+    return next(_faults(named_values, optional), None)
 
 
-def _faults(named_values: Iterable[tuple[str, object]]) -> Iterator[str]:
+def _faults(named_values: Iterable[tuple[str, object]], optional: Collection[str]) -> Iterator[str]:
     for name, value in named_values:
-        if not _can_be(name, value):
+        if not (_can_be_left_out(value) if name in optional else _can_be(name, value)):
             yield f"{name} cannot be {repr(value)[:100]}"
+
+
+def _can_be_left_out(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and value >= 0 and _can_be("", value))
 
 
 def _can_be(name: str, value: object) -> bool:
@@ -71,7 +101,7 @@ def _can_be(name: str, value: object) -> bool:
         case Instrument():
             return _is_code(value.base) and _is_code(value.quote_currency)
         case _:
-            return value is None and name in _OPTIONAL
+            return False
 
 
 def _is_code(value: str) -> bool:
@@ -83,5 +113,5 @@ def _is_text(value: str) -> bool:
     return value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
-def _is_outdone(event: Stored, other: Stored | None) -> bool:
-    return isinstance(event, Candle) and isinstance(other, Candle) and event.trades < other.trades
+def _is_outdone(event: Stored, known: Stored | None) -> bool:
+    return known is not None and rank_of(event) < rank_of(known)

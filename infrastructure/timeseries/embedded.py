@@ -6,7 +6,7 @@ Two threads work on it, one that writes and one that reads, each on a connection
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeAlias, TypeVar
@@ -15,73 +15,32 @@ import duckdb
 import msgspec
 
 from infrastructure.timeseries.batch import Refused, sift
-from infrastructure.timeseries.port import Stored
-from infrastructure.timeseries.question import S, Series, Span, other_fields, time_field
+from infrastructure.timeseries.embedded_tables import ALL_GAPS, LISTINGS, MERGES, NEWEST, TABLES
+from infrastructure.timeseries.port import GapTerms, Stored
+from infrastructure.timeseries.question import (
+    SERIES_COLUMNS,
+    S,
+    Series,
+    Span,
+    of_any_series,
+    table_of,
+)
 from market import (
     Candle,
     Gap,
     Instrument,
+    Listed,
     PoisonousError,
     Quote,
     SettingsError,
     StoreUnavailableError,
+    Summary,
     Trade,
+    VenueCandle,
 )
 
 Row: TypeAlias = tuple[object, ...]
 R = TypeVar("R")
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS trade (
-    venue VARCHAR, base VARCHAR, quote_currency VARCHAR, trade_id VARCHAR,
-    side VARCHAR, price DOUBLE, size DOUBLE, backfilled BOOLEAN,
-    event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
-    PRIMARY KEY (venue, base, quote_currency, trade_id)
-);
-CREATE TABLE IF NOT EXISTS quote (
-    venue VARCHAR, base VARCHAR, quote_currency VARCHAR,
-    bid DOUBLE, bid_size DOUBLE, ask DOUBLE, ask_size DOUBLE,
-    event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
-    PRIMARY KEY (venue, base, quote_currency, sequence)
-);
-CREATE TABLE IF NOT EXISTS candle (
-    venue VARCHAR, base VARCHAR, quote_currency VARCHAR, "interval" VARCHAR, start_ns BIGINT,
-    open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE, volume DOUBLE,
-    trades BIGINT, closed BOOLEAN, event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
-    PRIMARY KEY (venue, base, quote_currency, "interval", start_ns)
-);
-CREATE TABLE IF NOT EXISTS gap (
-    venue VARCHAR, base VARCHAR, quote_currency VARCHAR, channel VARCHAR, start_ns BIGINT,
-    end_ns BIGINT, reason VARCHAR, missing BIGINT,
-    event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
-    PRIMARY KEY (venue, base, quote_currency, channel, start_ns)
-);
-CREATE TEMP TABLE arriving AS FROM candle LIMIT 0;
-"""
-_MERGE_CANDLES = """
-INSERT INTO candle FROM arriving ON CONFLICT DO UPDATE SET
-    open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
-    volume = excluded.volume, trades = excluded.trades, closed = excluded.closed,
-    event_ns = excluded.event_ns, received_ns = excluded.received_ns,
-    sequence = excluded.sequence
-WHERE excluded.trades >= candle.trades;
-DELETE FROM arriving;
-"""
-
-
-def _newest_text(kind: type[Stored]) -> str:
-    table, time = kind.__name__.lower(), time_field(kind)
-    columns = ", ".join(f'"{name}"' for name in other_fields(kind))
-    only = """ AND "interval" = $interval AND closed""" if kind is Candle else ""
-    return (
-        f"SELECT {columns} FROM {table} "  # noqa: S608  # nothing in it is from outside
-        f"WHERE venue = $venue AND base = $base AND quote_currency = $quote_currency{only} "
-        f"AND {time} >= $start_ns AND {time} < $end_ns "
-        f"ORDER BY {time} DESC, sequence DESC LIMIT $at_most"
-    )
-
-
-_NEWEST = {kind: _newest_text(kind) for kind in (Trade, Quote, Candle, Gap)}
 
 
 class EmbeddedTimeSeries:
@@ -90,7 +49,7 @@ class EmbeddedTimeSeries:
     def __init__(self, database: duckdb.DuckDBPyConnection) -> None:
         self._reading = _Desk(database.cursor(), "reading")
         self._writing = _Desk(database, "writing")
-        database.execute(_TABLES)
+        database.execute(TABLES)
 
     @classmethod
     def open(cls, path: Path | None) -> EmbeddedTimeSeries:
@@ -154,6 +113,50 @@ class EmbeddedTimeSeries:
         series = Series(Gap, venue, instrument)
         return await self._newest(series, Span(start_ns, end_ns, limit))
 
+    async def all_gaps(
+        self, terms: GapTerms, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Gap]:
+        """See `TimeSeries.all_gaps`."""
+        span = Span(start_ns, end_ns, limit)
+        given = {
+            "venues": None if terms.venues is None else sorted(terms.venues),
+            "instruments": None
+            if terms.instruments is None
+            else sorted(map(str, terms.instruments)),
+            "channel": terms.channel,
+            "start_ns": span.start_ns,
+            "end_ns": span.end_ns,
+            "at_most": span.limit,
+        }
+        found = await self._reading.do(lambda connection: _rows(connection, ALL_GAPS, given))
+        return [of_any_series(Gap, row) for row in reversed(found)]
+
+    async def venue_candles(
+        self,
+        venue: str,
+        instrument: Instrument,
+        interval: str,
+        *,
+        start_ns: int,
+        end_ns: int,
+        limit: int,
+    ) -> Sequence[VenueCandle]:
+        """See `TimeSeries.venue_candles`."""
+        series = Series(VenueCandle, venue, instrument, interval)
+        return await self._newest(series, Span(start_ns, end_ns, limit))
+
+    async def summaries(
+        self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Summary]:
+        """See `TimeSeries.summaries`."""
+        series = Series(Summary, venue, instrument)
+        return await self._newest(series, Span(start_ns, end_ns, limit))
+
+    async def listings(self) -> Sequence[Listed]:
+        """See `TimeSeries.listings`."""
+        found = await self._reading.do(lambda connection: _rows(connection, LISTINGS, {}))
+        return [of_any_series(Listed, row) for row in found]
+
     def close(self) -> None:
         """Finish what is under way and close the file."""
         self._reading.close()
@@ -204,17 +207,18 @@ def _write(connection: duckdb.DuckDBPyConnection, events: Sequence[Stored]) -> R
 
 
 def _append(connection: duckdb.DuckDBPyConnection, kind: type[Stored], rows: Sequence[Row]) -> None:
-    if kind is Candle:
-        with connection.appender("arriving") as arriving:
+    columns = [*SERIES_COLUMNS, *kind.__struct_fields__[2:]]
+    if merge := MERGES.get(kind):
+        with connection.appender(f"arriving_{table_of(kind)}", columns=columns) as arriving:
             arriving.append_rows(rows)
-        connection.execute(_MERGE_CANDLES)
+        connection.execute(merge)
     else:
-        with connection.appender(kind.__name__.lower(), action="upsert") as table:
+        with connection.appender(table_of(kind), columns=columns, action="upsert") as table:
             table.append_rows(rows)
 
 
 def _row(event: Stored) -> Row:
-    """Return the columns of the event in the order of its table: that of its fields."""
+    """Return the columns of the event in the order of its fields."""
     venue, instrument, *others = msgspec.structs.astuple(event)
     return venue, instrument.base, instrument.quote_currency, *others
 
@@ -228,11 +232,18 @@ def _read(connection: duckdb.DuckDBPyConnection, series: Series[S], span: Span) 
         "end_ns": span.end_ns,
         "at_most": span.limit,
     }
-    if series.kind is Candle:
+    if series.interval:
         given["interval"] = series.interval
-    rows = connection.execute(_NEWEST[series.kind], given).fetchall()
-    names = other_fields(series.kind)
-    return [series.event(dict(zip(names, row, strict=True))) for row in reversed(rows)]
+    rows = _rows(connection, NEWEST[series.kind], given)
+    return [series.event(row) for row in reversed(rows)]
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, text: str, given: Mapping[str, object]
+) -> list[dict[str, object]]:
+    answer = connection.execute(text, given)
+    names = [column[0] for column in answer.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
 def _why_not_opened(path: Path, error: duckdb.IOException) -> SettingsError | StoreUnavailableError:

@@ -1,7 +1,7 @@
 """The store in InfluxDB 2: two buckets, one for what is kept a day, one for what is kept for ever.
 
-    <prefix>/raw       trade, quote     expires
-    <prefix>/candles   candle, gap      stays
+    <prefix>/raw       trade, quote, summary               expires
+    <prefix>/candles   candle, venue_candle, gap, listed   stays
 
 Tags are ``venue``, ``base`` and ``quote_currency``, with ``interval`` for candles and ``channel``
 for gaps; all else is a field. `line_protocol` says what the time of a point is.
@@ -14,13 +14,28 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from infrastructure.timeseries.batch import Refused, sift
+from infrastructure.timeseries.batch import RANKED_BY, Refused, sift
 from infrastructure.timeseries.influx_lines import Inlet
-from infrastructure.timeseries.influx_questions import newest, not_outdone
+from infrastructure.timeseries.influx_questions import all_gaps, listings, newest
+from infrastructure.timeseries.influx_ranks import not_outdone
 from infrastructure.timeseries.influx_server import Bucket, InfluxServer, reach
-from infrastructure.timeseries.port import Stored
+from infrastructure.timeseries.port import GapTerms, Stored
 from infrastructure.timeseries.question import S, Series, Span
-from market import Candle, Gap, Instrument, PoisonousError, Quote, SettingsError, Trade
+from market import (
+    Candle,
+    Gap,
+    Instrument,
+    Listed,
+    PoisonousError,
+    Quote,
+    SettingsError,
+    Summary,
+    Trade,
+    VenueCandle,
+)
+
+EXPIRING = (Trade, Quote, Summary)
+"""Kinds that are kept for a while only."""
 
 _DAY_S = 86_400
 _YEAR_S = 364 * _DAY_S
@@ -43,8 +58,8 @@ async def connect_influx(
         token: May read and write the buckets, and make them if they are missing.
         org: The organisation that the buckets belong to.
         bucket_prefix: What the names of the buckets begin with.
-        raw_retention_s: How long a new bucket keeps trades and quotes, at least an hour; zero is
-            for ever.
+        raw_retention_s: How long a new bucket keeps trades, quotes and summaries, at least an
+            hour; zero is for ever.
         timeout_s: For one request, from the first byte sent to the last one read.
 
     Raises:
@@ -78,16 +93,14 @@ class InfluxTimeSeries:
     async def write(self, events: Sequence[Stored]) -> None:
         """See `TimeSeries.write`.
 
-        A trade or quote that is older than its bucket keeps is dropped with a line in the log.
-        Of two processes that write the same candle at once, the last one's stays.
+        A trade, quote or summary older than its bucket keeps is dropped with a line in the log.
+        Of two processes that write the same candle or listing at once, the last one's stays.
         """
         kept, refused = await asyncio.to_thread(sift, events)
-        raw = [event for event in kept if isinstance(event, Trade | Quote)]
-        gaps = [event for event in kept if isinstance(event, Gap)]
-        candles = [event for event in kept if isinstance(event, Candle)]
-        refused += await self._raw_inlet.put(raw)
-        refused += await self._lasting_inlet.put(gaps)
-        refused += await self._rewrite(candles)
+        refused += await self._raw_inlet.put([one for one in kept if isinstance(one, EXPIRING)])
+        refused += await self._lasting_inlet.put([one for one in kept if isinstance(one, Gap)])
+        for kind in RANKED_BY:
+            refused += await self._rewrite([one for one in kept if isinstance(one, kind)])
         if refused:
             raise PoisonousError(refused)
 
@@ -126,13 +139,45 @@ class InfluxTimeSeries:
         series = Series(Gap, venue, instrument)
         return await self._newest(series, Span(start_ns, end_ns, limit))
 
-    async def _rewrite(self, candles: Sequence[Candle]) -> Refused:
-        if not candles:
+    async def all_gaps(
+        self, terms: GapTerms, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Gap]:
+        """See `TimeSeries.all_gaps`."""
+        span = Span(start_ns, end_ns, limit)
+        return await all_gaps(self._server, self._lasting, terms, span)
+
+    async def venue_candles(
+        self,
+        venue: str,
+        instrument: Instrument,
+        interval: str,
+        *,
+        start_ns: int,
+        end_ns: int,
+        limit: int,
+    ) -> Sequence[VenueCandle]:
+        """See `TimeSeries.venue_candles`."""
+        series = Series(VenueCandle, venue, instrument, interval)
+        return await self._newest(series, Span(start_ns, end_ns, limit))
+
+    async def summaries(
+        self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Summary]:
+        """See `TimeSeries.summaries`."""
+        series = Series(Summary, venue, instrument)
+        return await self._newest(series, Span(start_ns, end_ns, limit))
+
+    async def listings(self) -> Sequence[Listed]:
+        """See `TimeSeries.listings`."""
+        return await listings(self._server, self._lasting)
+
+    async def _rewrite(self, events: Sequence[Stored]) -> Refused:
+        if not events:
             return []
         async with self._rewriting:
-            better = await not_outdone(self._server, self._lasting, candles)
+            better = await not_outdone(self._server, self._lasting, events)
             return await self._lasting_inlet.put(better)
 
     async def _newest(self, series: Series[S], span: Span) -> Sequence[S]:
-        bucket = self._raw if series.kind in (Trade, Quote) else self._lasting
+        bucket = self._raw if series.kind in EXPIRING else self._lasting
         return await newest(self._server, bucket, series, span)

@@ -1,43 +1,62 @@
 """From a question to InfluxQL and back to events: texts are constant, values are bound."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from infrastructure.timeseries.batch import identity_of
+from infrastructure.timeseries.batch import OPTIONAL, identity_of
 from infrastructure.timeseries.influx_server import Bucket, InfluxServer, Row, Value
 from infrastructure.timeseries.line_protocol import NOT_KNOWN, ROOM_NS, millisecond_of
-from infrastructure.timeseries.port import Stored
-from infrastructure.timeseries.question import S, Series, Span, other_fields, time_field
-from market import Candle, Gap, Quote, Trade
+from infrastructure.timeseries.port import GapTerms, Stored
+from infrastructure.timeseries.question import (
+    SERIES_COLUMNS,
+    S,
+    Series,
+    Span,
+    of_any_series,
+    other_fields,
+    table_of,
+    time_field,
+)
+from market import Candle, Gap, Instrument, Listed, Quote, Summary, Trade, VenueCandle
 
 _FIRST_NS, _LAST_NS = -(2**63) + 2, 2**63 - 2
 """The times that InfluxDB can hold."""
 
-_DAY_NS = 86_400 * 10**9
-
 _OF_SERIES = '"venue" = $venue AND "base" = $base AND "quote_currency" = $quote_currency'
+_OF_EVENT_TIME = ' AND "event_ns" >= $start_ns AND "event_ns" < $end_ns'
 _CONDITIONS: dict[type[Stored], str] = {
-    Trade: ' AND "event_ns" >= $start_ns AND "event_ns" < $end_ns',
-    Quote: ' AND "event_ns" >= $start_ns AND "event_ns" < $end_ns',
+    Trade: _OF_EVENT_TIME,
+    Quote: _OF_EVENT_TIME,
     Candle: ' AND "interval" = $interval AND "closed" = true',
+    VenueCandle: ' AND "interval" = $interval',
+    Summary: "",
     Gap: "",
 }
+_SHIFTED = (Trade, Quote)
+"""Kinds whose time key is not their time, see `line_protocol`."""
+
+
+def _columns(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names if name != "start_ns")
 
 
 def _newest_text(kind: type[Stored]) -> str:
-    columns = ", ".join(f'"{name}"' for name in other_fields(kind) if name != "start_ns")
     return (
-        f'SELECT {columns} FROM "{kind.__name__.lower()}" '  # noqa: S608  # all of it from here
+        f'SELECT {_columns(other_fields(kind))} FROM "{table_of(kind)}" '  # noqa: S608  # all of it from here
         f"WHERE {_OF_SERIES}{_CONDITIONS[kind]} AND time >= $from_ns AND time < $to_ns "
         "ORDER BY time DESC LIMIT $at_most"
     )
 
 
 _NEWEST = {kind: _newest_text(kind) for kind in _CONDITIONS}
-_COUNTS = (
-    'SELECT "trades", "base", "quote_currency" FROM "candle" '
-    'WHERE "venue" = $venue AND "interval" = $interval AND time >= $from_ns AND time <= $to_ns'
+_ALL_GAPS = (
+    f'SELECT {_columns((*SERIES_COLUMNS, *other_fields(Gap)))} FROM "gap" '  # noqa: S608  # as above
+    "WHERE time >= $from_ns AND time < $to_ns"
 )
-_COUNTS_OF_SERIES = f'{_COUNTS} AND "base" = $base AND "quote_currency" = $quote_currency'
+_OF_CHANNEL = '"channel" = $channel'
+_IS_VENUE = '"venue" = ${}'
+_IS_INSTRUMENT = '("base" = ${} AND "quote_currency" = ${})'
+_NEWEST_FIRST = " ORDER BY time DESC LIMIT $at_most"
+_LISTINGS = f'SELECT {_columns((*SERIES_COLUMNS, *other_fields(Listed)))} FROM "listed"'  # noqa: S608  # as above
 
 
 async def newest(
@@ -48,7 +67,7 @@ async def newest(
     InfluxDB shows a point field by field while it is written; a row with holes is left out.
     """
     rows = await _ask(server, bucket, series, span)
-    if len(rows) == span.limit and series.kind in (Trade, Quote):
+    if len(rows) == span.limit and series.kind in _SHIFTED:
         rows += await _ask(server, bucket, series, _oldest_millisecond(rows, span))
     whole = (row for row in rows if None not in row.values())
     events = {identity_of(event): event for event in (_event(series, row) for row in whole)}
@@ -57,21 +76,70 @@ async def newest(
     return ordered[-span.limit :]
 
 
-async def not_outdone(
-    server: InfluxServer, bucket: Bucket, candles: Sequence[Candle]
-) -> list[Candle]:
-    """Return the candles that are not in the bucket yet with more trades."""
-    stored: dict[Hashable, Value] = {}
-    for text, given in _count_questions(candles):
-        for row in await server.query(bucket, text, given):
-            place = (row["base"], row["quote_currency"], given["interval"], row["time"])
-            stored[given["venue"], *place] = row["trades"]
-    return [candle for candle in candles if candle.trades >= int(stored.get(_place(candle)) or 0)]
+async def all_gaps(
+    server: InfluxServer, bucket: Bucket, terms: GapTerms, span: Span
+) -> Sequence[Gap]:
+    """Return the newest gaps that meet the terms, oldest first.
+
+    Of those that start together the server returns any; so the oldest moment is asked for whole.
+    """
+    if _is_none(terms.venues) or _is_none(terms.instruments) or span.start_ns >= span.end_ns:
+        return []
+    rows = await _ask_for_gaps(server, bucket, terms, span)
+    if len(rows) == span.limit:
+        oldest_ns = min(int(row["time"] or 0) for row in rows)
+        rows += await _ask_for_gaps(server, bucket, terms, Span(oldest_ns, oldest_ns + 1, ROOM_NS))
+    whole = (_told(Gap, row) for row in rows if None not in row.values())
+    gaps = {identity_of(gap): gap for gap in (of_any_series(Gap, row) for row in whole)}
+    return sorted(gaps.values(), key=_by_start)[-span.limit :]
+
+
+async def listings(server: InfluxServer, bucket: Bucket) -> Sequence[Listed]:
+    """Return the last terms of each venue and instrument, by venue and instrument."""
+    rows = await server.query(bucket, _LISTINGS, {})
+    found = [of_any_series(Listed, _told(Listed, row)) for row in rows if None not in row.values()]
+    return sorted(found, key=lambda one: (one.venue, one.instrument))
+
+
+async def _ask_for_gaps(
+    server: InfluxServer, bucket: Bucket, terms: GapTerms, span: Span
+) -> list[Row]:
+    given: dict[str, Value] = {
+        "channel": terms.channel,
+        "from_ns": _in_64_bits(span.start_ns),
+        "to_ns": _in_64_bits(span.end_ns),
+        "at_most": span.limit,
+    }
+    meant = [_OF_CHANNEL] if terms.channel is not None else []
+    if terms.venues is not None:
+        meant.append(_any_of(_IS_VENUE, ((venue,) for venue in terms.venues), given))
+    if terms.instruments is not None:
+        codes = ((one.base, one.quote_currency) for one in terms.instruments)
+        meant.append(_any_of(_IS_INSTRUMENT, codes, given))
+    return await server.query(bucket, " AND ".join([_ALL_GAPS, *meant]) + _NEWEST_FIRST, given)
+
+
+def _is_none(names: Collection[object] | None) -> bool:
+    return names is not None and not names
+
+
+def _any_of(text: str, choices: Iterable[tuple[str, ...]], given: dict[str, Value]) -> str:
+    """Return the condition that one of the choices holds; their values are added to ``given``."""
+    conditions = []
+    for choice in choices:
+        names = [f"choice{len(given) + number}" for number in range(len(choice))]
+        given |= dict(zip(names, choice, strict=True))
+        conditions.append(text.format(*names))
+    return f"({' OR '.join(conditions)})"
+
+
+def _by_start(gap: Gap) -> tuple[int, str, Instrument, str]:
+    return gap.start_ns, gap.venue, gap.instrument, gap.channel
 
 
 async def _ask(server: InfluxServer, bucket: Bucket, series: Series[S], span: Span) -> list[Row]:
     from_ns, to_ns = span.start_ns, span.end_ns
-    if series.kind in (Trade, Quote):
+    if series.kind in _SHIFTED:
         from_ns, to_ns = millisecond_of(from_ns), millisecond_of(to_ns - 1) + ROOM_NS
     given: dict[str, Value] = {
         "venue": series.venue,
@@ -101,39 +169,17 @@ def _oldest_millisecond(rows: Sequence[Row], span: Span) -> Span:
 
 
 def _event(series: Series[S], row: Row) -> S:
-    known = {name: None if value == NOT_KNOWN else value for name, value in row.items()}
-    return series.event({**row, "start_ns": row["time"], "missing": known.get("missing")})
+    return series.event(_told(series.kind, row))
 
 
-def _count_questions(candles: Sequence[Candle]) -> Iterator[tuple[str, dict[str, Value]]]:
-    """Ask by series and day or by moment of the venue, whichever takes fewer questions."""
-    by_series: dict[Hashable, list[Candle]] = {}
-    by_moment: dict[Hashable, list[Candle]] = {}
-    for candle in candles:
-        both = (candle.venue, candle.interval)
-        day = candle.start_ns // _DAY_NS
-        by_series.setdefault((both, candle.instrument, day), []).append(candle)
-        by_moment.setdefault((both, candle.start_ns), []).append(candle)
-    text, groups = _COUNTS, by_moment
-    if len(by_series) < len(by_moment):
-        text, groups = _COUNTS_OF_SERIES, by_series
-    for group in groups.values():
-        yield (
-            text,
-            {
-                "venue": group[0].venue,
-                "base": group[0].instrument.base,
-                "quote_currency": group[0].instrument.quote_currency,
-                "interval": group[0].interval,
-                "from_ns": min(candle.start_ns for candle in group),
-                "to_ns": max(candle.start_ns for candle in group),
-            },
-        )
-
-
-def _place(candle: Candle) -> Hashable:
-    base, quote_currency = candle.instrument.base, candle.instrument.quote_currency
-    return candle.venue, base, quote_currency, candle.interval, candle.start_ns
+def _told(kind: type[Stored], row: Row) -> Row:
+    """Return the row with the time it starts at, and None for numbers that are not known."""
+    optional = OPTIONAL.get(kind, frozenset())
+    told = {
+        name: None if name in optional and value == NOT_KNOWN else value
+        for name, value in row.items()
+    }
+    return {**told, "start_ns": row["time"]}
 
 
 def _in_64_bits(time_ns: int) -> int:

@@ -14,19 +14,29 @@ The number of a quote is its sequence, that of a trade its trade id, or the CRC-
 no number. Two numbers that count up cannot meet unless a venue makes a million events of one
 instrument in one millisecond. Numbers without any order meet with a probability of n² / 2,000,000
 for n events of one instrument in one millisecond; then the later one replaces the earlier.
+
+What a venue lists has one point an instrument, at the epoch, which the last terms replace.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import TypeVar
 from zlib import crc32
 
 from infrastructure.timeseries.port import Stored
-from market import Candle, Gap, Instrument, Quote, Trade
+from infrastructure.timeseries.question import table_of
+from market import Candle, Gap, Instrument, Listed, Quote, Summary, Trade, VenueCandle
 
 ROOM_NS = 1_000_000
 """The time key of a trade or quote lies in its own millisecond, at most this far from its time."""
 
 NOT_KNOWN = -1
-"""Stands for a number that is None: a point whose fields are not all there is half written."""
+"""Stands for a number that is None: a point whose fields are not all there is half written.
+
+No number that may be None is below zero, see `batch.fault_of`.
+"""
+
+T = TypeVar("T", int, float)
 
 _TAG_ESCAPES = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ "})
 _TEXT_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\""})
@@ -47,8 +57,12 @@ def time_key(event: Stored) -> int:
             return millisecond_of(event.event_ns) + _number(event.trade_id) % ROOM_NS
         case Quote():
             return millisecond_of(event.event_ns) + event.sequence % ROOM_NS
-        case Candle() | Gap():
+        case Candle() | VenueCandle() | Gap():
             return event.start_ns
+        case Summary():
+            return event.event_ns
+        case Listed():
+            return 0
 
 
 def millisecond_of(time_ns: int) -> int:
@@ -63,41 +77,62 @@ def _number(trade_id: str) -> int:
 
 
 def _point(event: Stored) -> str:
+    point = f"{table_of(type(event))},{_series(event.venue, event.instrument)}"
     match event:
-        case Trade():
-            return f"trade,{_series(event.venue, event.instrument)}"
-        case Quote():
-            return f"quote,{_series(event.venue, event.instrument)}"
-        case Candle():
-            series = _series(event.venue, event.instrument)
-            return f"candle,{series},interval={_tag(event.interval)}"
+        case Candle() | VenueCandle():
+            return f"{point},interval={_tag(event.interval)}"
         case Gap():
-            return f"gap,{_series(event.venue, event.instrument)},channel={_tag(event.channel)}"
+            return f"{point},channel={_tag(event.channel)}"
+        case _:
+            return point
 
 
 def _fields(event: Stored) -> str:
     match event:
         case Trade():
-            return (
+            fields = (
                 f"trade_id={_text(event.trade_id)},side={_text(event.side)},"
                 f"price={float(event.price)!r},size={float(event.size)!r},"
                 f"backfilled={_flag(event.backfilled)}"
             )
         case Quote():
-            return (
+            fields = (
                 f"bid={float(event.bid)!r},bid_size={float(event.bid_size)!r},"
                 f"ask={float(event.ask)!r},ask_size={float(event.ask_size)!r}"
             )
-        case Candle():
-            return (
+        case Candle() | VenueCandle():
+            fields = (
                 f"open={float(event.open)!r},high={float(event.high)!r},"
                 f"low={float(event.low)!r},close={float(event.close)!r},"
-                f"volume={float(event.volume)!r},trades={event.trades}i,"
+                f"volume={float(event.volume)!r},trades={_known(event.trades)}i,"
                 f"closed={_flag(event.closed)}"
             )
-        case Gap():
-            missing = NOT_KNOWN if event.missing is None else event.missing
-            return f"end_ns={event.end_ns}i,reason={_text(event.reason)},missing={missing}i"
+        case Summary():
+            fields = (
+                f"symbol={_text(event.symbol)},name={_text(event.name)},"
+                f"last={float(event.last)!r},{_numbers(event, _OF_A_DAY)}"
+            )
+        case Listed():
+            fields = (
+                f"symbol={_text(event.symbol)},trading={_flag(event.trading)},"
+                f"{_numbers(event, _OF_THE_TERMS)}"
+            )
+        case _:
+            missing = _known(event.missing)
+            fields = f"end_ns={event.end_ns}i,reason={_text(event.reason)},missing={missing}i"
+    return fields
+
+
+_OF_A_DAY = ("open", "high", "low", "volume", "bid", "ask")
+_OF_THE_TERMS = ("tick_size", "lot_size", "minimum_notional")
+
+
+def _numbers(event: Summary | Listed, names: Sequence[str]) -> str:
+    return ",".join(f"{name}={float(_known(getattr(event, name)))!r}" for name in names)
+
+
+def _known(number: T | None) -> T | int:
+    return NOT_KNOWN if number is None else number
 
 
 def _clock(event: Stored) -> str:

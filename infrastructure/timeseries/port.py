@@ -4,12 +4,30 @@ Times are ``event_ns`` (candles: ``start_ns``), ranges half-open, answers oldest
 back equals what was written, field by field.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol, TypeAlias
 
-from market import Candle, Gap, Instrument, Quote, Trade
+import msgspec
 
-Stored: TypeAlias = Quote | Trade | Candle | Gap
+from market import Candle, Gap, Instrument, Listed, Quote, Summary, Trade, VenueCandle
+
+Stored: TypeAlias = Quote | Trade | Candle | VenueCandle | Summary | Listed | Gap
+
+
+class GapTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """Which gaps are meant; None: no matter."""
+
+    venues: Collection[str] | None = None
+    instruments: Collection[Instrument] | None = None
+    channel: str | None = None
+
+    def cover(self, gap: Gap) -> bool:
+        """Tell whether a gap is meant."""
+        return (
+            (self.venues is None or gap.venue in self.venues)
+            and (self.instruments is None or gap.instrument in self.instruments)
+            and self.channel in (None, gap.channel)
+        )
 
 
 class TimeSeries(Protocol):
@@ -20,13 +38,16 @@ class TimeSeries(Protocol):
 
         Writing twice stores once: a trade is known by venue, instrument and trade id, a quote by
         venue, instrument and sequence, a candle by venue, instrument, interval and start (the one
-        with more trades stays), a gap by venue, instrument, channel and start.
+        with more trades stays), a gap by venue, instrument, channel and start. A candle of the
+        venue's is known as ours are: a closed one stays over an open one, else the one that was
+        received later. A summary is known by venue, instrument and time; of what a venue lists only
+        the terms that were received last stay.
 
         Raises:
             StoreUnavailableError: the store does not answer; nothing or a part was stored.
             PoisonousError: it names the events that cannot be stored as they are (a number that is
-                not finite or beyond 64 bits, a code that is empty or not printable); the store has
-                all others.
+                not finite or beyond 64 bits, one below zero that need not be told, a code that is
+                empty or not printable); the store has all others.
 
         """
 
@@ -56,3 +77,31 @@ class TimeSeries(Protocol):
         self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
     ) -> Sequence[Gap]:
         """Return the newest ``limit`` gaps that start in the range, oldest first."""
+
+    async def all_gaps(
+        self, terms: GapTerms, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Gap]:
+        """Return the newest ``limit`` gaps that meet the terms and start in the range.
+
+        Oldest first; those that start together by venue, instrument and channel.
+        """
+
+    async def venue_candles(
+        self,
+        venue: str,
+        instrument: Instrument,
+        interval: str,
+        *,
+        start_ns: int,
+        end_ns: int,
+        limit: int,
+    ) -> Sequence[VenueCandle]:
+        """Return the newest ``limit`` candles of the venue's own, open ones too, oldest first."""
+
+    async def summaries(
+        self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Summary]:
+        """Return the newest ``limit`` summaries of the range, oldest first."""
+
+    async def listings(self) -> Sequence[Listed]:
+        """Return the last terms of each venue and instrument, by venue and instrument."""

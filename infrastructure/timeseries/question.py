@@ -1,12 +1,16 @@
 """What is asked of a store: the newest events of one series and one span of time."""
 
+from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 import msgspec
 
-from market import Candle, Gap, Instrument, Quote, Trade
+from infrastructure.timeseries.port import Stored
+from market import Candle, Gap, Instrument, Listed, Quote, Summary, Trade, VenueCandle
 
-S = TypeVar("S", Quote, Trade, Candle, Gap)
+S = TypeVar("S", Quote, Trade, Candle, VenueCandle, Summary, Listed, Gap)
+
+SERIES_COLUMNS = ("venue", "base", "quote_currency")
 
 
 class Series(msgspec.Struct, Generic[S], frozen=True):
@@ -17,7 +21,7 @@ class Series(msgspec.Struct, Generic[S], frozen=True):
     instrument: Instrument
     interval: str = ""
 
-    def event(self, others: dict[str, object]) -> S:
+    def event(self, others: Mapping[str, object]) -> S:
         """Make an event of its other fields, by name; whole numbers do for floats.
 
         Raises:
@@ -45,12 +49,24 @@ class Span(msgspec.Struct, frozen=True):
             raise ValueError(f"the limit of a query is at least 1, not {self.limit}")
 
 
-def time_field(kind: type) -> str:
+def time_field(kind: type[Stored]) -> str:
     """Return the field that is the time of such an event to the port."""
-    return "start_ns" if kind in (Candle, Gap) else "event_ns"
+    return "start_ns" if kind in (Candle, VenueCandle, Gap) else "event_ns"
 
 
-def other_fields(kind: type[Quote | Trade | Candle | Gap]) -> tuple[str, ...]:
+def table_of(kind: type[Stored]) -> str:
+    """Return the name of the table or measurement that such events are in."""
+    return "venue_candle" if kind is VenueCandle else kind.__name__.lower()
+
+
+def other_fields(kind: type[Stored]) -> tuple[str, ...]:
     """Return the fields that differ within a series."""
     series = Series.__struct_fields__
     return tuple(name for name in kind.__struct_fields__ if name not in series)
+
+
+def of_any_series(kind: type[S], row: Mapping[str, object]) -> S:
+    """Make an event of a row that names its series too."""
+    venue, base, quote_currency = (str(row[name]) for name in SERIES_COLUMNS)
+    others = {name: row[name] for name in other_fields(kind)}
+    return Series(kind, venue, Instrument(base, quote_currency)).event(others)

@@ -28,6 +28,7 @@ AHEAD = 256
 
 CONNECTS_WITHIN_S = 60.0
 ASKS_WITHIN_S = 5.0
+OUT_OF_ORDER_S = 0.2
 READS_WITHIN_S = 15.0
 ANSWERS_WITHIN_S = 9.0
 """A client waits for 10 s."""
@@ -66,6 +67,7 @@ class Player:
         self._binary = binary
         self._played_ns = begins_ns
         self._place = 0
+        self._started = 0.0
         self._left = Counter(recorded.answers)
         self._wires: dict[int, Wire] = {}  # by the number that the recording gives them
         self._wires_there: dict[int, Wire] = {}  # and by the client's own
@@ -75,17 +77,18 @@ class Player:
         self._late: defaultdict[Key, deque[Body]] = defaultdict(deque)
         self._unasked: set[str] = set()
         self._has_moved = asyncio.Event()
-        self._expected: Key | None = None
+        self._awaited: Key | None = None  # the next answer in the recording waits to be asked for
+        self._expected: Key | None = None  # an answer was given and is not read yet
 
     async def run(self) -> None:
         """Play all of it."""
         loop = asyncio.get_running_loop()
-        started = loop.time()
+        self._started = loop.time()
         for place, (entry, body) in enumerate(self.recorded.entries()):
             self._place = place
             if self._speed and isinstance(entry, Frame | Answer):
                 due_s = (entry.at_ns - self._begins_ns) / 1e9 / self._speed
-                await asyncio.sleep(started + due_s - loop.time())
+                await asyncio.sleep(self._started + due_s - loop.time())
             await self._play(entry, body)
         await self._until_read()
         self.ended.set()
@@ -115,7 +118,7 @@ class Player:
 
         """
         key = key_of(path)
-        if late := self._late[key]:
+        if self._awaited != key and (late := self._late[key]):
             return late.popleft()
         if not self._left[key]:
             return None
@@ -157,11 +160,14 @@ class Player:
             if self._of[other] == of and self.recorded.last_frame(other) < self._place:
                 await wire.socket.close()
         self._of[link] = of
+        loop = asyncio.get_running_loop()
+        waits_since = loop.time()
         with suppress(TimeoutError):
             async with asyncio.timeout(CONNECTS_WITHIN_S):
                 while not (wire := await self._arrived[of].get()).is_open:
                     pass
                 self._wires[link] = wire
+        self._started += loop.time() - waits_since  # what was missed meanwhile is not hurried
         if link not in self._wires:
             log.warning("replay.not_connected", venue=self.recorded.name, link=link)
 
@@ -178,22 +184,39 @@ class Player:
             await wire.socket.send(body, text=not self._binary)
 
     async def _answer(self, entry: Answer, body: bytes) -> None:
+        """Give an answer to who asks for it; it is kept where nobody does, for who asks later."""
         await self._until_read()
         self._played_ns = max(self._played_ns, entry.at_ns)
         key = key_of(entry.path)
-        what = entry.about[0] if entry.about else key[0]
-        asking = self._asking[key]
-        if what not in self._unasked:
-            await self._until(lambda: self._is_asked(key), within_s=ASKS_WITHIN_S)
+        await self._until_asked(key, entry.about[0] if entry.about else key[0])
         self._left[key] -= 1
         if not self._is_asked(key):
-            self._unasked.add(what)
             self._late[key].append((body, entry.at_ns))
             return
-        self._unasked.discard(what)
         self._expected = key
-        asking.popleft().set_result((body, entry.at_ns))
+        self._asking[key].popleft().set_result((body, entry.at_ns))
         await self._until(lambda: self._expected is None)
+
+    async def _until_asked(self, key: Key, what: str) -> None:
+        """Wait until somebody asks for it, but not long where others wait for what comes later.
+
+        What nobody asked for once is not waited for again, such as candles by the minute when a
+        minute takes no time.
+        """
+        self._awaited = key
+        if not self._is_asked(key) and what not in self._unasked:
+            await self._until(
+                lambda: self._is_asked(key) or self._is_any_asked(), within_s=ASKS_WITHIN_S
+            )
+            await self._until(lambda: self._is_asked(key), within_s=OUT_OF_ORDER_S)
+        self._awaited = None
+        if self._is_asked(key):
+            self._unasked.discard(what)
+        elif not self._is_any_asked():
+            self._unasked.add(what)
+
+    def _is_any_asked(self) -> bool:
+        return any(self._is_asked(key) for key in list(self._asking))
 
     def _is_asked(self, key: Key) -> bool:
         """Tell whether somebody waits for an answer, and has not given up."""

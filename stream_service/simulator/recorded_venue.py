@@ -93,7 +93,7 @@ def recorded_venues(paths: Iterable[Path]) -> list[RecordedVenue]:
     for path in paths:
         with path.open("rb") as file:
             start, _ = next(Reader(file, str(path)).entries())
-        if isinstance(start, Start):
+        if isinstance(start, Start):  # it is, the reader sees to that
             starts.setdefault(start.venue, []).append((start.started_ns, path))
     return [
         RecordedVenue(venue, [path for _, path in sorted(found)]) for venue, found in starts.items()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -71,6 +72,7 @@ class SimulatedVenues:
 
     A venue named in ``silent`` says nothing though it is connected; one in ``refusing`` lets nobody
     connect, one in ``without_rest`` answers no request. `cause` does the like for a while.
+    ``accepted`` and ``asked`` count connections and requests, the refused ones among them.
     """
 
     def __init__(
@@ -88,6 +90,8 @@ class SimulatedVenues:
         self.without_rest: set[str] = set()
         every: list[Venue | PolledVenue] = [*venues, *polled]
         self.faults = {venue.name: Faults() for venue in every}
+        self.accepted: Counter[str] = Counter()
+        self.asked: Counter[str] = Counter()
         self._random = Random(0)  # noqa: S311  # no secrets
         self._venues = {venue.name: venue for venue in venues}
         self._polled = {venue.name: venue for venue in polled}
@@ -144,9 +148,9 @@ class SimulatedVenues:
         for event in events:
             self._tell(getattr(event, "venue", ""), event)
 
-    async def hang_up(self, name: str) -> None:
-        """Close every connection to a venue, as venues do once a day."""
-        for client in list(self._clients[name]):
+    async def hang_up(self, name: str, *, at_most: int | None = None) -> None:
+        """Close every connection to a venue, as venues do once a day, or ``at_most`` so many."""
+        for client in list(self._clients[name])[:at_most]:
             await client.socket.close()
 
     def send_raw(self, name: str, frame: bytes) -> None:
@@ -179,10 +183,13 @@ class SimulatedVenues:
         """Return how far the clock of a venue is ahead of ours."""
         return SKEW_NS if self.faults[name].is_on("clock-skew") else 0
 
+    def _is_silent(self, name: str) -> bool:
+        return name in self.silent or self.faults[name].is_on("silence")
+
     def _tell(self, venue: str, event: Event) -> None:
-        faults = self.faults[venue]
-        if venue in self.silent or faults.is_on("silence"):
+        if self._is_silent(venue):
             return
+        faults = self.faults[venue]
         is_lost = faults.loses(event)
         for told in faults.told(event):
             for client in self._clients[venue]:
@@ -195,7 +202,7 @@ class SimulatedVenues:
         while True:
             await asyncio.sleep(1.0)
             for name, clients in self._clients.items():
-                if name in self.silent or self.faults[name].is_on("silence"):
+                if self._is_silent(name):
                     continue
                 for late in self.faults[name].due():
                     self._tell(name, late)
@@ -209,19 +216,26 @@ class SimulatedVenues:
         side = venue.exchange_side(self.markets[name])
         client = _Client(socket, side, self.faults[name], binary=venue.binary_frames)
         self._clients[name].add(client)
+        self.accepted[name] += 1
         try:
             async with asyncio.TaskGroup() as tasks:
                 writing = tasks.create_task(client.write())
                 side.opened()
-                client.push()
+                self._push(client, name)
                 async for frame in socket:
                     side.receive(frame if isinstance(frame, bytes) else frame.encode())
-                    client.push()
+                    self._push(client, name)
                 writing.cancel()
         except* ConnectionClosed:
             log.debug("simulator.client_gone", venue=name)
         finally:
             self._clients[name].discard(client)
+
+    def _push(self, client: _Client, name: str) -> None:
+        """Reply to a client, unless the venue says nothing now."""
+        if self._is_silent(name):
+            client.side.outgoing()
+        client.push()
 
     async def _answer(self, _connection: ServerConnection, request: Request) -> Response | None:
         """Answer a REST request; let a WebSocket handshake through."""
@@ -234,6 +248,7 @@ class SimulatedVenues:
         if venue is None or not (is_rest or name in self._venues):
             return response(HTTPStatus.NOT_FOUND, b'{"error":"no such venue"}')
         faults = self.faults[venue.name]
+        self.asked[venue.name] += is_rest
         is_refused = venue.name in self.refusing or faults.is_on("refusal")
         if is_refused or (is_rest and venue.name in self.without_rest):
             return response(HTTPStatus.SERVICE_UNAVAILABLE, b'{"error":"maintenance"}')

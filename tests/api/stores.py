@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import NoReturn
 
-from infrastructure.timeseries.port import Stored
+from infrastructure.timeseries.port import GapTerms, Stored
 from market import Instrument, StoreUnavailableError
 
 
@@ -44,6 +44,34 @@ class AwayStore:
         self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
     ) -> NoReturn:
         del venue, instrument, start_ns, end_ns, limit
+        await self._answer()
+
+    async def all_gaps(
+        self, terms: GapTerms, *, start_ns: int, end_ns: int, limit: int
+    ) -> NoReturn:
+        del terms, start_ns, end_ns, limit
+        await self._answer()
+
+    async def venue_candles(
+        self,
+        venue: str,
+        instrument: Instrument,
+        interval: str,
+        *,
+        start_ns: int,
+        end_ns: int,
+        limit: int,
+    ) -> NoReturn:
+        del venue, instrument, interval, start_ns, end_ns, limit
+        await self._answer()
+
+    async def summaries(
+        self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
+    ) -> NoReturn:
+        del venue, instrument, start_ns, end_ns, limit
+        await self._answer()
+
+    async def listings(self) -> NoReturn:
         await self._answer()
 
     async def _answer(self) -> NoReturn:

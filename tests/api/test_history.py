@@ -8,12 +8,12 @@ from pydantic import TypeAdapter
 
 from api_service.app import create_app
 from api_service.history import Interval
-from api_service.schemas import Answer, CandleRow, GapRow, TradeRow
+from api_service.schemas import Answer, CandleRow, TradeRow
 from infrastructure.timeseries.port import TimeSeries
 from market.intervals import INTERVALS
 from tests.api.serving import Api
 from tests.api.stores import AwayStore, SilentStore
-from tests.making import MINUTE, SECOND, a_candle, a_gap, a_quote, a_trade
+from tests.making import MINUTE, SECOND, a_candle, a_quote, a_trade, a_venue_candle
 
 
 def test_every_interval_can_be_asked_for() -> None:
@@ -125,16 +125,23 @@ async def test_history_of_a_venue_that_is_not_followed_now_can_be_read(
     assert unknown.json()["type"] == "/problems/unknown-symbol"
 
 
-async def test_gaps_seen_lately_need_no_symbol(api: Api, client: httpx2.AsyncClient) -> None:
-    await api.feed(a_gap(), a_gap("upbit"))
-    await api.store.write([a_gap("kraken", start_ns=5 * SECOND, end_ns=6 * SECOND)])
+async def test_candles_of_the_venue_itself_are_kept_apart_from_ours(
+    api: Api, client: httpx2.AsyncClient
+) -> None:
+    now_ns = api.clock.now_ns // MINUTE * MINUTE
+    stored = a_venue_candle(start_ns=now_ns - MINUTE, close=103.0, trades=None, closed=True)
+    await api.store.write([stored])
+    await api.feed(a_candle(start_ns=now_ns), a_venue_candle(start_ns=now_ns, close=104.0))
 
-    seen = (await client.get("/v1/gaps?venue=kraken")).json()
-    stored = (await client.get("/v1/gaps?venue=kraken&symbol=BTC-USDT")).json()
+    theirs = (await client.get("/v1/candles?symbol=BTC-USDT&source=venue")).json()
+    ours = (await client.get("/v1/candles?symbol=BTC-USDT")).json()
 
-    TypeAdapter(Answer[GapRow]).validate_python(seen, strict=True, extra="forbid")
-    assert [gap["start"] for gap in seen["data"]] == ["1970-01-01T00:00:00Z"]
-    assert len(stored["data"]) == 2
+    TypeAdapter(Answer[CandleRow]).validate_python(theirs, strict=True, extra="forbid")
+    assert [(c["close"], c["trades"], c["closed"]) for c in theirs["data"]] == [
+        ("103.0", None, True),
+        ("104.0", 1, False),
+    ]
+    assert [candle["close"] for candle in ours["data"]] == ["100.0"]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from tests.making import (
     a_gap,
     a_quote,
     a_status,
+    a_summary,
     a_trade,
 )
 from tests.waiting import eventually
@@ -184,6 +185,26 @@ async def test_status_tells_of_venues_and_of_each_new_gap(api: Api, server: ApiS
     assert [item["subject"] for item in snapshot["data"]] == ["venue:kraken"]
     assert [item["subject"] for item in update["data"]] == ["gap"]
     assert update["data"][0]["gap"]["venue"] == "upbit"
+
+
+async def test_summaries_are_told_as_they_change_and_go_stale(
+    api: Api, server: ApiServer
+) -> None:
+    now_ns = api.clock.now_ns
+    await api.feed(a_status(at_ns=now_ns), a_summary(last=100.0, at_ns=now_ns))
+
+    async with live(server) as client:
+        await client.subscribe("summaries", symbol="BTC-USDT")
+        snapshot = await client.hear("snapshot")
+        await api.feed(a_summary(last=101.0, at_ns=now_ns + 1))
+        changed = await client.hear("update")
+        await api.feed(a_status(state="down", at_ns=now_ns + 1))
+        stale = await client.hear("update")
+
+    TypeAdapter(list[SummaryRow]).validate_python(snapshot["data"], strict=True, extra="forbid")
+    rows = [message["data"][0] for message in (snapshot, changed, stale)]
+    assert [row["last"] for row in rows] == ["100.0", "101.0", "101.0"]
+    assert [row["stale_reason"] for row in rows] == [None, None, "kraken is down"]
 
 
 async def test_the_same_question_is_the_same_subscription(api: Api, server: ApiServer) -> None:

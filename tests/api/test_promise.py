@@ -10,10 +10,21 @@ from hypothesis import given, settings
 from schemathesis import BaseSchema, Case, GenerationMode
 from schemathesis.checks import positive_data_acceptance
 
+from infrastructure.bus.port import DeadLetter
 from market import Event
 from tests.api.routes import a_route, routes_of
 from tests.api.serving import an_api
-from tests.making import a_book, a_candle, a_gap, a_quote, a_status, a_trade
+from tests.making import (
+    a_book,
+    a_candle,
+    a_gap,
+    a_listed,
+    a_quote,
+    a_status,
+    a_summary,
+    a_trade,
+    a_venue_candle,
+)
 
 HOST = "127.0.0.1"
 
@@ -24,6 +35,9 @@ WITH_PARAMETERS = (
     "/v1/trades",
     "/v1/candles",
     "/v1/gaps",
+    "/v1/summaries",
+    "/v1/listings",
+    "/v1/quarantine",
 )
 
 WITHOUT = ("/v1/venues", "/v1/instruments", "/v1/status", "/healthz", "/readyz")
@@ -45,10 +59,15 @@ def promised() -> Iterator[BaseSchema]:
         a_trade(at_ns=now_ns),
         a_candle(start_ns=now_ns),
         a_gap(),
+        a_summary(at_ns=now_ns),
+        a_listed(at_ns=now_ns),
+        a_venue_candle(start_ns=now_ns),
         routes_of("BTC", a_route(), at_ns=now_ns),
     ]
     api.view.listening.set()
     asyncio.run(api.feed(*one_of_each))
+    letters = [DeadLetter("stream.kraken", "unreadable", body=body) for body in (b"{", b"\xff")]
+    asyncio.run(api.view.bus.put_aside(letters))
     asyncio.run(api.store.write([a_candle(), a_trade(number=2), a_gap()]))
     yield schemathesis.openapi.from_asgi("/openapi.json", api.app, headers={"host": HOST})
     api.store.close()

@@ -3,13 +3,23 @@
 import httpx2
 import pytest
 import structlog
+from msgspec.structs import replace
 from pydantic import TypeAdapter
 
-from api_service.schemas import Answer, BookRow, InstrumentRow, QuoteRow, RouteRow, StatusAnswer
+from api_service.schemas import (
+    Answer,
+    BookRow,
+    InstrumentRow,
+    QuoteRow,
+    RouteRow,
+    StatusAnswer,
+    SummaryRow,
+    VenueRow,
+)
 from market import ActorStatus
 from tests.api.routes import a_route, routes_of
 from tests.api.serving import Api
-from tests.making import a_book, a_gap, a_quote, a_status, a_trade
+from tests.making import a_book, a_gap, a_quote, a_status, a_summary, a_trade
 
 
 async def test_a_quote_has_every_field_of_the_contract(
@@ -202,6 +212,59 @@ async def test_instruments_are_those_heard_of(api: Api, client: httpx2.AsyncClie
 
     TypeAdapter(Answer[InstrumentRow]).validate_python(answer, strict=True, extra="forbid")
     assert answer["data"][0]["venues"] == ["kraken", "upbit"]
+
+
+async def test_the_last_day_of_an_instrument_is_told_in_one_form(
+    api: Api, client: httpx2.AsyncClient
+) -> None:
+    now_ns = api.clock.now_ns
+    plain = replace(
+        a_summary("upbit", "BTC-KRW", at_ns=now_ns), open=None, bid=None, name="비트코인"
+    )
+    await api.feed(a_status(at_ns=now_ns), a_summary(last=1e-7, at_ns=now_ns), plain)
+
+    answer = (await client.get("/v1/summaries")).json()
+    of_upbit = (await client.get("/v1/summaries?venue=upbit&numbers=float")).json()
+
+    TypeAdapter(Answer[SummaryRow]).validate_python(answer, strict=True, extra="forbid")
+    kraken, upbit = answer["data"]
+    assert (kraken["exchange"], kraken["last"], kraken["stale"]) == ("kraken", "0.0000001", False)
+    assert (upbit["name"], upbit["open"], upbit["bid"]) == ("비트코인", None, None)
+    assert upbit["stale_reason"] == "upbit has not told its state yet"
+    assert of_upbit["data"][0]["high"] == 105.0
+
+
+async def test_a_venue_tells_which_instruments_are_not_live_and_why(
+    api: Api, client: httpx2.AsyncClient
+) -> None:
+    now_ns = api.clock.now_ns
+    whole = replace(
+        a_status(at_ns=now_ns),
+        resyncs=3,
+        backfilled=41,
+        gaps=2,
+        troubled=2,
+        clock_offset_ms=-12.5,
+        clock_error_ms=4.0,
+    )
+    book = replace(
+        a_status("kraken", "resyncing", instrument="ETH-USDT", at_ns=now_ns), reason="checksum"
+    )
+    await api.feed(whole, book)
+
+    answer = (await client.get("/v1/venues")).json()
+
+    TypeAdapter(Answer[VenueRow]).validate_python(answer, strict=True, extra="forbid")
+    [venue] = answer["data"]
+    assert (venue["resyncs"], venue["backfilled"], venue["gaps"]) == (3, 41, 2)
+    assert (venue["clock_offset_ms"], venue["clock_error_ms"]) == (-12.5, 4.0)
+    assert venue["not_live"] == 2
+    [trouble] = venue["troubled"]
+    assert (trouble["symbol"], trouble["state"], trouble["reason"]) == (
+        "ETH-USDT",
+        "resyncing",
+        "checksum",
+    )
 
 
 async def test_the_status_counts_and_names_what_runs(api: Api, client: httpx2.AsyncClient) -> None:

@@ -12,10 +12,11 @@ from typing import Any
 import httpx2
 import pytest
 import yaml
+from msgspec.structs import replace
 
-from market import Candle, Quote, Trade
+from market import Candle, Gap, Quote, Summary, Trade
 from tests.docker.stack import ROOT, services
-from tests.making import MINUTE, SECOND, a_candle, a_quote, a_trade
+from tests.making import MINUTE, SECOND, a_candle, a_gap, a_quote, a_summary, a_trade
 from tests.servers.influxdb import Access, ConnectInflux
 
 GRAFANA = ROOT / "infrastructure" / "docker" / "grafana"
@@ -47,6 +48,13 @@ class Grafana:
         panel = PANELS[title]
         (target,) = panel["targets"]
         return await self.ask(target["query"], panel.get("interval", "1m"))
+
+    async def annotation(self) -> list[dict[str, Any]]:
+        """Return the series of the one annotation, once every variable is chosen."""
+        for variable in DASHBOARD["templating"]["list"]:
+            await self.choices(variable)
+        (annotation,) = DASHBOARD["annotations"]["list"]
+        return await self.ask(annotation["target"]["query"])
 
     async def ask(self, query: str, interval: str = "1m") -> list[dict[str, Any]]:
         """Run a query and return its series; there is no ``$`` left in it."""
@@ -80,9 +88,9 @@ class Grafana:
 async def grafana(
     influx: Access, connect_store: ConnectInflux, bucket_prefix: str
 ) -> AsyncIterator[Grafana]:
-    """Grafana on a store of two venues: thirty trades at one of them, two quotes and candles."""
+    """Grafana on a store of two venues: thirty trades at one of them, two of all else."""
     async with connect_store() as store:
-        await store.write([*_trades(), *_quotes(), *_candles()])
+        await store.write([*_trades(), *_quotes(), *_candles(), *_gaps(), *_summaries()])
         yield Grafana(influx, bucket_prefix)
 
 
@@ -119,7 +127,7 @@ async def test_thirty_trades_in_ten_seconds_are_three_a_second(grafana: Grafana)
     (series,) = await grafana.panel("Trades per second")
 
     assert series["tags"] == {"venue": "kraken"}
-    assert [row[1] for row in series["values"]] == [3.0, *[0.0] * 11]
+    assert [row[1] for row in series["values"]] == [3.0, *[0.0] * 5, 0.1, *[0.0] * 5]
 
 
 @pytest.mark.influxdb
@@ -130,10 +138,66 @@ async def test_two_of_a_hundred_are_two_hundred_basis_points(grafana: Grafana) -
     assert spreads == {"binance": [200.0], "kraken": [200.0]}
 
 
+@pytest.mark.influxdb
+async def test_gaps_are_listed_newest_first(grafana: Grafana) -> None:
+    (series,) = await grafana.panel("Gaps")
+
+    end_ms = START_MS + 60_000
+    assert series["columns"][1:] == [
+        *("venue", "base", "quote_currency", "channel", "end", "missing", "reason")
+    ]
+    assert series["values"] == [
+        [START_MS + 30_000, "kraken", "ETH", "USDT", "book", end_ms, -1, "reconnected"],
+        [START_MS, "binance", "BTC", "USDT", "trade", end_ms, 7, "reconnected"],
+    ]
+
+
+@pytest.mark.influxdb
+async def test_gaps_are_counted_by_venue(grafana: Grafana) -> None:
+    series = await grafana.panel("Gaps by venue")
+
+    counts = {each["tags"]["venue"]: [row[1] for row in each["values"]] for each in series}
+    assert counts == {"binance": [1, 0], "kraken": [1, 0]}
+
+
+@pytest.mark.influxdb
+async def test_gaps_of_the_chosen_trades_shade_the_chart(grafana: Grafana) -> None:
+    (series,) = await grafana.annotation()
+
+    assert series["columns"] == ["time", "reason", "venue", "end"]
+    assert series["values"] == [[START_MS, "reconnected", "binance", START_MS + 60_000]]
+
+
+@pytest.mark.influxdb
+async def test_live_trades_came_forty_milliseconds_late(grafana: Grafana) -> None:
+    (series,) = await grafana.panel("Receipt less event time")
+
+    assert series["tags"] == {"venue": "kraken"}
+    assert [row[1] for row in series["values"]] == [40]
+
+
+@pytest.mark.influxdb
+async def test_trades_that_were_back_filled_are_counted(grafana: Grafana) -> None:
+    (series,) = await grafana.panel("Trades read after the fact")
+
+    assert [row[1] for row in series["values"]] == [0, 1]
+
+
+@pytest.mark.influxdb
+async def test_the_last_summary_of_each_venue_is_shown(grafana: Grafana) -> None:
+    series = await grafana.panel("Last 24 hours of $base")
+
+    lasts = {each["tags"]["venue"]: each["values"][0][1:] for each in series}
+    assert lasts == {
+        "binance": [102.0, 98.0, 105.0, 95.0, 1234.5, 99.0, 101.0],
+        "upbit": [139_000.0, -1.0, 105.0, 95.0, 1234.5, 99.0, 101.0],
+    }
+
+
 def test_panels_ask_the_data_source_that_is_provisioned() -> None:
     (source,) = _provisioned("datasources/influxdb.yaml")["datasources"]
 
-    asked = [DASHBOARD["templating"]["list"], PANELS.values()]
+    asked = [DASHBOARD["templating"]["list"], DASHBOARD["annotations"]["list"], PANELS.values()]
     asked.append([target for panel in PANELS.values() for target in panel["targets"]])
 
     for each in (each for group in asked for each in group):
@@ -171,7 +235,28 @@ def test_panels_neither_overlap_nor_share_an_id() -> None:
 
 
 def _trades() -> list[Trade]:
-    return [a_trade("kraken", number=n, at_ns=START_NS + n * SECOND // 4) for n in range(30)]
+    live = [a_trade("kraken", number=n, at_ns=START_NS + n * SECOND // 4) for n in range(30)]
+    late = a_trade("kraken", number=99, at_ns=START_NS + 61 * SECOND, backfilled=True)
+    return [*(replace(one, received_ns=one.event_ns + SECOND // 25) for one in live), late]
+
+
+def _gaps() -> list[Gap]:
+    end_ns = START_NS + MINUTE
+    return [
+        replace(a_gap("binance", start_ns=START_NS, end_ns=end_ns), missing=7),
+        replace(
+            a_gap("kraken", "ETH-USDT", start_ns=START_NS + MINUTE // 2, end_ns=end_ns),
+            channel="book",
+        ),
+    ]
+
+
+def _summaries() -> list[Summary]:
+    return [
+        a_summary("binance", last=101.0, at_ns=START_NS),
+        a_summary("binance", last=102.0, at_ns=START_NS + MINUTE),
+        replace(a_summary("upbit", "BTC-KRW", last=139_000.0, at_ns=START_NS), open=None),
+    ]
 
 
 def _quotes() -> list[Quote]:

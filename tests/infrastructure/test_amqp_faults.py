@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from infrastructure.bus.amqp import AmqpLimits
-from infrastructure.bus.port import Overflow
+from infrastructure.bus.port import Bus, DeadLetter, Overflow
+from infrastructure.retry import backoff
 from market import BusUnavailableError, Event, Quote, Trade
 from tests.mailboxes import (
     WITHIN_S,
@@ -43,6 +44,24 @@ async def test_broker_that_is_killed_loses_nothing(
     assert _less_repeats(reading.result()) == trades
     assert bus.counters.confirmed == 3_000
     assert bus.counters.connects == 2
+
+
+async def test_what_cannot_be_put_aside_now_is_said_and_can_be_once_the_broker_is_back(
+    connect: Connect, rabbitmq_node: RabbitMQServer
+) -> None:
+    letter = DeadLetter("stream.kraken", "unreadable", body=b"\xff", at_ns=1)
+
+    async with connect(rabbitmq_node.url) as bus:
+        await _kill(rabbitmq_node)
+        with pytest.raises(BusUnavailableError):
+            await _put_aside_until_refused(bus, letter)
+        await asyncio.to_thread(rabbitmq_node.start)
+        async for attempt in backoff(BusUnavailableError, longest_s=0.5):
+            with attempt:
+                await bus.put_aside([letter])
+        letters = await bus.dead_letters(100)
+
+    assert letters[-1] == letter
 
 
 async def test_outage_conflates_quotes_but_keeps_trades_and_the_newest_quote(
@@ -194,3 +213,10 @@ async def _memory_limit(node: RabbitMQServer, limit: str) -> None:
 
 def _less_repeats(events: Sequence[Event]) -> list[Event]:
     return list(dict.fromkeys(events))
+
+
+async def _put_aside_until_refused(bus: Bus, letter: DeadLetter) -> None:
+    """Put the letter aside again and again; a killed broker is noticed within moments."""
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            await bus.put_aside([letter])

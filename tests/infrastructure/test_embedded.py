@@ -4,11 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
+from msgspec import structs
 
 from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from market import Instrument, SettingsError, StoreUnavailableError
-from tests.making import a_candle, a_trade
+from tests.making import a_candle, a_gap, a_summary, a_trade
 
 ROOT = Path(__file__).parents[2]
 BTC = Instrument("BTC", "USDT")
@@ -35,6 +37,16 @@ sys.stdin.read()
 """
 
 
+GAPS_WITHOUT_NUMBERS = """
+CREATE TABLE gap (
+    venue VARCHAR, base VARCHAR, quote_currency VARCHAR, channel VARCHAR, start_ns BIGINT,
+    end_ns BIGINT, reason VARCHAR, event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
+    PRIMARY KEY (venue, base, quote_currency, channel, start_ns)
+);
+INSERT INTO gap VALUES ('kraken', 'BTC', 'USDT', 'trade', 1, 2, 'lost', 2, 2, 2);
+"""
+
+
 async def test_store_that_is_opened_again_has_all_of_it(tmp_path: Path) -> None:
     store = EmbeddedTimeSeries.open(tmp_path / "of" / "mine" / "store.duckdb")
     await store.write([a_trade(), a_candle(trades=3)])
@@ -58,6 +70,22 @@ async def test_what_was_written_survives_the_process(tmp_path: Path) -> None:
     store = EmbeddedTimeSeries.open(path)
     assert await store.trades("kraken", BTC, **EVER) == [a_trade(number=5)]
     store.close()
+
+
+async def test_file_of_an_earlier_version_is_read_and_written_to(tmp_path: Path) -> None:
+    path = tmp_path / "store.duckdb"
+    with duckdb.connect(path) as old:
+        old.execute(GAPS_WITHOUT_NUMBERS)
+
+    store = EmbeddedTimeSeries.open(path)
+    await store.write([structs.replace(a_gap(start_ns=5, end_ns=6), missing=3), a_summary()])
+    gaps = await store.gaps("kraken", BTC, **EVER)
+    store.close()
+
+    assert [(gap.start_ns, gap.reason, gap.missing) for gap in gaps] == [
+        (1, "lost", None),
+        (5, "reconnected", 3),
+    ]
 
 
 def test_file_of_another_process_is_named_with_the_remedy(tmp_path: Path) -> None:

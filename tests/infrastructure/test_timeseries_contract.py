@@ -2,15 +2,34 @@
 
 import asyncio
 import math
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeAlias, TypedDict
 
 import msgspec
 import pytest
 
-from infrastructure.timeseries.port import Stored, TimeSeries
-from market import Candle, Gap, Instrument, PoisonousError, Quote, Trade
-from tests.making import MINUTE, SECOND, a_candle, a_gap, a_quote, a_trade
+from infrastructure.timeseries.port import GapTerms, Stored, TimeSeries
+from market import (
+    Candle,
+    Gap,
+    Instrument,
+    PoisonousError,
+    Quote,
+    Summary,
+    Trade,
+    VenueCandle,
+)
+from tests.making import (
+    MINUTE,
+    SECOND,
+    a_candle,
+    a_gap,
+    a_listed,
+    a_quote,
+    a_summary,
+    a_trade,
+    a_venue_candle,
+)
 
 BTC = Instrument("BTC", "USDT")
 NOON = 1_790_000_000 * SECOND - 1_790_000_000 * SECOND % MINUTE
@@ -19,19 +38,29 @@ MILLISECOND = 1_000_000
 MICROSECOND = 1_000
 
 Kind: TypeAlias = type[Stored]
-KINDS: list[Kind] = [Trade, Quote, Candle, Gap]
+KINDS: list[Kind] = [Trade, Quote, Candle, VenueCandle, Summary, Gap]
+
+
+class When(TypedDict):
+    """Which part of a series."""
+
+    start_ns: int
+    end_ns: int
+    limit: int
 
 
 def of(kind: Kind, number: int, *, venue: str = "kraken", instrument: str = "BTC-USDT") -> Stored:
     """Make the event of this kind that happens ``number`` minutes after noon."""
     at_ns = NOON + number * MINUTE
-    if kind is Trade:
-        return a_trade(venue, instrument, number=number, at_ns=at_ns)
-    if kind is Quote:
-        return a_quote(venue, instrument, at_ns=at_ns)
-    if kind is Candle:
-        return a_candle(venue, instrument, start_ns=at_ns)
-    return a_gap(venue, instrument, start_ns=at_ns, end_ns=at_ns + SECOND)
+    make: dict[Kind, Callable[[], Stored]] = {
+        Trade: lambda: a_trade(venue, instrument, number=number, at_ns=at_ns),
+        Quote: lambda: a_quote(venue, instrument, at_ns=at_ns),
+        Candle: lambda: a_candle(venue, instrument, start_ns=at_ns),
+        VenueCandle: lambda: a_venue_candle(venue, instrument, start_ns=at_ns),
+        Summary: lambda: a_summary(venue, instrument, at_ns=at_ns),
+        Gap: lambda: a_gap(venue, instrument, start_ns=at_ns, end_ns=at_ns + SECOND),
+    }
+    return make[kind]()
 
 
 async def read(
@@ -44,16 +73,16 @@ async def read(
     limit: int = 100_000,
 ) -> list[Stored]:
     """Ask for one kind of event."""
-    found: Sequence[Stored]
-    if kind is Trade:
-        found = await store.trades(*series, start_ns=start_ns, end_ns=end_ns, limit=limit)
-    elif kind is Quote:
-        found = await store.quotes(*series, start_ns=start_ns, end_ns=end_ns, limit=limit)
-    elif kind is Candle:
-        found = await store.candles(*series, "1m", start_ns=start_ns, end_ns=end_ns, limit=limit)
-    else:
-        found = await store.gaps(*series, start_ns=start_ns, end_ns=end_ns, limit=limit)
-    return list(found)
+    span: When = {"start_ns": start_ns, "end_ns": end_ns, "limit": limit}
+    ask: dict[Kind, Callable[[], Awaitable[Sequence[Stored]]]] = {
+        Trade: lambda: store.trades(*series, **span),
+        Quote: lambda: store.quotes(*series, **span),
+        Candle: lambda: store.candles(*series, "1m", **span),
+        VenueCandle: lambda: store.venue_candles(*series, "1m", **span),
+        Summary: lambda: store.summaries(*series, **span),
+        Gap: lambda: store.gaps(*series, **span),
+    }
+    return list(await ask[kind]())
 
 
 async def test_what_comes_back_equals_what_was_written(store: TimeSeries) -> None:
@@ -182,6 +211,100 @@ async def test_candle_of_another_interval_is_not_returned(store: TimeSeries) -> 
     assert await read(store, Candle) == [minute]
 
 
+async def test_what_is_not_told_comes_back_as_that(store: TimeSeries) -> None:
+    summary = Summary(
+        venue="kraken",
+        instrument=BTC,
+        symbol="XBT/USDT",
+        last=0.5,
+        name='비트코인 "1"',
+        event_ns=NOON,
+        received_ns=NOON,
+        sequence=1,
+    )
+    candle = a_venue_candle(start_ns=NOON, trades=None)
+    listed = a_listed(tick_size=None)
+    gap = msgspec.structs.replace(a_gap(start_ns=NOON), missing=0)
+
+    await store.write([summary, candle, listed, gap])
+
+    assert await read(store, Summary) == [summary]
+    assert await read(store, VenueCandle) == [candle]
+    assert await read(store, Gap) == [gap]
+    assert await store.listings() == [listed]
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_closed_candle_of_the_venue_stays_over_an_open_one(
+    store: TimeSeries,
+    together: bool,  # noqa: FBT001  # a parameter
+) -> None:
+    closed = a_venue_candle(start_ns=NOON, close=101.0, closed=True)
+    late = msgspec.structs.replace(a_venue_candle(start_ns=NOON), received_ns=LATER)
+
+    await store.write([closed, late] if together else [closed])
+    await store.write([late])
+
+    assert await read(store, VenueCandle) == [closed]
+
+
+@pytest.mark.parametrize("closed", [True, False])
+async def test_of_two_candles_of_the_venue_the_later_received_stays(
+    store: TimeSeries,
+    closed: bool,  # noqa: FBT001  # a parameter
+) -> None:
+    early = a_venue_candle(start_ns=NOON, close=101.0, closed=closed)
+    late = msgspec.structs.replace(early, close=102.0, received_ns=NOON + SECOND)
+
+    await store.write([early])
+    await store.write([late])
+    await store.write([early])
+
+    assert await read(store, VenueCandle) == [late]
+
+
+async def test_the_last_terms_of_each_instrument_are_listed(store: TimeSeries) -> None:
+    first, last = a_listed(at_ns=1), a_listed(at_ns=2, trading=False)
+    others = [a_listed("binance", "ETH-USDT"), a_listed("binance", "BTC-USDT")]
+
+    await store.write([last, *others])
+    await store.write([first])
+
+    assert await store.listings() == [*reversed(others), last]
+
+
+async def test_gaps_of_all_instruments_are_found_by_venue_and_channel(store: TimeSeries) -> None:
+    gaps = [
+        a_gap("kraken", "BTC-USDT", start_ns=NOON),
+        msgspec.structs.replace(a_gap("kraken", "ETH-USDT", start_ns=NOON + 1), channel="book"),
+        a_gap("upbit", "BTC-KRW", start_ns=NOON + 2),
+        a_gap("binance", "BTC-USDT", start_ns=NOON + 3),
+    ]
+    await store.write(gaps)
+
+    async def found(limit: int = 10, **terms: Any) -> list[Gap]:
+        meant = GapTerms(**terms)
+        return list(await store.all_gaps(meant, start_ns=NOON, end_ns=NOON + 3, limit=limit))
+
+    assert await found() == gaps[:3]
+    assert await found(limit=2) == gaps[1:3]
+    assert await found(venues={"kraken", "binance"}) == gaps[:2]
+    assert await found(instruments={Instrument("BTC", "KRW"), BTC}) == [gaps[0], gaps[2]]
+    assert await found(venues={"'; DROP"}) == []
+    assert await found(instruments=[]) == []
+    assert await found(venues=()) == []
+    assert await found(venues={"kraken", "upbit"}, channel="trade") == [gaps[0], gaps[2]]
+
+
+async def test_gaps_that_start_together_are_cut_by_venue(store: TimeSeries) -> None:
+    gaps = [a_gap(venue, start_ns=NOON) for venue in ("binance", "kraken", "upbit")]
+    await store.write([gaps[1], gaps[2], gaps[0]])
+
+    found = await store.all_gaps(GapTerms(), start_ns=NOON, end_ns=NOON + 1, limit=2)
+
+    assert list(found) == gaps[1:]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_range_holds_its_start_and_not_its_end(store: TimeSeries, kind: Kind) -> None:
     events = [of(kind, number) for number in range(4)]
@@ -278,7 +401,9 @@ async def test_any_text_comes_back(store: TimeSeries, reason: str) -> None:
 async def test_nothing_written_stores_nothing(store: TimeSeries) -> None:
     await store.write([])
 
-    assert [await read(store, kind) for kind in KINDS] == [[], [], [], []]
+    assert [await read(store, kind) for kind in KINDS] == [[] for _ in KINDS]
+    assert await store.listings() == []
+    assert await store.all_gaps(GapTerms(), start_ns=0, end_ns=LATER, limit=10) == []
 
 
 async def test_twenty_thousand_trades_go_in_at_once(store: TimeSeries) -> None:
@@ -309,6 +434,10 @@ POISON: list[tuple[Stored, str]] = [
     (msgspec.structs.replace(a_gap(start_ns=NOON), end_ns=2**63), "end_ns cannot be 922337"),
     (msgspec.structs.replace(a_candle(start_ns=NOON), interval=""), "interval cannot be ''"),
     (msgspec.structs.replace(a_candle(start_ns=NOON), trades=None), "trades cannot be None"),
+    (msgspec.structs.replace(a_summary(at_ns=NOON), high=-1.0), "high cannot be -1.0"),
+    (a_summary(last=math.inf, at_ns=NOON), "last cannot be inf"),
+    (msgspec.structs.replace(a_listed(), lot_size=math.nan), "lot_size cannot be nan"),
+    (msgspec.structs.replace(a_gap(start_ns=NOON), missing=-1), "missing cannot be -1"),
     (msgspec.structs.replace(a_quote(at_ns=NOON), venue="a\nb"), r"venue cannot be 'a\\nb'"),
     (msgspec.structs.replace(a_trade(at_ns=NOON), trade_id="\ud800"), "trade_id cannot be"),
     (msgspec.structs.replace(a_trade(at_ns=NOON), instrument=Instrument("", "X")), "instrument"),

@@ -280,7 +280,9 @@ class WatchedStore:
 
     def __init__(self, store: EmbeddedTimeSeries, *, unanswered: int = 0) -> None:
         self.write, self.quotes = store.write, store.quotes
-        self.candles, self.gaps = store.candles, store.gaps
+        self.candles, self.venue_candles = store.candles, store.venue_candles
+        self.gaps, self.all_gaps = store.gaps, store.all_gaps
+        self.summaries, self.listings = store.summaries, store.listings
         self.store = store
         self.unanswered = unanswered
         self.asked = 0

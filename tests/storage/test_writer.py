@@ -12,7 +12,18 @@ from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from infrastructure.timeseries.port import Stored
 from market import Instrument, StoreUnavailableError
 from storage_service.writer import Writer
-from tests.making import a_book, a_candle, a_gap, a_quote, a_trade
+from tests.making import (
+    MINUTE,
+    SECOND,
+    a_book,
+    a_candle,
+    a_gap,
+    a_listed,
+    a_quote,
+    a_summary,
+    a_trade,
+    a_venue_candle,
+)
 from tests.waiting import eventually
 
 BTC = Instrument("BTC", "USDT")
@@ -61,12 +72,17 @@ async def test_all_that_is_kept_is_stored(
 
     async with running(writer):
         await local_bus.publish([a_trade(), a_quote(), a_candle(), a_gap(), a_book()])
-        await eventually(lambda: writer.handled == 4)
+        await local_bus.publish([a_venue_candle(closed=True), a_listed()])
+        await eventually(lambda: writer.handled == 6)
 
     assert await embedded.trades("kraken", BTC, **EVER) == [a_trade()]
     assert await embedded.quotes("kraken", BTC, **EVER) == [a_quote()]
     assert await embedded.candles("kraken", BTC, "1m", **EVER) == [a_candle()]
+    assert await embedded.venue_candles("kraken", BTC, "1m", **EVER) == [
+        a_venue_candle(closed=True)
+    ]
     assert await embedded.gaps("kraken", BTC, **EVER) == [a_gap()]
+    assert await embedded.listings() == [a_listed()]
 
 
 async def test_candle_is_stored_once_it_is_closed(
@@ -80,6 +96,35 @@ async def test_candle_is_stored_once_it_is_closed(
         await eventually(lambda: writer.handled == 2)
 
     assert await embedded.candles("kraken", BTC, "1m", **EVER) == [final]
+
+
+async def test_open_candles_of_the_venue_are_not_stored(
+    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+) -> None:
+    writer = Writer(local_bus, embedded)
+
+    async with running(writer):
+        await local_bus.publish([a_venue_candle(closed=False)])
+        await eventually(lambda: writer.handled == 1)
+
+    assert await embedded.venue_candles("kraken", BTC, "1m", **EVER) == []
+
+
+async def test_one_summary_a_minute_is_stored_of_each_instrument(
+    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+) -> None:
+    writer = Writer(local_bus, embedded)
+    times = (5 * SECOND, 6 * SECOND, 59 * SECOND, MINUTE, MINUTE + SECOND)
+    summaries = [a_summary(at_ns=at_ns) for at_ns in times]
+    other = a_summary(instrument="ETH-USDT", at_ns=7 * SECOND)
+
+    async with running(writer):
+        for summary in (*summaries, other):
+            await local_bus.publish([summary])
+        await eventually(lambda: writer.handled == 6)
+
+    assert await embedded.summaries("kraken", BTC, **EVER) == [summaries[0], summaries[3]]
+    assert await embedded.summaries("kraken", other.instrument, **EVER) == [other]
 
 
 async def test_poisonous_event_is_put_aside_and_its_neighbours_stored_in_one_write(

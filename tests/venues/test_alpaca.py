@@ -377,6 +377,29 @@ def test_cancelled_trades_of_the_past_are_left_out() -> None:
     assert ids == ["2026-09-23/D/2", "2026-09-23/D/3"]
 
 
+def test_trades_of_the_past_that_say_too_little_cost_no_other() -> None:
+    row = {"p": 2.5, "s": 1, "tks": "B", "t": f"{AT_TEXT}Z"}
+    rows = [{**row, "i": 1}, {**row, "i": 2, "t": "noon"}, {**row, "i": 3, "tks": ""}]
+    session = a_session()
+    request = session.recall(BTC.instrument)
+    assert request is not None
+
+    events = session.answered(request, msgspec.json.encode({"trades": {"BTC/USD": rows}}), NOW)
+
+    assert [event.sequence for event in events] == [1]
+
+
+def test_an_answer_without_any_time_is_refused() -> None:
+    row = {"p": 2.5, "s": 1, "tks": "B", "t": "noon", "i": 1}
+
+    with pytest.raises(FrameError, match="no row has a time"):
+        a_session().answered(
+            HttpRequest("", ("trades", None)),
+            msgspec.json.encode({"trades": {"BTC/USD": [row]}}),
+            NOW,
+        )
+
+
 def test_candles_of_a_time_are_recalled() -> None:
     start_ns = AT - AT % MINUTE
     market = a_market(VENUE)

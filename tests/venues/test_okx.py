@@ -285,10 +285,20 @@ def test_recorded_bodies_are_recognised_by_their_shape(row: object, hint: str, w
 
 @pytest.mark.parametrize(
     "line",
-    [b'{"event":"subscribe"}', b'{"code":"0","data":[["1"]]}', b'{"code":"0","data":[]}', b"pong"],
+    [b'{"event":"subscribe"}', b'{"code":"0","data":[]}', b"pong"],
 )
-def test_what_is_no_answer_or_names_no_instrument_is_not_recognised(line: bytes) -> None:
+def test_what_is_no_answer_is_not_recognised(line: bytes) -> None:
     assert a_session().recognise(line, "") is None
+
+
+def test_an_answer_that_names_no_instrument_is_refused_in_words() -> None:
+    body = b'{"code":"0","msg":"","data":[["1790134740000","1","1","1","1","1"]]}'
+    session = a_session()
+    request = session.recognise(body, "")
+    assert request is not None
+
+    with pytest.raises(FrameError, match="an answer with candles names no instrument"):
+        session.answered(request, body, NOW)
 
 
 def test_the_exchange_refuses_what_it_does_not_understand() -> None:

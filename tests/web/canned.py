@@ -68,7 +68,14 @@ def a_quote(
     }
 
 
-def a_venue(name: str = "kraken", state: str = "live", *, reason: str = "") -> Item:
+def a_venue(
+    name: str = "kraken",
+    state: str = "live",
+    *,
+    reason: str = "",
+    troubled: tuple[tuple[str, str, str], ...] = (),
+) -> Item:
+    """Return how a venue does; ``troubled`` are symbols, each with its state and reason."""
     venue = {
         "venue": name,
         "state": state,
@@ -79,11 +86,42 @@ def a_venue(name: str = "kraken", state: str = "live", *, reason: str = "") -> I
         "refused": 0,
         "reconnects": 0,
         "events_per_s": 48.0,
+        "resyncs": 3,
+        "backfilled": 1041,
+        "gaps": 2,
         "latency_ms": 63.0,
+        "clock_offset_ms": -12.0,
+        "clock_error_ms": 4.0,
         "age_ms": 12_000.0,
-        "troubled": [],
+        "not_live": len(troubled),
+        "troubled": [
+            {"symbol": symbol, "state": its, "reason": why, "since": now_text()}
+            for symbol, its, why in troubled
+        ],
     }
     return {"subject": f"venue:{name}", "venue": venue}
+
+
+def a_gap(
+    venue: str = "binance",
+    symbol: str = "BTC-USDT",
+    *,
+    minutes_ago: float = 5,
+    minutes: float = 2,
+    missing: int | None = 7,
+) -> Item:
+    """Return a gap in the trades of a market that began so many minutes ago."""
+    start = datetime.now(UTC) - timedelta(minutes=minutes_ago)
+    end = start + timedelta(minutes=minutes)
+    return {
+        "venue": venue,
+        "symbol": symbol,
+        "channel": "trade",
+        "start": start.isoformat().replace("+00:00", "Z"),
+        "end": end.isoformat().replace("+00:00", "Z"),
+        "reason": "connection lost",
+        "missing": missing,
+    }
 
 
 def a_candle(minutes_ago: int, *, close: str = "67050", closed: bool = True) -> Item:

@@ -67,6 +67,7 @@ class FakeApi:
         default_factory=lambda: {channel: {} for channel in KEYS}
     )
     history: list[Item] = field(default_factory=list)
+    gaps: list[Item] = field(default_factory=list)
     streams: list[Stream] = field(default_factory=list)
     asked: list[Item] = field(default_factory=list)
     url: str = ""
@@ -104,6 +105,7 @@ class FakeApi:
         app = web.Application()
         app.router.add_get("/v1/live", self._live)
         app.router.add_get("/v1/candles", self._candles)
+        app.router.add_get("/v1/gaps", self._gaps)
         app.router.add_get("/{path:.*}", _file)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
@@ -131,6 +133,18 @@ class FakeApi:
         meta = {"mode": self.mode, "as_of": now_text(), "stale": False}
         data = found[: int(query.get("limit", "100"))]
         return web.json_response({"data": data, "next": None, "meta": meta})
+
+    async def _gaps(self, request: web.Request) -> web.Response:
+        names = ("venue", "symbol", "channel")
+        asked = {name: request.query[name] for name in names if name in request.query}
+        found = [each for each in self.gaps if asked.items() <= each.items()]
+        totals = [
+            {"venue": venue, "gaps": sum(each["venue"] == venue for each in found)}
+            | {"seconds": 120.0, "missing": 7}
+            for venue in sorted({each["venue"] for each in found})
+        ]
+        meta = {"mode": self.mode, "as_of": now_text(), "stale": False}
+        return web.json_response({"data": found, "next": None, "totals": totals, "meta": meta})
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         if not self.reachable:

@@ -22,6 +22,7 @@ from market import (
     Event,
     FrameError,
     Instrument,
+    Level,
     Listing,
     Quote,
     Summary,
@@ -47,6 +48,7 @@ from stream_service.venue import (
     Venue,
 )
 from stream_service.venues.alpaca import frames
+from stream_service.venues.alpaca.frames import BookRow, QuoteRow, TradeRow, hot_rows
 from stream_service.venues.alpaca.names import NAME, group, instrument, symbol
 from stream_service.venues.alpaca.rest import (
     interval_of,
@@ -63,6 +65,8 @@ ROWS_AT_MOST = 1_000  # of one answer with trades; 10,000 are allowed
 CANDLES_AT_MOST = 10_000
 SYMBOLS_AT_MOST = 30  # of trades and quotes, on the free plan
 BOOKS_AT_MOST = 10  # likewise
+CANCELLED = ("canceled", "incorrect")
+
 STREAMS: Mapping[Channel, tuple[str, ...]] = {
     "trade": ("trades",),
     "quote": ("quotes",),
@@ -207,20 +211,20 @@ class AlpacaSession(Session):
         events: list[Event] = []
         places = self._places
         for row in rows:
-            if isinstance(row, frames.QuoteRow):
+            if isinstance(row, QuoteRow):
                 if quote := self._quote(row, places[row.symbol], received_ns):
                     events.append(quote)
-            elif isinstance(row, frames.TradeRow):
+            elif isinstance(row, TradeRow):
                 place = places[row.symbol]
                 events.append(_trade(row, place, place.tape, received_ns))
-            elif isinstance(row, frames.BookRow):
+            elif isinstance(row, BookRow):
                 book = places[row.symbol].book
                 events += (book.whole if row.is_whole else book.change)(_part(row), received_ns)
             else:
                 events += self._less_common(row, received_ns)
         return events
 
-    def _quote(self, row: frames.QuoteRow, place: Place, received_ns: int) -> Quote | None:
+    def _quote(self, row: QuoteRow, place: Place, received_ns: int) -> Quote | None:
         if place.is_stock:
             place.tape.quote(row.bid, row.ask)
         if not (row.bid and row.bid_size and row.ask and row.ask_size):
@@ -312,7 +316,11 @@ class AlpacaSession(Session):
     def _past_trades(self, body: bytes, received_ns: int) -> list[Event]:
         events: list[Event] = []
         for place, raw in self._parts(body, "trades"):
-            rows = [row for row in readable(raw, frames.trade_row) if row.update not in CANCELLED]
+            rows = [
+                row
+                for row in readable(raw, frames.trade_row)
+                if row.update not in CANCELLED and (row.taker or place.is_stock)
+            ]
             tape = Tape()  # the quotes of now say nothing about then
             for row in oldest_first(rows):
                 trade = _trade(row, place, tape, received_ns)
@@ -380,13 +388,10 @@ class AlpacaSession(Session):
             yield place, frames.raw_rows.decode(text) if text.startswith(b"[") else [raw]
 
 
-CANCELLED = ("canceled", "incorrect")
-
-
 def _rows(frame: bytes) -> Sequence[frames.Row]:
     if frame.startswith(frames.HOT):
         try:
-            return frames.hot_rows.decode(frame)
+            return hot_rows.decode(frame)
         except msgspec.ValidationError:
             return _mixed(frame)
     return _mixed(frame)
@@ -402,7 +407,7 @@ def _mixed(frame: bytes) -> list[frames.Row]:
     return rows
 
 
-def _trade(row: frames.TradeRow, place: Place, tape: Tape, received_ns: int) -> Trade:
+def _trade(row: TradeRow, place: Place, tape: Tape, received_ns: int) -> Trade:
     event_ns = wire.ns_of_rfc3339(row.time)
     if not place.is_stock:
         if not row.taker:
@@ -425,8 +430,10 @@ def _trade(row: frames.TradeRow, place: Place, tape: Tape, received_ns: int) -> 
     )
 
 
-def _part(row: frames.BookRow) -> Part:
-    return Part(row.bids, row.asks, wire.ns_of_rfc3339(row.time))
+def _part(row: BookRow) -> Part:
+    bids = [Level(one.price, one.size) for one in row.bids]
+    asks = [Level(one.price, one.size) for one in row.asks]
+    return Part(bids, asks, wire.ns_of_rfc3339(row.time))
 
 
 def _summary(

@@ -4,7 +4,7 @@ Source: https://docs.alpaca.markets/reference/stocktrades-1, .../cryptotrades-1 
 neighbours, .../get-v2-assets-1
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from urllib.parse import urlencode
@@ -73,16 +73,30 @@ def recognised(body: bytes) -> HttpRequest | None:
         return None
 
 
-def oldest_first(rows: Iterable[frames.Dated]) -> list[frames.Dated]:
-    """Sort by time; some times of REST have the offset of New York instead of a Z."""
-    dated = [
-        row if row.time[-1:] == "Z" else msgspec.structs.replace(row, time=_in_utc(row.time))
-        for row in rows
-    ]
-    return sorted(dated, key=lambda row: (wire.ns_of_rfc3339(row.time), getattr(row, "id", 0)))
+def oldest_first(rows: Sequence[frames.Dated]) -> list[frames.Dated]:
+    """Sort by time; rows whose time cannot be read are left out.
+
+    Raises:
+        ValueError: no time can be read.
+
+    """
+    dated: list[tuple[int, int, frames.Dated]] = []
+    fault: ValueError | None = None
+    for row in rows:
+        try:
+            utc = msgspec.structs.replace(row, time=_in_utc(row.time))
+            dated.append((wire.ns_of_rfc3339(utc.time), getattr(row, "id", 0), utc))
+        except ValueError as error:
+            fault = error
+    if rows and not dated:
+        raise ValueError(f"no row has a time: {fault}") from fault
+    return [row for _, _, row in sorted(dated, key=lambda one: one[:2])]
 
 
 def _in_utc(text: str) -> str:
+    """Rewrite a time that has the offset of New York instead of a Z, as some of REST's have."""
+    if text[-1:] == "Z":
+        return text
     second, _, fraction = text[:-6].partition(".")
     time = datetime.fromisoformat(second + text[-6:])
     if time.tzinfo is None:

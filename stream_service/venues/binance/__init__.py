@@ -22,7 +22,6 @@ from market import (
     Event,
     FrameError,
     Instrument,
-    Level,
     Listing,
     Quote,
     Summary,
@@ -383,7 +382,8 @@ class BinanceSession(Session):
 
     def _partial(self, symbol: str, row: Snapshot, received_ns: int) -> Sequence[Event]:
         """Show a book that comes whole, with its best levels only; it carries no time."""
-        bids, asks = ([Level(*level) for level in side[:BEST]] for side in (row.bids, row.asks))
+        sides = (row.bids[:BEST], row.asks[:BEST])
+        bids, asks = ([level for level in side if level.size] for side in sides)
         if not is_ordered(bids, asks):
             raise ValueError("the levels are not in order")
         watch = self._watch(symbol)

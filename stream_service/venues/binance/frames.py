@@ -8,6 +8,7 @@ from typing import Annotated, Generic, TypeAlias, TypeVar
 import msgspec
 from msgspec import field
 
+from market import Level
 from stream_service import wire
 
 LATEST_MS = wire.LATEST_NS // wire.MS
@@ -19,7 +20,6 @@ Time: TypeAlias = Annotated[
 """Milliseconds, or microseconds for who asks for them, see `time_ns`."""
 
 Name: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
-Rows: TypeAlias = list[tuple[wire.Price, wire.OrZero]]
 
 
 class Frame(msgspec.Struct, Generic[Data], frozen=True, gc=False):
@@ -100,8 +100,8 @@ class Depth(msgspec.Struct, frozen=True, gc=False):
     time: Time = field(name="E")
     first: wire.Number = field(name="U")
     last: wire.Number = field(name="u")
-    bids: Rows = field(name="b")
-    asks: Rows = field(name="a")
+    bids: list[Level] = field(name="b")
+    asks: list[Level] = field(name="a")
 
 
 class Kline(msgspec.Struct, frozen=True, gc=False):
@@ -116,6 +116,10 @@ class Kline(msgspec.Struct, frozen=True, gc=False):
     volume: wire.OrZero = field(name="v")
     trades: wire.Number = field(name="n")
     closed: bool = field(name="x")
+
+    def __post_init__(self) -> None:
+        """Refuse prices that contradict each other."""
+        wire.check_candle(self.open, self.high, self.low, self.close)
 
 
 class KlineRow(msgspec.Struct, frozen=True, gc=False):
@@ -144,8 +148,8 @@ class Snapshot(msgspec.Struct, frozen=True, rename="camel"):
     """The best levels of a book, over REST or as a partial book of a stream."""
 
     last_update_id: wire.Number
-    bids: list[tuple[wire.Price, wire.Size]]
-    asks: list[tuple[wire.Price, wire.Size]]
+    bids: list[Level]
+    asks: list[Level]
 
 
 trade_frame = msgspec.json.Decoder(Frame[TradeRow], strict=False)

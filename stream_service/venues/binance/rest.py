@@ -55,6 +55,10 @@ class RestCandleRow(msgspec.Struct, frozen=True, array_like=True):
     quote_volume: wire.OrZero
     trades: wire.Number
 
+    def __post_init__(self) -> None:
+        """Refuse prices that contradict each other."""
+        wire.check_candle(self.open, self.high, self.low, self.close)
+
 
 class RestTickerRow(msgspec.Struct, frozen=True):
     """The last 24 hours, over REST."""

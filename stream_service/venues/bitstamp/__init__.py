@@ -23,6 +23,7 @@ from market import (
     Event,
     FrameError,
     Instrument,
+    Level,
     Listing,
     Quote,
     Summary,
@@ -119,8 +120,8 @@ class BookRow(msgspec.Struct, frozen=True, gc=False):
     """A book, or the levels of it that changed; size zero is none."""
 
     microtimestamp: Microseconds
-    bids: list[tuple[wire.Price, wire.OrZero]]
-    asks: list[tuple[wire.Price, wire.OrZero]]
+    bids: list[Level]
+    asks: list[Level]
 
 
 class BookFrame(msgspec.Struct, frozen=True, gc=False):
@@ -149,6 +150,10 @@ class CandleRow(msgspec.Struct, frozen=True):
     low: wire.Price
     close: wire.Price
     volume: wire.OrZero
+
+    def __post_init__(self) -> None:
+        """Refuse prices that contradict each other."""
+        wire.check_candle(self.open, self.high, self.low, self.close)
 
 
 class CandlesOf(msgspec.Struct, frozen=True):
@@ -191,6 +196,19 @@ class MarketRow(msgspec.Struct, frozen=True):
     minimum_order_value: wire.OrZero = 0.0
     minimum_order: str = ""
     market_type: str = "SPOT"
+
+    def __post_init__(self) -> None:
+        """Refuse a market without names, or of a minimum that is no amount."""
+        Instrument.parse(self.name)
+        if not (self.market_symbol or self.url_symbol):
+            raise ValueError(f"{self.name} has no symbol")
+        if not 0 <= self.minimum < wire.LARGEST:
+            raise ValueError(f"{self.name} has a minimum of {self.minimum_order}")
+
+    @property
+    def minimum(self) -> float:
+        """The smallest notional of an order, zero where there is none."""
+        return self.minimum_order_value or float(self.minimum_order.partition(" ")[0] or 0)
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -567,14 +585,13 @@ def _summary(
 
 def _listing(row: MarketRow) -> Listing:
     base, _, quote_currency = row.name.partition("/")
-    minimum = row.minimum_order.partition(" ")[0]
     return Listing(
         instrument=Instrument.of(base, quote_currency),
         symbol=row.market_symbol or row.url_symbol,
         trading=row.trading == "Enabled",
         tick_size=_step(row.counter_decimals),
         lot_size=_step(row.base_decimals),
-        minimum_notional=row.minimum_order_value or float(minimum or 0) or None,
+        minimum_notional=row.minimum or None,
     )
 
 

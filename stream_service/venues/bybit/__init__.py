@@ -398,13 +398,9 @@ def _merged(old: frames.BookRow | None, new: frames.BookRow) -> frames.BookRow:
         (True, old.bids if old else [], new.bids),
         (False, old.asks if old else [], new.asks),
     ):
-        ladder: Ladder[frames.LevelRow] = Ladder(falling=falling)
-        for row in (*before, *changed):
-            if row.size:
-                ladder.put(row.price, row)
-            else:
-                ladder.drop(row.price)
-        sides.append(ladder.best(2))
+        ladder = Ladder(before, falling=falling)
+        ladder.follow(changed)
+        sides.append(list(ladder.best[:2]))
     return msgspec.structs.replace(new, bids=sides[0], asks=sides[1])
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
+from market import Level
 from stream_service import wire
 
 OrNothing: TypeAlias = wire.OrZero | Literal[""]
@@ -43,13 +44,6 @@ class RestTradeRow(msgspec.Struct, frozen=True, gc=False, rename={"id": "execId"
     seq: wire.Number | None = None
 
 
-class LevelRow(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """Price and size; a size of zero removes the level."""
-
-    price: wire.Price
-    size: wire.OrZero
-
-
 class BookRow(
     msgspec.Struct,
     frozen=True,
@@ -59,8 +53,8 @@ class BookRow(
     """Levels, best first where it is whole; ``u`` numbers it."""
 
     symbol: str
-    bids: list[LevelRow]
-    asks: list[LevelRow]
+    bids: list[Level]
+    asks: list[Level]
     last: wire.Number
     seq: wire.Number | None = None
     ts: wire.Milliseconds | None = None
@@ -129,6 +123,10 @@ class CandleRow(msgspec.Struct, frozen=True):
     confirm: bool
     timestamp: wire.Milliseconds
 
+    def __post_init__(self) -> None:
+        """Refuse prices that contradict each other."""
+        wire.check_candle(self.open, self.high, self.low, self.close)
+
 
 class CandleFrame(msgspec.Struct, frozen=True):
     """Candles of one instrument."""
@@ -146,6 +144,10 @@ class RestCandleRow(msgspec.Struct, frozen=True, array_like=True):
     low: wire.Price
     close: wire.Price
     volume: wire.OrZero
+
+    def __post_init__(self) -> None:
+        """Refuse prices that contradict each other."""
+        wire.check_candle(self.open, self.high, self.low, self.close)
 
 
 class Word(msgspec.Struct, frozen=True):
@@ -190,9 +192,9 @@ class PriceFilter(msgspec.Struct, frozen=True, rename="camel"):
 class SymbolRow(msgspec.Struct, frozen=True, rename="camel"):
     """One listed symbol."""
 
-    symbol: str
-    base_coin: str
-    quote_coin: str
+    symbol: wire.Name
+    base_coin: wire.Name
+    quote_coin: wire.Name
     status: str
     lot_size_filter: LotFilter = LotFilter()
     price_filter: PriceFilter = PriceFilter()

@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from market import Book, Event, FrameError, Instrument, Listing, Trade, VenueRefusedError
+from market import Book, Event, FrameError, Instrument, Level, Listing, Trade, VenueRefusedError
 from market.intervals import SECOND_NS
 from stream_service import wire
 from stream_service.books import BookWatch
@@ -225,10 +225,8 @@ class CoinbaseSession(Session):
 
     def _change(self, frame: bytes, received_ns: int) -> Iterable[Event]:
         row = frames.changes_frame.decode(frame)
-        bids: list[frames.ChangedLevel] = []
-        asks: list[frames.ChangedLevel] = []
-        for level in row.rows:
-            (bids if level.side == "buy" else asks).append(level)
+        bids = [Level(one.price, one.size) for one in row.rows if one.side == "buy"]
+        asks = [Level(one.price, one.size) for one in row.rows if one.side == "sell"]
         event_ns = wire.ns_of_rfc3339(row.time) if row.time else received_ns
         part = Part(bids, asks, event_ns)
         return self._book(row.product_id).change(part, received_ns)

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from market import Event, Quote, Summary, Trade
+from market import Event, Level, Quote, Summary, Trade
 from market.intervals import INTERVALS, SECOND_NS
 from stream_service import wire
 from stream_service.rows import readable
@@ -169,8 +169,8 @@ class AdvancedReader:
             yield from self._change(event, event_ns, received_ns)
 
     def _change(self, event: BookEvent, event_ns: int, received_ns: int) -> Iterable[Event]:
-        bids = [row for row in event.updates if row.side == "bid"]
-        asks = [row for row in event.updates if row.side == "offer"]
+        bids = [Level(row.price, row.size) for row in event.updates if row.side == "bid"]
+        asks = [Level(row.price, row.size) for row in event.updates if row.side == "offer"]
         part = Part(bids, asks, event_ns)
         book = self._book(event.product_id)
         if event.type == "snapshot":

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
-from market import Book, Instrument, Listing, Quote, Summary, Trade, VenueCandle
+from market import Book, Instrument, Level, Listing, Quote, Summary, Trade, VenueCandle
 from market.events import Side
 from market.intervals import INTERVALS, SECOND_NS
 from stream_service import wire
@@ -48,13 +48,6 @@ class Match(msgspec.Struct, frozen=True, gc=False):
     time: str
 
 
-class LevelRow(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """One level; over REST the number of its orders follows."""
-
-    price: wire.Price
-    size: wire.OrZero
-
-
 class ChangedLevel(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One level of one side; size zero removes it."""
 
@@ -72,10 +65,13 @@ class BookChanges(msgspec.Struct, frozen=True, gc=False, rename={"rows": "change
 
 
 class WholeBook(msgspec.Struct, frozen=True):
-    """A whole book; older ones carry no time, and those over REST do not say whose they are."""
+    """A whole book; older ones carry no time, and those over REST do not say whose they are.
 
-    bids: list[LevelRow]
-    asks: list[LevelRow]
+    Over REST the number of its orders follows in the row of a level.
+    """
+
+    bids: list[Level]
+    asks: list[Level]
     product_id: str = ""
     time: str = ""
 
@@ -120,6 +116,10 @@ class CandleRow(msgspec.Struct, frozen=True, array_like=True):
     open: wire.Price
     close: wire.Price
     volume: wire.OrZero
+
+    def __post_init__(self) -> None:
+        """Refuse prices that contradict each other."""
+        wire.check_candle(self.open, self.high, self.low, self.close)
 
 
 class ProductRow(msgspec.Struct, frozen=True):
@@ -272,15 +272,15 @@ def candle_of(
 
 
 def listings_of(rows: Sequence[ProductRow]) -> list[Listing]:
-    """Return the listings of products; those that name no currencies are left out.
+    """Return the listings of products; those without a name, or without currencies, are left out.
 
     Raises:
-        ValueError: none names any.
+        ValueError: none has any.
 
     """
-    named = [row for row in rows if all(row.currencies)]
+    named = [row for row in rows if all(row.currencies) and (row.id or row.product_id)]
     if rows and not named:
-        raise ValueError("no product names its currencies")
+        raise ValueError("no product names itself and its currencies")
     return [_listing(row) for row in named if row.product_type == "SPOT"]
 
 

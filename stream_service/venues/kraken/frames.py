@@ -112,6 +112,10 @@ class CandleRow(msgspec.Struct, frozen=True, gc=False):
     interval_begin: str
     interval: int
 
+    def __post_init__(self) -> None:
+        """Refuse prices that contradict each other."""
+        wire.check_candle(self.open, self.high, self.low, self.close)
+
 
 class CandleFrame(msgspec.Struct, frozen=True, gc=False):
     """Candles of the channel ``ohlc``."""

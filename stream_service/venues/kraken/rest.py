@@ -49,6 +49,10 @@ class RestCandleRow(msgspec.Struct, frozen=True, gc=False, array_like=True):
     volume: wire.OrZero
     trades: wire.Number
 
+    def __post_init__(self) -> None:
+        """Refuse prices that contradict each other."""
+        wire.check_candle(self.open, self.high, self.low, self.close)
+
 
 class RestTicker(msgspec.Struct, frozen=True):
     """The state of one symbol, over REST; ``[…, 24 hours]``. Its open is that of the UTC day."""
@@ -136,11 +140,12 @@ class RestReader:
         """See `Session.recognise`; a fault is taken for an answer about the state of the venue."""
         try:
             result = _answer.decode(body).result
-            [(key, first), *others] = [*result.items(), ("", msgspec.Raw(b"null"))]
+            named = [(key, value) for key, value in result.items() if key != "last"]
+            [(key, first), *others] = named or [("", msgspec.Raw(b"null"))]
             call, what = _call_of(msgspec.json.decode(first))
         except wire.UNREADABLE:
             return None
-        if what in ("instruments", "status") or (what == "summaries" and len(others) > 1):
+        if what in ("instruments", "status") or (what == "summaries" and others):
             return HttpRequest(f"/0/public/{call}", (what, None))
         about = what, self._instrument_hinted(hint, key)
         return HttpRequest(f"/0/public/{call}?{urlencode({'pair': key})}", about)
@@ -317,6 +322,8 @@ def _listing(raw: msgspec.Raw) -> Listing | None:
     if not pair.wsname:
         return None
     base, quote_currency = pair.wsname.split("/")
+    if not (base and quote_currency):
+        raise ValueError(f"{pair.altname} does not name both of its currencies")
     instrument = Instrument.of(base, quote_currency)
     return Listing(
         instrument=instrument,

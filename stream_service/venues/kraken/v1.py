@@ -72,6 +72,10 @@ class CandleRow(msgspec.Struct, frozen=True, gc=False, array_like=True):
     volume: wire.OrZero
     trades: wire.Number
 
+    def __post_init__(self) -> None:
+        """Refuse prices that contradict each other."""
+        wire.check_candle(self.open, self.high, self.low, self.close)
+
 
 class BookRow(msgspec.Struct, frozen=True, gc=False):
     """A whole book (``as``, ``bs``), or what changed on either side; levels are all text."""

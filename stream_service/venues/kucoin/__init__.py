@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from string import digits
 from typing import Literal, TypeAlias
 from urllib.parse import urlencode
@@ -80,7 +80,7 @@ from stream_service.venues.kucoin.frames import (
     UPDATE,
     CandleRow,
     Day,
-    NumberedRows,
+    NumberedLevel,
     RestTrade,
     Rows,
     SymbolRow,
@@ -108,6 +108,8 @@ UNITS = {"min": ("m", 60), "hour": ("h", 3_600), "day": ("d", 86_400), "week": (
 
 Stamps: TypeAlias = tuple[int, int]
 """Time of the event and of its receipt."""
+
+_number_of = attrgetter("number")
 
 
 def dial(venue: Venue, _listings: Sequence[Listing]) -> Dialling:
@@ -288,7 +290,8 @@ class KucoinSession(Session):
             _in_order(asks) if asks else (),
             event_ns,
         )
-        return list(self._book(row.symbol).change(change, received_ns))
+        book = self._books.get(row.symbol) or self._book(row.symbol)
+        return book.change(change, received_ns)
 
     def _match(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         row = MATCH.decode(frame).data
@@ -309,7 +312,7 @@ class KucoinSession(Session):
         try:
             told = TOPS.decode(frame)
         except msgspec.ValidationError:
-            if b"/spotMarket/level1" in frame:
+            if b"level1:" in frame:
                 raise
             return self._levels(frame, received_ns)
         bid, ask = told.data.bids, told.data.asks
@@ -355,7 +358,7 @@ class KucoinSession(Session):
 
     def _levels(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """Read a whole book, if it is one: level2Depth5 or level2Depth50."""
-        if b"/spotMarket/level2" not in frame:
+        if b"level2Depth" not in frame:
             return ()
         told = LEVELS.decode(frame)
         stamps = (told.data.timestamp * wire.MS, received_ns)
@@ -373,6 +376,8 @@ class KucoinSession(Session):
             raise VenueRefusedError(f"{NAME}: {notice.message}")
         elif notice.T:
             return self._uta(notice.T, frame, received_ns)
+        elif read := self._readers.get(f'"{notice.topic[:12]}'.encode()):
+            return read(frame, received_ns)  # another slash came first, or they are escaped
         return ()
 
     def _uta(self, channel: str, frame: bytes, received_ns: int) -> Sequence[Event]:
@@ -399,7 +404,7 @@ class KucoinSession(Session):
             return _whole(self._watch(row.s), row.b, row.a, (row.time, received_ns))
         if frame.t == "snapshot":
             self._books.pop(row.s, None)  # it starts anew, whatever was before
-            return list(self._book(row.s).seed(row.last, row.b, row.a, received_ns))
+            return list(self._book(row.s).seed(row.last, row.b, row.a, received_ns, row.time))
         change = Change(row.first, row.last, row.b, row.a, row.time)
         return list(self._book(row.s).change(change, received_ns))
 
@@ -476,7 +481,8 @@ class KucoinSession(Session):
                 seed = SEED.decode(content)
                 book = self._book(self._symbol(instrument))
                 rows = (seed.sequence, seed.bids or [], seed.asks or [])
-                return list(book.seed(*rows, received_ns))
+                event_ns = None if seed.time is None else seed.time * wire.MS
+                return list(book.seed(*rows, received_ns, event_ns))
             case ("trades", Instrument() as instrument):
                 trades = sorted(
                     readable(ROWS.decode(content), REST_TRADE), key=attrgetter("sequence")
@@ -528,19 +534,19 @@ def _symbol_in(topic: str) -> str:
 def _whole(watch: BookWatch, bids: Rows, asks: Rows, stamps: Stamps) -> Sequence[Event]:
     """Show a book that came whole."""
     event_ns, received_ns = stamps
-    levels = [[Level(price, size) for price, size in rows if size][:BEST] for rows in (bids, asks)]
+    levels = [[level for level in rows if level.size][:BEST] for rows in (bids, asks)]
     if not is_ordered(*levels):
         raise ValueError("the levels are not in order")
     if fault := crossing(*levels):
-        return list(watch.broke(fault, received_ns))  # the next one is whole again
-    return list(watch.whole(*levels, event_ns=event_ns, received_ns=received_ns))
+        return watch.broke(fault, received_ns)  # the next one is whole again
+    return watch.whole(*levels, event_ns=event_ns, received_ns=received_ns)
 
 
-def _in_order(rows: NumberedRows) -> list[tuple[float, float]]:
+def _in_order(rows: list[NumberedLevel]) -> list[Level]:
     """Return levels in the order of their changes, without those that change nothing."""
     if len(rows) > 1:
-        rows.sort(key=itemgetter(2))
-    return [(price, size) for price, size, _ in rows if price]
+        rows.sort(key=_number_of)
+    return [Level(row.price, row.size) for row in rows if row.price]
 
 
 @lru_cache(maxsize=32)

@@ -9,6 +9,7 @@ from typing import Annotated, Generic, Literal, TypeAlias, TypeVar
 from msgspec import Meta, Raw, Struct, field
 from msgspec.json import Decoder
 
+from market import Level
 from market.intervals import SECOND_NS
 from stream_service import wire
 
@@ -17,8 +18,7 @@ Seconds: TypeAlias = Annotated[
     int, Meta(ge=wire.EARLIEST_NS // SECOND_NS, lt=wire.LATEST_NS // SECOND_NS)
 ]
 Code: TypeAlias = Annotated[str, Meta(min_length=1)]
-Rows: TypeAlias = list[tuple[wire.Price, wire.OrZero]]
-NumberedRows: TypeAlias = list[tuple[wire.OrZero, wire.OrZero, wire.Number]]
+Rows: TypeAlias = list[Level]
 Content = TypeVar("Content")
 
 
@@ -78,11 +78,19 @@ class TickerFrame(Struct, frozen=True, gc=False):
     data: Ticker
 
 
-class Changes(Struct, frozen=True, gc=False):
-    """Levels by price, size and the number of the change."""
+class NumberedLevel(Struct, frozen=True, gc=False, array_like=True):
+    """A level and the number of its change; at a price of zero nothing changed."""
 
-    asks: NumberedRows
-    bids: NumberedRows
+    price: wire.OrZero
+    size: wire.OrZero
+    number: wire.Number
+
+
+class Changes(Struct, frozen=True, gc=False):
+    """Levels that changed."""
+
+    asks: list[NumberedLevel]
+    bids: list[NumberedLevel]
 
 
 class Update(Struct, frozen=True, gc=False, rename="camel"):
@@ -148,9 +156,10 @@ class Snapshot(Struct, frozen=True):
 
 
 class Notice(Struct, frozen=True):
-    """A frame of no topic; those of the newer interface have a ``T``, or a ``result``."""
+    """A frame of no hot topic; those of the newer interface have a ``T``, or a ``result``."""
 
     type: str = ""
+    topic: str = ""
     code: int = 0
     data: Raw = Raw(b"")
     T: str = ""
@@ -209,6 +218,7 @@ class Seed(Struct, frozen=True):
     sequence: wire.Number
     bids: Rows | None = None
     asks: Rows | None = None
+    time: wire.Milliseconds | None = None
 
 
 class RestTrade(Struct, frozen=True):

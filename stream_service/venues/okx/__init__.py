@@ -161,6 +161,8 @@ class OkxSession(Session):
                     rows_of = readable(_rows(body), frames.book_row)
                     book = self._places[self._symbol(of)].book
                     return [one for row in rows_of for one in book.seed(_part(row), received_ns)]
+                case ("trades" | "candles" | "book" as what, None):
+                    raise ValueError(f"an answer with {what} names no instrument, say which")
                 case ("tickers", _):
                     return self._summaries(readable(_rows(body), frames.ticker_row), received_ns)
         except wire.UNREADABLE as error:
@@ -201,7 +203,9 @@ class OkxSession(Session):
             if word in ("tickers", "instruments"):
                 return HttpRequest(f"/api/v5/{word}", (word, None))
             symbol = _symbol_of(bytes(first)) or hint
-            return HttpRequest(f"/api/v5/market/{word}", (word, instrument(symbol)))
+            return HttpRequest(
+                f"/api/v5/market/{word}", (word, instrument(symbol) if symbol else None)
+            )
         except wire.UNREADABLE:
             return None
 

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from market import Level
 from stream_service import wire
 
 OrNothing: TypeAlias = wire.OrZero | Literal[""]
@@ -36,23 +37,16 @@ class TradeRow(
     count: wire.Number = 1
 
 
-class LevelRow(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """Price, size, and what is not read; a size of zero removes the level."""
-
-    price: wire.Price
-    size: wire.OrZero
-
-
 class BookRow(
     msgspec.Struct,
     frozen=True,
     gc=False,
     rename={"time": "ts", "previous": "prevSeqId", "last": "seqId"},
 ):
-    """Levels, best first; recordings of 2022 number nothing."""
+    """Levels, best first, with more in a row than is read; recordings of 2022 number nothing."""
 
-    asks: list[LevelRow]
-    bids: list[LevelRow]
+    asks: list[Level]
+    bids: list[Level]
     time: wire.Milliseconds
     previous: int | None = None
     last: wire.Number | None = None
@@ -113,6 +107,10 @@ class CandleRow(msgspec.Struct, frozen=True, gc=False, array_like=True):
     _in_quote_currency: wire.OrZero = 0.0
     closed: Literal["", "0", "1"] = ""
 
+    def __post_init__(self) -> None:
+        """Refuse prices that contradict each other."""
+        wire.check_candle(self.open, self.high, self.low, self.close)
+
 
 class Frame(msgspec.Struct, frozen=True):
     """Any frame: rows of a channel, or a word of the venue's."""
@@ -145,9 +143,9 @@ class InstrumentRow(
 ):
     """One listed symbol."""
 
-    symbol: str
-    base: str
-    quote: str
+    symbol: wire.Name
+    base: wire.Name
+    quote: wire.Name
     state: str
     tick_size: wire.OrZero
     lot_size: wire.OrZero

@@ -21,7 +21,7 @@ from market import (
     VenueRefusedError,
 )
 from stream_service.venue import Options
-from stream_service.venues.alpaca import AlpacaSession, instrument
+from stream_service.venues.alpaca import VENUE, AlpacaSession
 from tests.venues.playing import NOW
 
 FOLDER = os.environ.get("CRYPTOTRACKER_FRAMES")
@@ -42,7 +42,7 @@ def a_session() -> AlpacaSession:
     """Read what somebody else subscribed to."""
 
     def guess(symbol: str) -> Listing:
-        return Listing(instrument=instrument(symbol), symbol=symbol)
+        return Listing(instrument=VENUE.instrument(symbol), symbol=symbol)
 
     return AlpacaSession([], Options(guess=guess))
 

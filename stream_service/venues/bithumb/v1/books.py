@@ -1,6 +1,6 @@
 """A book of the first stream: a snapshot and changes in, books that are right out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from market import Event, Level
@@ -30,27 +30,21 @@ class FirstBook:
             return False
         for change in changes:
             ladder = self._bids if change.order_type == "bid" else self._asks
-            if change.quantity:
-                ladder.put(change.price, Level(change.price, change.quantity))
-            else:
-                ladder.drop(change.price)
+            ladder.follow([Level(change.price, change.quantity)])
         return True
 
-    def show(self, event_ns: int, received_ns: int) -> Iterator[Event]:
+    def show(self, event_ns: int, received_ns: int) -> Sequence[Event]:
         """Give the book, or say that it is wrong."""
-        bids, asks = self._bids.best(BEST), self._asks.best(BEST)
+        bids, asks = self._bids.best, self._asks.best
         fault = crossing(bids, asks)
         if self._bids.is_exhausted or self._asks.is_exhausted:
             fault = f"fewer than {BEST} levels are left of the snapshot"
         if fault:
             self._started_ns = None
             return self._watch.broke(fault, received_ns)
-        return self._watch.whole(bids, asks, event_ns=event_ns, received_ns=received_ns)
+        return self._watch.shown(bids, asks, event_ns, received_ns)
 
 
-def _ladder(levels: Sequence[Level], *, falling: bool) -> Ladder[Level]:
+def _ladder(levels: Sequence[Level], *, falling: bool) -> Ladder:
     is_cut = len(levels) >= SNAPSHOT_LEVELS
-    ladder: Ladder[Level] = Ladder(falling=falling, worst=levels[-1].price if is_cut else None)
-    for level in levels:
-        ladder.put(level.price, level)
-    return ladder
+    return Ladder(levels, falling=falling, worst=levels[-1].price if is_cut else None)

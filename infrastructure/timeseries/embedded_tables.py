@@ -1,0 +1,122 @@
+"""The texts of the embedded store: what its tables are made of, what they are asked.
+
+A table has the fields of its events as columns, the instrument parted in two.
+"""
+
+from infrastructure.timeseries.port import Stored
+from infrastructure.timeseries.question import other_fields, table_of, time_field
+from market import Candle, Gap, Listed, Quote, Summary, Trade, VenueCandle
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS trade (
+    venue VARCHAR, base VARCHAR, quote_currency VARCHAR, trade_id VARCHAR,
+    side VARCHAR, price DOUBLE, size DOUBLE, backfilled BOOLEAN,
+    event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
+    PRIMARY KEY (venue, base, quote_currency, trade_id)
+);
+CREATE TABLE IF NOT EXISTS quote (
+    venue VARCHAR, base VARCHAR, quote_currency VARCHAR,
+    bid DOUBLE, bid_size DOUBLE, ask DOUBLE, ask_size DOUBLE,
+    event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
+    PRIMARY KEY (venue, base, quote_currency, sequence)
+);
+CREATE TABLE IF NOT EXISTS candle (
+    venue VARCHAR, base VARCHAR, quote_currency VARCHAR, "interval" VARCHAR, start_ns BIGINT,
+    open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE, volume DOUBLE,
+    trades BIGINT, closed BOOLEAN, event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
+    PRIMARY KEY (venue, base, quote_currency, "interval", start_ns)
+);
+CREATE TABLE IF NOT EXISTS venue_candle (
+    venue VARCHAR, base VARCHAR, quote_currency VARCHAR, "interval" VARCHAR, start_ns BIGINT,
+    open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE, volume DOUBLE,
+    trades BIGINT, closed BOOLEAN, event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
+    PRIMARY KEY (venue, base, quote_currency, "interval", start_ns)
+);
+CREATE TABLE IF NOT EXISTS summary (
+    venue VARCHAR, base VARCHAR, quote_currency VARCHAR, symbol VARCHAR, last DOUBLE, name VARCHAR,
+    open DOUBLE, high DOUBLE, low DOUBLE, volume DOUBLE, bid DOUBLE, ask DOUBLE,
+    event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
+    PRIMARY KEY (venue, base, quote_currency, event_ns)
+);
+CREATE TABLE IF NOT EXISTS listed (
+    venue VARCHAR, base VARCHAR, quote_currency VARCHAR, symbol VARCHAR, trading BOOLEAN,
+    tick_size DOUBLE, lot_size DOUBLE, minimum_notional DOUBLE,
+    event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
+    PRIMARY KEY (venue, base, quote_currency)
+);
+CREATE TABLE IF NOT EXISTS gap (
+    venue VARCHAR, base VARCHAR, quote_currency VARCHAR, channel VARCHAR, start_ns BIGINT,
+    end_ns BIGINT, reason VARCHAR, missing BIGINT,
+    event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
+    PRIMARY KEY (venue, base, quote_currency, channel, start_ns)
+);
+ALTER TABLE gap ADD COLUMN IF NOT EXISTS missing BIGINT;
+CREATE TEMP TABLE arriving_candle AS FROM candle LIMIT 0;
+CREATE TEMP TABLE arriving_venue_candle AS FROM venue_candle LIMIT 0;
+CREATE TEMP TABLE arriving_listed AS FROM listed LIMIT 0;
+"""
+"""Makes what is missing. A file of an earlier version gets the columns that it lacks."""
+
+_OF_A_CANDLE = """
+    open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
+    volume = excluded.volume, trades = excluded.trades, closed = excluded.closed,
+    event_ns = excluded.event_ns, received_ns = excluded.received_ns,
+    sequence = excluded.sequence
+"""
+_OF_A_LISTING = """
+    symbol = excluded.symbol, trading = excluded.trading, tick_size = excluded.tick_size,
+    lot_size = excluded.lot_size, minimum_notional = excluded.minimum_notional,
+    event_ns = excluded.event_ns, received_ns = excluded.received_ns,
+    sequence = excluded.sequence
+"""
+
+
+def _merge_text(table: str, columns: str, unless_outdone: str) -> str:
+    return (
+        f"INSERT INTO {table} FROM arriving_{table} "  # noqa: S608  # nothing in it is from outside
+        f"ON CONFLICT DO UPDATE SET {columns} WHERE {unless_outdone}; "
+        f"DELETE FROM arriving_{table};"
+    )
+
+
+MERGES: dict[type[Stored], str] = {
+    Candle: _merge_text("candle", _OF_A_CANDLE, "excluded.trades >= candle.trades"),
+    VenueCandle: _merge_text(
+        "venue_candle",
+        _OF_A_CANDLE,
+        "(excluded.closed, excluded.received_ns) >= "
+        "(venue_candle.closed, venue_candle.received_ns)",
+    ),
+    Listed: _merge_text("listed", _OF_A_LISTING, "excluded.received_ns >= listed.received_ns"),
+}
+"""Kinds of which a row may be outdone by the one that is there; the others replace it."""
+
+_WANTED = {
+    VenueCandle: ' AND "interval" = $interval',
+    Candle: ' AND "interval" = $interval AND closed',
+}
+ALL_GAPS = (
+    "SELECT * FROM gap WHERE start_ns >= $start_ns AND start_ns < $end_ns "
+    "AND ($venues IS NULL OR list_contains($venues, venue)) "
+    "AND ($instruments IS NULL OR list_contains($instruments, base || '-' || quote_currency)) "
+    "AND ($channel IS NULL OR channel = $channel) "
+    "ORDER BY start_ns DESC, venue DESC, base DESC, quote_currency DESC, channel DESC "
+    "LIMIT $at_most"
+)
+LISTINGS = "SELECT * FROM listed ORDER BY venue, base, quote_currency"
+
+
+def _newest_text(kind: type[Stored]) -> str:
+    time = time_field(kind)
+    columns = ", ".join(f'"{name}"' for name in other_fields(kind))
+    return (
+        f"SELECT {columns} FROM {table_of(kind)} "  # noqa: S608  # nothing in it is from outside
+        "WHERE venue = $venue AND base = $base AND quote_currency = $quote_currency"
+        f"{_WANTED.get(kind, '')} AND {time} >= $start_ns AND {time} < $end_ns "
+        f"ORDER BY {time} DESC, sequence DESC LIMIT $at_most"
+    )
+
+
+NEWEST: dict[type[Stored], str] = {
+    kind: _newest_text(kind) for kind in (Trade, Quote, Candle, VenueCandle, Summary, Gap)
+}

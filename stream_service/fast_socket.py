@@ -1,0 +1,174 @@
+"""A WebSocket over picows: what the network brings comes in, all frames that are there go out.
+
+picows hands over each frame in a callback, so that a burst wakes its reader once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import structlog
+from picows import (
+    WSAutoPingStrategy,
+    WSCloseCode,
+    WSError,
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    ws_connect,
+)
+from websockets.proxy import get_proxy
+from websockets.uri import parse_uri
+
+log = structlog.get_logger()
+
+CLOSE_TIMEOUT_S = 1.0
+
+
+class FastSocket(WSListener):
+    """One connection; see `Socket` in `stream_service.transport` for what it promises.
+
+    Args:
+        frames_waiting: Frames that are read ahead; beyond it the venue is held back by TCP.
+        largest: Bytes of a frame and of one that comes in parts.
+
+    """
+
+    def __init__(self, *, frames_waiting: int, largest: int) -> None:
+        super().__init__()
+        self._frames_waiting = frames_waiting
+        self._largest = largest
+        self._frames: list[bytes] = []
+        self._parts = bytearray()
+        self._arrived = asyncio.Event()
+        self._is_paused = False
+        self._is_over = False
+        self._why = ""
+        self._transport: WSTransport
+
+    async def frames(self) -> Sequence[bytes]:
+        """See `Socket.frames`."""
+        if not self._frames:
+            await self._arrived.wait()
+        frames, self._frames = self._frames, []
+        if not frames:
+            raise ConnectionResetError(self._why)
+        if not self._is_over:
+            self._arrived.clear()
+        if self._is_paused:
+            self._is_paused = False
+            self._transport.underlying_transport.resume_reading()
+        return frames
+
+    async def recv(self, *, decode: bool = False) -> bytes:
+        """See `Socket.recv`."""
+        del decode
+        first, *rest = await self.frames()
+        self._frames[:0] = rest
+        if self._frames:
+            self._arrived.set()
+        return first
+
+    async def send(self, message: bytes, text: bool | None = None) -> None:  # noqa: FBT001  # theirs
+        """See `Socket.send`."""
+        if self._is_over:
+            raise ConnectionResetError(self._why)
+        self._transport.send(WSMsgType.TEXT if text else WSMsgType.BINARY, message)
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """See `WSListener`."""
+        self._transport = transport
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """See `WSListener`."""
+        kind = frame.msg_type
+        if kind in _CONTENT:
+            if frame.fin and not self._parts and kind is not _CONTINUATION:
+                self._take(frame.get_payload_as_bytes())
+            else:
+                self._join(transport, frame)
+        elif kind is _CLOSE:
+            code, reason = frame.get_close_code(), frame.get_close_reason()
+            self._why = f"the venue closed the connection: {code} {reason or ''}".rstrip()
+            if not transport.is_close_frame_sent:
+                transport.send_close(WSCloseCode.OK)
+            transport.disconnect()
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        """See `WSListener`."""
+        del transport
+        self._why = self._why or "the connection broke"
+        self._is_over = True
+        self._arrived.set()
+
+    async def close(self) -> None:
+        """Say goodbye, and wait for the answer for a while."""
+        if not self._is_over:
+            self._transport.send_close(WSCloseCode.OK)
+            if self._is_paused:
+                self._transport.underlying_transport.resume_reading()
+            try:
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await self._transport.wait_disconnected()
+            except (TimeoutError, WSError) as error:
+                log.debug("socket.goodbye_unanswered", why=repr(error))
+        self._transport.disconnect(graceful=False)
+
+    def _take(self, frame: bytes) -> None:
+        self._frames.append(frame)
+        if len(self._frames) == 1:
+            self._arrived.set()
+        elif len(self._frames) >= self._frames_waiting and not self._is_paused:
+            self._is_paused = True
+            self._transport.underlying_transport.pause_reading()
+
+    def _join(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Put the parts of a frame together."""
+        self._parts += frame.get_payload_as_bytes()
+        if len(self._parts) > self._largest:
+            self._why = f"a frame has more than {self._largest} bytes"
+            transport.disconnect(graceful=False)
+        elif frame.fin:
+            whole, self._parts = bytes(self._parts), bytearray()
+            self._take(whole)
+
+
+_CONTENT = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION)
+_CONTINUATION = WSMsgType.CONTINUATION
+_CLOSE = WSMsgType.CLOSE
+
+
+@asynccontextmanager
+async def open_fast_socket(  # noqa: PLR0913  # what `open_socket` knows
+    url: str,
+    *,
+    context: ssl.SSLContext | None,
+    through_proxy: bool,
+    dial_timeout_s: float,
+    ping_every_s: float,
+    frames_waiting: int,
+    largest: int,
+) -> AsyncIterator[FastSocket]:
+    """Connect for as long as the context lasts; see `open_socket`."""
+    socket = FastSocket(frames_waiting=frames_waiting, largest=largest)
+    async with asyncio.timeout(dial_timeout_s):
+        await ws_connect(
+            lambda: socket,
+            url,
+            ssl_context=context,
+            websocket_handshake_timeout=dial_timeout_s,
+            enable_auto_ping=True,
+            auto_ping_strategy=WSAutoPingStrategy.PING_PERIODICALLY,
+            auto_ping_idle_timeout=ping_every_s,
+            auto_ping_reply_timeout=ping_every_s,
+            max_frame_size=largest,
+            proxy=get_proxy(parse_uri(url)) if through_proxy else None,
+        )
+    try:
+        yield socket
+    finally:
+        await socket.close()
