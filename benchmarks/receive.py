@@ -17,7 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -139,25 +139,24 @@ def _accepted(request: bytes) -> bytes:
     return upgrade + b"Sec-WebSocket-Accept: " + digest + b"\r\n\r\n"
 
 
-def through_link(transport: TransportName, venue: Venue, listings: Sequence[Listing]) -> Way:
-    """Return the way through a link and an intake."""
+def through_link(
+    transport: TransportName, venue: Venue, listings: Sequence[Listing], rest: VenueRest
+) -> Way:
+    """Return the way through a link and an intake; nothing is asked over REST."""
 
     async def receive(url: str) -> int:
-        here = msgspec.structs.replace(
-            venue, websocket_url=url, rest_url="http://127.0.0.1:9", connect_interval_s=0.0
-        )
+        here = msgspec.structs.replace(venue, websocket_url=url, connect_interval_s=0.0)
         bus = CountingBus()
-        async with VenueRest(here) as rest:
-            link = Link(
-                here,
-                listings,
-                Options(channels=frozenset({"quote"})),
-                rest=rest,
-                intake=Intake(here, bus),
-                gate=Gate(0.0),
-                transport=transport,
-            )
-            await link.run()
+        link = Link(
+            here,
+            listings,
+            Options(channels=frozenset({"quote"})),
+            rest=rest,
+            intake=Intake(here, bus),
+            gate=Gate(0.0),
+            transport=transport,
+        )
+        await link.run()
         return bus.count
 
     return receive
@@ -178,8 +177,17 @@ async def measure(*, quick: bool) -> list[Figure]:
     """Run the rounds; return the figures, in frames a second of CPU time."""
     count, rounds = (20_000, 3) if quick else (100_000, 5)
     venue, listings, _frames = quote_frames()
-    ways: dict[str, Way] = {"bare": bare}
-    ways |= {name: through_link(name, venue, listings) for name in installed_transports()}
+    nowhere = venue.at("wss://127.0.0.1:9/", "http://127.0.0.1:9")
+    async with VenueRest(nowhere) as rest:
+        ways: dict[str, Way] = {"bare": bare}
+        for name in installed_transports():
+            ways[name] = through_link(name, venue, listings, rest)
+        rates = await _rates(ways, count, rounds)
+    return list(_figures({name: statistics.median(of_way) for name, of_way in rates.items()}))
+
+
+async def _rates(ways: Mapping[str, Way], count: int, rounds: int) -> dict[str, list[float]]:
+    """Return the frames a second of each round of each way; a first round warms up."""
     rates: dict[str, list[float]] = {name: [] for name in ways}
     with tempfile.TemporaryDirectory() as folder:
         certificate = a_certificate(Path(folder))
@@ -188,7 +196,7 @@ async def measure(*, quick: bool) -> list[Figure]:
         sender = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
         try:
             port = int(await sender.stdout.readline() if sender.stdout else 0)
-            for name, way in [*ways.items()] * rounds:
+            for name, way in [*ways.items()] * (1 + rounds):
                 before = time.process_time()
                 got = await way(f"wss://localhost:{port}/")
                 if got < count:
@@ -197,7 +205,7 @@ async def measure(*, quick: bool) -> list[Figure]:
         finally:
             sender.kill()
             await sender.wait()
-    return list(_figures({name: statistics.median(of_way) for name, of_way in rates.items()}))
+    return {name: of_way[1:] for name, of_way in rates.items()}
 
 
 def _figures(rates: dict[str, float]) -> Sequence[Figure]:

@@ -81,15 +81,16 @@ class Ladder:
                 keys.insert(rank, key)
                 near.insert(rank, level)
         if is_best_touched:
-            self._look_at_best()
+            if not BEST <= len(keys) <= 2 * NEAR:
+                self._move()
+            self.best = tuple(near[:BEST])
 
-    def _look_at_best(self) -> None:
-        count = len(self._keys)
-        if count < BEST and self._far:
-            self._refill()
-        elif count > 2 * NEAR:
+    def _move(self) -> None:
+        """Keep the near levels from running out, and from becoming many."""
+        if len(self._keys) > NEAR:
             self._shorten()
-        self.best = tuple(self._near[:BEST])
+        elif self._far:
+            self._refill()
 
     def _refill(self) -> None:
         """Move the best of the far levels to the near ones."""
@@ -107,9 +108,6 @@ class Ladder:
 
 class BookWatch:
     """Shows the book of one instrument while it is whole, and says so when it is not.
-
-    A book that is the same as the one shown last is shown again once a second, so that its age is
-    told, and no more often: nobody learns anything from it.
 
     ``number`` makes the sequences of what the venue does not number, see `Session.number`.
     """
@@ -133,6 +131,10 @@ class BookWatch:
         self._reason = reason
         return (self._status("resyncing", reason, received_ns),)
 
+    def renew(self) -> None:
+        """Show the next book even if it is the same as the last one."""
+        self._repeat_ns = 0
+
     def whole(
         self,
         bids: Sequence[Level],
@@ -143,9 +145,10 @@ class BookWatch:
         sequence: int | None = None,
     ) -> Sequence[Event]:
         """Show a book that is right, after what there is to say about the time before."""
-        return self.shown(tuple(bids), tuple(asks), event_ns, received_ns, sequence)
+        self.renew()
+        return self.changed(tuple(bids), tuple(asks), event_ns, received_ns, sequence)
 
-    def shown(
+    def changed(
         self,
         bids: tuple[Level, ...],
         asks: tuple[Level, ...],
@@ -153,13 +156,17 @@ class BookWatch:
         received_ns: int,
         sequence: int | None = None,
     ) -> tuple[Event, ...]:
-        """Do as `whole`, in less time."""
-        self._whole_ns = event_ns
+        """Do as `whole` after a change, unless the best levels stayed as they were.
+
+        Nobody learns anything from such a book, so it is shown once a second, for its age.
+        """
         said: tuple[Event, ...] = ()
         if self._broken_ns is not None:
             said = self._healed(event_ns, received_ns)
         elif received_ns < self._repeat_ns and bids == self._bids and asks == self._asks:
+            self._whole_ns = event_ns
             return ()
+        self._whole_ns = event_ns
         self._bids, self._asks, self._repeat_ns = bids, asks, received_ns + REPEAT_NS
         book = Book(
             venue=self.venue,

@@ -87,7 +87,8 @@ class FastSocket(WSListener):
         """See `WSListener`."""
         kind = frame.msg_type
         if kind in _CONTENT:
-            if frame.fin and not self._parts and kind is not _CONTINUATION:
+            is_whole = frame.fin and not self._parts and kind is not _CONTINUATION
+            if is_whole and frame.payload_size <= self._largest:
                 self._take(frame.get_payload_as_bytes())
             else:
                 self._join(transport, frame)

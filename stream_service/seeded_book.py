@@ -136,6 +136,7 @@ class SeededBook:
         self._ask_again_ns = None
         self._too_old = 0
         self._repeated = 0
+        self._watch.renew()
 
     def _refuse_seed(self) -> None:
         """Ask for a newer snapshot at once the first time, later when `tick` says so."""
@@ -172,7 +173,7 @@ class SeededBook:
         is_full = len(bids) == len(asks) == BEST and bids[0].price < asks[0].price
         if not is_full and (fault := self._fault()):
             return self._restart(fault, received_ns)
-        return self._watch.shown(bids, asks, event_ns, received_ns, self._last or 0)
+        return self._watch.changed(bids, asks, event_ns, received_ns, self._last or 0)
 
     def _fault(self) -> str:
         if self._bids.is_exhausted or self._asks.is_exhausted:
@@ -183,4 +184,4 @@ class SeededBook:
         self._oldest_seed = self._last or 0
         self._last = None
         self._ask()
-        return tuple(self._watch.broke(reason, received_ns))
+        return self._watch.broke(reason, received_ns)

@@ -105,6 +105,7 @@ class StreamedBook:
         self._bids = Ladder(bids, falling=True)
         self._asks = Ladder(asks, falling=False)
         self._repeated = 0
+        self._watch.renew()
 
     def _repeat(self, received_ns: int) -> Sequence[Event]:
         """Pass over a change that the book holds already, unless there is no end of them."""
@@ -120,7 +121,7 @@ class StreamedBook:
         if fault := crossing(bids, asks):
             return self._broke(fault, received_ns)
         sequence = last if part.sequence is None else part.sequence
-        return self._watch.shown(bids, asks, part.event_ns, received_ns, sequence)
+        return self._watch.changed(bids, asks, part.event_ns, received_ns, sequence)
 
     def _broke(self, fault: str, received_ns: int) -> Sequence[Event]:
         self._is_whole, self._fault = False, fault

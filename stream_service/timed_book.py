@@ -127,7 +127,7 @@ class TimedBook:
         fault = crossing(*best)
         was_crossed, self._is_crossed = self._is_crossed, bool(fault)
         if not fault:
-            return self._watch.shown(*best, event_ns, received_ns)
+            return self._watch.whole(*best, event_ns=event_ns, received_ns=received_ns)
         if was_crossed:
             self._give_up(event_ns)
             return self._watch.broke(fault, received_ns)

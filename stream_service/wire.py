@@ -7,7 +7,6 @@ negative, a year from the far future) is refused by the decoder itself.
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
 from typing import Annotated, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
@@ -50,8 +49,11 @@ UNREADABLE = (ValueError, LookupError, ArithmeticError, RecursionError)
 """What reading a frame of another shape raises (msgspec's errors are ValueErrors)."""
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # every time here is UTC
-_UNITS_NS = {n + 1: int(10 ** (9 - n)) for n in range(1, 10)}
-"""What the last decimal place of a fraction of so many letters is worth, its ``Z`` included."""
+_UNITS_NS = {len("2026-07-07T23:00:04.Z") + n: int(10 ** (9 - n)) for n in range(1, 10)}
+"""What the last decimal place of a time of so many letters is worth."""
+
+SECONDS_KNOWN = 256
+"""Seconds that are remembered at most."""
 
 
 def plain(value: float, decimals: int = 0) -> str:
@@ -106,13 +108,14 @@ def ns_of_seconds(text: str) -> int:
 
 def ns_of_rfc3339(text: str) -> int:
     """Read a UTC time such as ``2026-07-07T23:00:04.585581Z``, exactly."""
-    second, _, fraction = text.partition(".")
-    digits = fraction[:-1]
-    if digits.isdecimal() and fraction[-1] == "Z" and (unit_ns := _UNITS_NS.get(len(fraction))):
-        return _second_ns(second) + int(digits) * unit_ns
+    digits = text[20:-1]
+    unit_ns = _UNITS_NS.get(len(text))
+    if unit_ns and digits.isdecimal() and text[19] == "." and text[-1] == "Z":
+        return _seconds[text[:19]] + int(digits) * unit_ns
     if text[-1:] != "Z":
         raise ValueError(f"a time ends with Z, not as {text[:40]!r}")
-    return _second_ns(second.removesuffix("Z")) + _fraction_ns(digits)
+    second, _, fraction = text[:-1].partition(".")
+    return _seconds[second] + _fraction_ns(fraction)
 
 
 def rfc3339_of_ns(event_ns: int) -> str:
@@ -143,9 +146,20 @@ def route_of(path: str) -> tuple[str, dict[str, str]]:
     return url.path, dict(parse_qsl(url.query))
 
 
-@lru_cache(maxsize=256)
+class _Seconds(dict[str, int]):
+    """Times by their text: a thousand frames share their second, which is read and checked once."""
+
+    def __missing__(self, text: str) -> int:
+        if len(self) == SECONDS_KNOWN:
+            self.clear()
+        self[text] = second_ns = _second_ns(text)
+        return second_ns
+
+
+_seconds = _Seconds()
+
+
 def _second_ns(text: str) -> int:
-    # a thousand frames share their second, so its time is read and checked once
     if len(text) != len("2026-07-07T23:00:04") or text[10] != "T":
         raise ValueError(f"{text[:40]!r} is not written as 2026-07-07T23:00:04")
     second = datetime.fromisoformat(text)

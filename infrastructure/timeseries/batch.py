@@ -7,7 +7,17 @@ from typing import TypeAlias
 import msgspec
 
 from infrastructure.timeseries.port import Stored
-from market import Candle, Gap, Instrument, Listed, Quote, Summary, Trade, VenueCandle
+from market import (
+    Candle,
+    Gap,
+    Instrument,
+    Listed,
+    Quote,
+    Summary,
+    Trade,
+    VenueCandle,
+    VenueStatus,
+)
 
 Refused: TypeAlias = list[tuple[Stored, str]]
 """Events that cannot be stored, each with what is wrong with it."""
@@ -23,6 +33,11 @@ OPTIONAL: dict[type[Stored], frozenset[str]] = {
 }
 """Numbers that may be None, for which a store may keep one below zero."""
 
+SPARSE: dict[type[Stored], frozenset[str]] = {
+    VenueStatus: frozenset({"instrument", "latency_ms", "clock_offset_ms", "clock_error_ms"}),
+}
+"""Fields that may be None where any number can be: a store leaves them out."""
+
 _KNOWN_BY: dict[type[Stored], tuple[str, ...]] = {
     Trade: ("trade_id",),
     Quote: ("sequence",),
@@ -31,6 +46,7 @@ _KNOWN_BY: dict[type[Stored], tuple[str, ...]] = {
     Summary: ("event_ns",),
     Listed: (),
     Gap: ("channel", "start_ns"),
+    VenueStatus: ("event_ns",),
 }
 """Fields that events are known by, beside venue and instrument."""
 
@@ -76,8 +92,11 @@ def rank_of(event: Stored) -> tuple[float, ...]:
 def fault_of(event: Stored) -> str | None:
     """Tell what keeps the event from being stored as it is."""
     named_values = zip(event.__struct_fields__, msgspec.structs.astuple(event), strict=True)
-    optional = OPTIONAL.get(type(event), frozenset())
-    return next(_faults(named_values, optional), None)
+    sparse = SPARSE.get(type(event), frozenset())
+    told = (
+        (name, value) for name, value in named_values if value is not None or name not in sparse
+    )
+    return next(_faults(told, OPTIONAL.get(type(event), frozenset())), None)
 
 
 def _faults(named_values: Iterable[tuple[str, object]], optional: Collection[str]) -> Iterator[str]:

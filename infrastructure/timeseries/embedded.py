@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import duckdb
-import msgspec
 
 from infrastructure.timeseries.batch import Refused, sift
 from infrastructure.timeseries.embedded_tables import ALL_GAPS, LISTINGS, MERGES, NEWEST, TABLES
@@ -22,6 +22,7 @@ from infrastructure.timeseries.question import (
     S,
     Series,
     Span,
+    codes_of,
     of_any_series,
     table_of,
 )
@@ -37,6 +38,7 @@ from market import (
     Summary,
     Trade,
     VenueCandle,
+    VenueStatus,
 )
 
 Row: TypeAlias = tuple[object, ...]
@@ -152,6 +154,12 @@ class EmbeddedTimeSeries:
         series = Series(Summary, venue, instrument)
         return await self._newest(series, Span(start_ns, end_ns, limit))
 
+    async def statuses(
+        self, venue: str, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[VenueStatus]:
+        """See `TimeSeries.statuses`."""
+        return await self._newest(Series(VenueStatus, venue, None), Span(start_ns, end_ns, limit))
+
     async def listings(self) -> Sequence[Listed]:
         """See `TimeSeries.listings`."""
         found = await self._reading.do(lambda connection: _rows(connection, LISTINGS, {}))
@@ -207,7 +215,7 @@ def _write(connection: duckdb.DuckDBPyConnection, events: Sequence[Stored]) -> R
 
 
 def _append(connection: duckdb.DuckDBPyConnection, kind: type[Stored], rows: Sequence[Row]) -> None:
-    columns = [*SERIES_COLUMNS, *kind.__struct_fields__[2:]]
+    columns = [*SERIES_COLUMNS, *_own_columns(kind)]
     if merge := MERGES.get(kind):
         with connection.appender(f"arriving_{table_of(kind)}", columns=columns) as arriving:
             arriving.append_rows(rows)
@@ -219,15 +227,18 @@ def _append(connection: duckdb.DuckDBPyConnection, kind: type[Stored], rows: Seq
 
 def _row(event: Stored) -> Row:
     """Return the columns of the event in the order of its fields."""
-    venue, instrument, *others = msgspec.structs.astuple(event)
-    return venue, instrument.base, instrument.quote_currency, *others
+    own = (getattr(event, name) for name in _own_columns(type(event)))
+    return event.venue, *codes_of(event.instrument), *own
+
+
+@cache
+def _own_columns(kind: type[Stored]) -> tuple[str, ...]:
+    return tuple(name for name in kind.__struct_fields__ if name not in ("venue", "instrument"))
 
 
 def _read(connection: duckdb.DuckDBPyConnection, series: Series[S], span: Span) -> list[S]:
-    given = {
-        "venue": series.venue,
-        "base": series.instrument.base,
-        "quote_currency": series.instrument.quote_currency,
+    given: dict[str, object] = {
+        **series.codes,
         "start_ns": span.start_ns,
         "end_ns": span.end_ns,
         "at_most": span.limit,

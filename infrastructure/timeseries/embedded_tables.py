@@ -5,7 +5,7 @@ A table has the fields of its events as columns, the instrument parted in two.
 
 from infrastructure.timeseries.port import Stored
 from infrastructure.timeseries.question import other_fields, table_of, time_field
-from market import Candle, Gap, Listed, Quote, Summary, Trade, VenueCandle
+from market import Candle, Gap, Listed, Quote, Summary, Trade, VenueCandle, VenueStatus
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS trade (
@@ -49,6 +49,14 @@ CREATE TABLE IF NOT EXISTS gap (
     end_ns BIGINT, reason VARCHAR, missing BIGINT,
     event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
     PRIMARY KEY (venue, base, quote_currency, channel, start_ns)
+);
+CREATE TABLE IF NOT EXISTS venue_status (
+    venue VARCHAR, base VARCHAR, quote_currency VARCHAR, state VARCHAR, reason VARCHAR,
+    instruments BIGINT, frames BIGINT, events BIGINT, refused BIGINT, reconnects BIGINT,
+    resyncs BIGINT, backfilled BIGINT, gaps BIGINT, troubled BIGINT,
+    latency_ms DOUBLE, clock_offset_ms DOUBLE, clock_error_ms DOUBLE,
+    event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
+    PRIMARY KEY (venue, base, quote_currency, event_ns)
 );
 ALTER TABLE gap ADD COLUMN IF NOT EXISTS missing BIGINT;
 CREATE TEMP TABLE arriving_candle AS FROM candle LIMIT 0;
@@ -118,5 +126,6 @@ def _newest_text(kind: type[Stored]) -> str:
 
 
 NEWEST: dict[type[Stored], str] = {
-    kind: _newest_text(kind) for kind in (Trade, Quote, Candle, VenueCandle, Summary, Gap)
+    kind: _newest_text(kind)
+    for kind in (Trade, Quote, Candle, VenueCandle, Summary, Gap, VenueStatus)
 }

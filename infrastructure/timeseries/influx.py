@@ -1,7 +1,7 @@
 """The store in InfluxDB 2: two buckets, one for what is kept a day, one for what is kept for ever.
 
-    <prefix>/raw       trade, quote, summary               expires
-    <prefix>/candles   candle, venue_candle, gap, listed   stays
+    <prefix>/raw       trade, quote, summary, venue_status   expires
+    <prefix>/candles   candle, venue_candle, gap, listed     stays
 
 Tags are ``venue``, ``base`` and ``quote_currency``, with ``interval`` for candles and ``channel``
 for gaps; all else is a field. `line_protocol` says what the time of a point is.
@@ -32,9 +32,10 @@ from market import (
     Summary,
     Trade,
     VenueCandle,
+    VenueStatus,
 )
 
-EXPIRING = (Trade, Quote, Summary)
+EXPIRING = (Trade, Quote, Summary, VenueStatus)
 """Kinds that are kept for a while only."""
 
 _DAY_S = 86_400
@@ -166,6 +167,12 @@ class InfluxTimeSeries:
         """See `TimeSeries.summaries`."""
         series = Series(Summary, venue, instrument)
         return await self._newest(series, Span(start_ns, end_ns, limit))
+
+    async def statuses(
+        self, venue: str, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[VenueStatus]:
+        """See `TimeSeries.statuses`."""
+        return await self._newest(Series(VenueStatus, venue, None), Span(start_ns, end_ns, limit))
 
     async def listings(self) -> Sequence[Listed]:
         """See `TimeSeries.listings`."""

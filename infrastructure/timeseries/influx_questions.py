@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
-from infrastructure.timeseries.batch import OPTIONAL, identity_of
+from infrastructure.timeseries.batch import OPTIONAL, SPARSE, identity_of
 from infrastructure.timeseries.influx_server import Bucket, InfluxServer, Row, Value
 from infrastructure.timeseries.line_protocol import NOT_KNOWN, ROOM_NS, millisecond_of
 from infrastructure.timeseries.port import GapTerms, Stored
@@ -16,7 +16,17 @@ from infrastructure.timeseries.question import (
     table_of,
     time_field,
 )
-from market import Candle, Gap, Instrument, Listed, Quote, Summary, Trade, VenueCandle
+from market import (
+    Candle,
+    Gap,
+    Instrument,
+    Listed,
+    Quote,
+    Summary,
+    Trade,
+    VenueCandle,
+    VenueStatus,
+)
 
 _FIRST_NS, _LAST_NS = -(2**63) + 2, 2**63 - 2
 """The times that InfluxDB can hold."""
@@ -29,6 +39,7 @@ _CONDITIONS: dict[type[Stored], str] = {
     Candle: ' AND "interval" = $interval AND "closed" = true',
     VenueCandle: ' AND "interval" = $interval',
     Summary: "",
+    VenueStatus: "",
     Gap: "",
 }
 _SHIFTED = (Trade, Quote)
@@ -69,7 +80,7 @@ async def newest(
     rows = await _ask(server, bucket, series, span)
     if len(rows) == span.limit and series.kind in _SHIFTED:
         rows += await _ask(server, bucket, series, _oldest_millisecond(rows, span))
-    whole = (row for row in rows if None not in row.values())
+    whole = (row for row in rows if _is_whole(series.kind, row))
     events = {identity_of(event): event for event in (_event(series, row) for row in whole)}
     time = time_field(series.kind)
     ordered = sorted(events.values(), key=lambda event: (getattr(event, time), event.sequence))
@@ -142,9 +153,7 @@ async def _ask(server: InfluxServer, bucket: Bucket, series: Series[S], span: Sp
     if series.kind in _SHIFTED:
         from_ns, to_ns = millisecond_of(from_ns), millisecond_of(to_ns - 1) + ROOM_NS
     given: dict[str, Value] = {
-        "venue": series.venue,
-        "base": series.instrument.base,
-        "quote_currency": series.instrument.quote_currency,
+        **series.codes,
         "interval": series.interval,
         "start_ns": _in_64_bits(span.start_ns),
         "end_ns": _in_64_bits(span.end_ns),
@@ -170,6 +179,11 @@ def _oldest_millisecond(rows: Sequence[Row], span: Span) -> Span:
 
 def _event(series: Series[S], row: Row) -> S:
     return series.event(_told(series.kind, row))
+
+
+def _is_whole(kind: type[Stored], row: Row) -> bool:
+    sparse = SPARSE.get(kind, frozenset())
+    return all(value is not None or name in sparse for name, value in row.items())
 
 
 def _told(kind: type[Stored], row: Row) -> Row:

@@ -6,7 +6,7 @@ from infrastructure.timeseries.batch import RANKED_BY, rank_of
 from infrastructure.timeseries.influx_server import Bucket, InfluxServer, Value
 from infrastructure.timeseries.line_protocol import time_key
 from infrastructure.timeseries.port import Stored
-from infrastructure.timeseries.question import table_of
+from infrastructure.timeseries.question import codes_of, table_of
 from market import Candle, VenueCandle
 
 _DAY_NS = 86_400 * 10**9
@@ -54,8 +54,8 @@ def _rank_questions(events: Sequence[Stored]) -> Iterator[tuple[str, dict[str, V
             text,
             {
                 "venue": group[0].venue,
-                "base": group[0].instrument.base,
-                "quote_currency": group[0].instrument.quote_currency,
+                "base": codes_of(group[0].instrument)[0],
+                "quote_currency": codes_of(group[0].instrument)[1],
                 "interval": _interval(group[0]),
                 "from_ns": min(map(time_key, group)),
                 "to_ns": max(map(time_key, group)),
@@ -64,8 +64,7 @@ def _rank_questions(events: Sequence[Stored]) -> Iterator[tuple[str, dict[str, V
 
 
 def _place(event: Stored) -> Hashable:
-    base, quote_currency = event.instrument.base, event.instrument.quote_currency
-    return event.venue, base, quote_currency, _interval(event), time_key(event)
+    return event.venue, *codes_of(event.instrument), _interval(event), time_key(event)
 
 
 def _interval(event: Stored) -> str:

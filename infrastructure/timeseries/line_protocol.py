@@ -25,7 +25,17 @@ from zlib import crc32
 
 from infrastructure.timeseries.port import Stored
 from infrastructure.timeseries.question import table_of
-from market import Candle, Gap, Instrument, Listed, Quote, Summary, Trade, VenueCandle
+from market import (
+    Candle,
+    Gap,
+    Instrument,
+    Listed,
+    Quote,
+    Summary,
+    Trade,
+    VenueCandle,
+    VenueStatus,
+)
 
 ROOM_NS = 1_000_000
 """The time key of a trade or quote lies in its own millisecond, at most this far from its time."""
@@ -59,7 +69,7 @@ def time_key(event: Stored) -> int:
             return millisecond_of(event.event_ns) + event.sequence % ROOM_NS
         case Candle() | VenueCandle() | Gap():
             return event.start_ns
-        case Summary():
+        case Summary() | VenueStatus():
             return event.event_ns
         case Listed():
             return 0
@@ -117,6 +127,8 @@ def _fields(event: Stored) -> str:
                 f"symbol={_text(event.symbol)},trading={_flag(event.trading)},"
                 f"{_numbers(event, _OF_THE_TERMS)}"
             )
+        case VenueStatus():
+            fields = _status_fields(event)
         case _:
             missing = _known(event.missing)
             fields = f"end_ns={event.end_ns}i,reason={_text(event.reason)},missing={missing}i"
@@ -125,6 +137,25 @@ def _fields(event: Stored) -> str:
 
 _OF_A_DAY = ("open", "high", "low", "volume", "bid", "ask")
 _OF_THE_TERMS = ("tick_size", "lot_size", "minimum_notional")
+
+
+_COUNTS = (
+    *("instruments", "frames", "events", "refused", "reconnects"),
+    *("resyncs", "backfilled", "gaps", "troubled"),
+)
+_CLOCKS = ("latency_ms", "clock_offset_ms", "clock_error_ms")
+
+
+def _status_fields(status: VenueStatus) -> str:
+    """Write a status; what is not known of its clock is left out."""
+    clocks = ((name, getattr(status, name)) for name in _CLOCKS)
+    return ",".join(
+        (
+            f"state={_text(status.state)},reason={_text(status.reason)}",
+            *(f"{name}={getattr(status, name)}i" for name in _COUNTS),
+            *(f"{name}={float(value)!r}" for name, value in clocks if value is not None),
+        )
+    )
 
 
 def _numbers(event: Summary | Listed, names: Sequence[str]) -> str:
@@ -140,7 +171,9 @@ def _clock(event: Stored) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def _series(venue: str, instrument: Instrument) -> str:
+def _series(venue: str, instrument: Instrument | None) -> str:
+    if instrument is None:
+        return f"venue={_tag(venue)}"
     return (
         f"venue={_tag(venue)},base={_tag(instrument.base)},"
         f"quote_currency={_tag(instrument.quote_currency)}"

@@ -9,9 +9,19 @@ from typing import Protocol, TypeAlias
 
 import msgspec
 
-from market import Candle, Gap, Instrument, Listed, Quote, Summary, Trade, VenueCandle
+from market import (
+    Candle,
+    Gap,
+    Instrument,
+    Listed,
+    Quote,
+    Summary,
+    Trade,
+    VenueCandle,
+    VenueStatus,
+)
 
-Stored: TypeAlias = Quote | Trade | Candle | VenueCandle | Summary | Listed | Gap
+Stored: TypeAlias = Quote | Trade | Candle | VenueCandle | Summary | Listed | Gap | VenueStatus
 
 
 class GapTerms(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,8 +50,8 @@ class TimeSeries(Protocol):
         venue, instrument and sequence, a candle by venue, instrument, interval and start (the one
         with more trades stays), a gap by venue, instrument, channel and start. A candle of the
         venue's is known as ours are: a closed one stays over an open one, else the one that was
-        received later. A summary is known by venue, instrument and time; of what a venue lists only
-        the terms that were received last stay.
+        received later. A summary or a status is known by venue, instrument and time; of what a
+        venue lists only the terms that were received last stay.
 
         Raises:
             StoreUnavailableError: the store does not answer; nothing or a part was stored.
@@ -102,6 +112,11 @@ class TimeSeries(Protocol):
         self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
     ) -> Sequence[Summary]:
         """Return the newest ``limit`` summaries of the range, oldest first."""
+
+    async def statuses(
+        self, venue: str, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[VenueStatus]:
+        """Return the newest ``limit`` statuses of the whole venue in the range, oldest first."""
 
     async def listings(self) -> Sequence[Listed]:
         """Return the last terms of each venue and instrument, by venue and instrument."""

@@ -6,20 +6,39 @@ from typing import Generic, TypeVar
 import msgspec
 
 from infrastructure.timeseries.port import Stored
-from market import Candle, Gap, Instrument, Listed, Quote, Summary, Trade, VenueCandle
+from market import (
+    Candle,
+    Gap,
+    Instrument,
+    Listed,
+    Quote,
+    Summary,
+    Trade,
+    VenueCandle,
+    VenueStatus,
+)
 
-S = TypeVar("S", Quote, Trade, Candle, VenueCandle, Summary, Listed, Gap)
+S = TypeVar("S", Quote, Trade, Candle, VenueCandle, Summary, Listed, Gap, VenueStatus)
 
 SERIES_COLUMNS = ("venue", "base", "quote_currency")
 
 
 class Series(msgspec.Struct, Generic[S], frozen=True):
-    """The events of one kind, venue and instrument; candles of one interval too."""
+    """The events of one kind, venue and instrument; candles of one interval too.
+
+    Without an instrument they are those of the whole venue.
+    """
 
     kind: type[S]
     venue: str
-    instrument: Instrument
+    instrument: Instrument | None
     interval: str = ""
+
+    @property
+    def codes(self) -> dict[str, str]:
+        """What it is found by; the whole venue has no currencies."""
+        base, quote_currency = codes_of(self.instrument)
+        return {"venue": self.venue, "base": base, "quote_currency": quote_currency}
 
     def event(self, others: Mapping[str, object]) -> S:
         """Make an event of its other fields, by name; whole numbers do for floats.
@@ -49,6 +68,11 @@ class Span(msgspec.Struct, frozen=True):
             raise ValueError(f"the limit of a query is at least 1, not {self.limit}")
 
 
+def codes_of(instrument: Instrument | None) -> tuple[str, str]:
+    """Return base and quote currency; empty: there is no instrument."""
+    return (instrument.base, instrument.quote_currency) if instrument else ("", "")
+
+
 def time_field(kind: type[Stored]) -> str:
     """Return the field that is the time of such an event to the port."""
     return "start_ns" if kind in (Candle, VenueCandle, Gap) else "event_ns"
@@ -56,7 +80,8 @@ def time_field(kind: type[Stored]) -> str:
 
 def table_of(kind: type[Stored]) -> str:
     """Return the name of the table or measurement that such events are in."""
-    return "venue_candle" if kind is VenueCandle else kind.__name__.lower()
+    named = {VenueCandle: "venue_candle", VenueStatus: "venue_status"}
+    return named.get(kind) or kind.__name__.lower()
 
 
 def other_fields(kind: type[Stored]) -> tuple[str, ...]:

@@ -71,6 +71,10 @@ class AwayStore:
         del venue, instrument, start_ns, end_ns, limit
         await self._answer()
 
+    async def statuses(self, venue: str, *, start_ns: int, end_ns: int, limit: int) -> NoReturn:
+        del venue, start_ns, end_ns, limit
+        await self._answer()
+
     async def listings(self) -> NoReturn:
         await self._answer()
 

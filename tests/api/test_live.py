@@ -10,7 +10,14 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from api_service.live_protocol import SUBPROTOCOL
-from api_service.schemas import CandleRow, QuoteRow, RouteRow, StatusSubject, TradeRow
+from api_service.schemas import (
+    CandleRow,
+    QuoteRow,
+    RouteRow,
+    StatusSubject,
+    SummaryRow,
+    TradeRow,
+)
 from api_service.server import ApiServer
 from tests.api.routes import a_route, routes_of
 from tests.api.serving import Api, LiveSocket, an_api, live, served
@@ -187,9 +194,7 @@ async def test_status_tells_of_venues_and_of_each_new_gap(api: Api, server: ApiS
     assert update["data"][0]["gap"]["venue"] == "upbit"
 
 
-async def test_summaries_are_told_as_they_change_and_go_stale(
-    api: Api, server: ApiServer
-) -> None:
+async def test_summaries_are_told_as_they_change_and_go_stale(api: Api, server: ApiServer) -> None:
     now_ns = api.clock.now_ns
     await api.feed(a_status(at_ns=now_ns), a_summary(last=100.0, at_ns=now_ns))
 

@@ -14,9 +14,18 @@ import pytest
 import yaml
 from msgspec.structs import replace
 
-from market import Candle, Gap, Quote, Summary, Trade
+from market import Candle, Gap, Quote, Summary, Trade, VenueStatus
 from tests.docker.stack import ROOT, services
-from tests.making import MINUTE, SECOND, a_candle, a_gap, a_quote, a_summary, a_trade
+from tests.making import (
+    MINUTE,
+    SECOND,
+    a_candle,
+    a_gap,
+    a_quote,
+    a_status,
+    a_summary,
+    a_trade,
+)
 from tests.servers.influxdb import Access, ConnectInflux
 
 GRAFANA = ROOT / "infrastructure" / "docker" / "grafana"
@@ -90,7 +99,8 @@ async def grafana(
 ) -> AsyncIterator[Grafana]:
     """Grafana on a store of two venues: thirty trades at one of them, two of all else."""
     async with connect_store() as store:
-        await store.write([*_trades(), *_quotes(), *_candles(), *_gaps(), *_summaries()])
+        await store.write([*_trades(), *_quotes(), *_candles()])
+        await store.write([*_gaps(), *_summaries(), *_statuses()])
         yield Grafana(influx, bucket_prefix)
 
 
@@ -194,6 +204,34 @@ async def test_the_last_summary_of_each_venue_is_shown(grafana: Grafana) -> None
     }
 
 
+@pytest.mark.influxdb
+async def test_venues_are_shown_as_they_last_said(grafana: Grafana) -> None:
+    (series,) = await grafana.panel("How the venues do")
+
+    assert series["tags"] == {"venue": "kraken"}
+    assert dict(zip(series["columns"][1:], series["values"][0][1:], strict=True)) == {
+        "state": "live",
+        "not live": 2,
+        "clock ahead, ms": -12.5,
+        "give or take, ms": 4.0,
+        "latency, ms": None,
+        "resyncs": 5,
+        "back-filled": 0,
+        "gaps": 0,
+        "refused": 0,
+        "reason": "",
+    }
+
+
+@pytest.mark.influxdb
+async def test_clocks_and_resyncs_are_drawn_by_venue(grafana: Grafana) -> None:
+    (clocks,) = await grafana.panel("Clocks of the venues")
+    (resyncs,) = await grafana.panel("Books that had to start anew")
+
+    assert [row[1] for row in clocks["values"]] == [-10.0, -12.5]
+    assert [row[1] for row in resyncs["values"]] == [3]
+
+
 def test_panels_ask_the_data_source_that_is_provisioned() -> None:
     (source,) = _provisioned("datasources/influxdb.yaml")["datasources"]
 
@@ -249,6 +287,12 @@ def _gaps() -> list[Gap]:
             channel="book",
         ),
     ]
+
+
+def _statuses() -> list[VenueStatus]:
+    first = replace(a_status(at_ns=START_NS), resyncs=2, clock_offset_ms=-10.0, clock_error_ms=4.0)
+    last = replace(a_status(at_ns=START_NS + MINUTE), resyncs=5, troubled=2, clock_offset_ms=-12.5)
+    return [first, replace(last, clock_error_ms=4.0)]
 
 
 def _summaries() -> list[Summary]:

@@ -26,6 +26,7 @@ from tests.making import (
     a_gap,
     a_listed,
     a_quote,
+    a_status,
     a_summary,
     a_trade,
     a_venue_candle,
@@ -271,6 +272,24 @@ async def test_the_last_terms_of_each_instrument_are_listed(store: TimeSeries) -
     await store.write([first])
 
     assert await store.listings() == [*reversed(others), last]
+
+
+async def test_statuses_of_the_whole_venue_come_back(store: TimeSeries) -> None:
+    plain = msgspec.structs.replace(a_status(at_ns=NOON), reason='"new" one', resyncs=3)
+    known = msgspec.structs.replace(
+        a_status(state="down", at_ns=NOON + 1),
+        latency_ms=0.5,
+        clock_offset_ms=-1.0,
+        clock_error_ms=0.0,
+    )
+    others = [a_status("upbit", at_ns=NOON), a_status(instrument="BTC-USDT", at_ns=NOON)]
+
+    await store.write([known, plain, *others])
+    await store.write([plain])
+
+    found = await store.statuses("kraken", start_ns=NOON, end_ns=LATER, limit=10)
+    assert list(found) == [plain, known]
+    assert list(await store.statuses("kraken", start_ns=NOON, end_ns=LATER, limit=1)) == [known]
 
 
 async def test_gaps_of_all_instruments_are_found_by_venue_and_channel(store: TimeSeries) -> None:

@@ -283,6 +283,7 @@ class WatchedStore:
         self.candles, self.venue_candles = store.candles, store.venue_candles
         self.gaps, self.all_gaps = store.gaps, store.all_gaps
         self.summaries, self.listings = store.summaries, store.listings
+        self.statuses = store.statuses
         self.store = store
         self.unanswered = unanswered
         self.asked = 0

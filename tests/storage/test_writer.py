@@ -20,6 +20,7 @@ from tests.making import (
     a_gap,
     a_listed,
     a_quote,
+    a_status,
     a_summary,
     a_trade,
     a_venue_candle,
@@ -125,6 +126,25 @@ async def test_one_summary_a_minute_is_stored_of_each_instrument(
 
     assert await embedded.summaries("kraken", BTC, **EVER) == [summaries[0], summaries[3]]
     assert await embedded.summaries("kraken", other.instrument, **EVER) == [other]
+
+
+async def test_how_a_venue_does_is_stored_once_a_minute_and_on_each_change(
+    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+) -> None:
+    writer = Writer(local_bus, embedded)
+    told = [
+        a_status(at_ns=SECOND),
+        a_status(at_ns=2 * SECOND),
+        a_status(state="down", at_ns=3 * SECOND),
+        a_status(instrument="BTC-USDT", at_ns=4 * SECOND),
+        a_status(at_ns=MINUTE),
+    ]
+
+    async with running(writer):
+        await local_bus.publish(told)
+        await eventually(lambda: writer.handled == 5)
+
+    assert await embedded.statuses("kraken", **EVER) == [told[0], told[2], told[4]]
 
 
 async def test_poisonous_event_is_put_aside_and_its_neighbours_stored_in_one_write(

@@ -172,16 +172,33 @@ def test_changes_older_than_a_book_over_rest_are_passed_over() -> None:
     assert book.bids == (Level(99.0, 1.0), Level(97.0, 1.0))
 
 
+def test_a_change_beyond_the_best_levels_is_shown_once_a_second_for_its_age() -> None:
+    followed = Followed()
+    followed.whole(a_part(bids=[(float(price), 1.0) for price in range(90, 100)]))
+    beyond = a_part(bids=[(50.0, 1.0)], asks=[])
+
+    shown = [kinds(followed.change(beyond, AT + late_ns)) for late_ns in (0, 10**9, 10**9 + 1)]
+
+    assert shown == [[], [Book], []]
+
+
+def test_a_whole_book_is_shown_even_if_it_is_the_same() -> None:
+    followed = Followed()
+
+    assert kinds([*followed.whole(a_part()), *followed.whole(a_part())]) == [Book, Book]
+
+
 @given(changes=st.lists(st.lists(st.tuples(PRICES, SIZES), max_size=8), max_size=12))
 def test_a_book_is_what_a_dictionary_of_its_levels_is(
     changes: list[list[tuple[int, float]]],
 ) -> None:
     followed = Followed()
-    followed.whole(a_part(bids=[], asks=[(100.0, 1.0)]))
+    [book] = followed.whole(a_part(bids=[], asks=[(100.0, 1.0)]))
     plain: dict[float, float] = {}
 
     for rows in changes:
-        [book] = followed.change(a_part(bids=[(float(row[0]), row[1]) for row in rows], asks=[]))
+        part = a_part(bids=[(float(row[0]), row[1]) for row in rows], asks=[])
+        [book] = followed.change(part) or [book]
         plain |= {float(price): size for price, size in rows}
 
         kept = sorted(((price, size) for price, size in plain.items() if size), reverse=True)

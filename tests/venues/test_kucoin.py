@@ -227,7 +227,7 @@ def test_a_row_of_no_price_only_moves_the_number_on() -> None:
 
     events = [*change(session, 6, 6, ("0", "0", "6")), *change(session, 7, 7, ("98", "1", "7"))]
 
-    assert kinds(events) == [Book, Book]
+    assert kinds(events) == [Book]
     assert session.requests() == []
 
 
@@ -375,7 +375,7 @@ def test_a_book_of_the_newer_interface_follows_its_chain() -> None:
 
     events = [kinds(session.receive(uta_book(*frame), NOW)) for frame in frames]
 
-    assert events == [[Book], [Book], [VenueStatus], [VenueStatus, Gap, Book]]
+    assert events == [[Book], [], [VenueStatus], [VenueStatus, Gap, Book]]
 
 
 def test_a_row_of_the_listing_that_cannot_be_read_does_not_cost_the_others() -> None:

@@ -9,21 +9,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from market import Book, Event, Listing, Quote, Trade, VenueCandle
+from market import Book, Event, Listing, Quote, Summary, Trade, VenueCandle
 from stream_service.venue import Options, Session
 from tests.venues.cases import VENUES
-from tests.venues.oracle import binance, eastern, korea, kraken, kucoin, western
+from tests.venues.oracle import binance, eastern, korea, kraken, kucoin, polled, western
 from tests.venues.oracle.plain import (
     BookFact,
     CandleFact,
     Fact,
     Kind,
     QuoteFact,
+    SummaryFact,
     TradeFact,
     plainly,
     written,
 )
 from tests.venues.playing import NOW
+from tests.venues.polled_cases import POLLED
 
 KINDS = {
     "alpaca": western.ALPACA,
@@ -45,8 +47,36 @@ CASES = [
 ]
 
 
+POLLED_CASES = [
+    pytest.param(venue, kind, id=f"{venue}-{name}")
+    for venue, kinds in {
+        "alpha_vantage": polled.ALPHA_VANTAGE,
+        "coingecko": polled.COINGECKO,
+    }.items()
+    for name, kind in kinds.items()
+]
+
+
 def test_no_venue_is_left_out() -> None:
     assert KINDS.keys() == VENUES.keys()
+
+
+@pytest.mark.parametrize(("venue", "kind"), POLLED_CASES)
+@settings(max_examples=30, deadline=None)
+@given(data=st.data(), style=st.integers(0, 2**32))
+def test_answers_say_what_a_plain_reading_of_them_says(
+    venue: str, kind: Kind, data: st.DataObject, style: int
+) -> None:
+    [tree] = data.draw(kind.trees)
+    body = written(tree, Random(style), share_of_new=0.0)  # noqa: S311  # as below
+    poller = POLLED[venue].poller(None)
+
+    request = poller.recognise(body, "")
+
+    assert request is not None
+    events = poller.answered(request, body, NOW)
+    expected = kind.reading([plainly(body)])
+    assert told(events, kind) == [as_floats(fact) for fact in expected]
 
 
 @pytest.mark.parametrize(("venue", "kind"), CASES)
@@ -102,6 +132,8 @@ def fact_of(event: Event, kind: Kind) -> Fact | None:
             return BookFact(named, bids, asks, time)
         case VenueCandle(open=first, high=high, low=low, close=last, volume=volume):
             return CandleFact(named, event.start_ns, first, high, low, last, volume)
+        case Summary(last=last):
+            return SummaryFact(named, last, time)
         case _:
             return None
 

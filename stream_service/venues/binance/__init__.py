@@ -388,9 +388,9 @@ class BinanceSession(Session):
             raise ValueError("the levels are not in order")
         watch = self._watch(symbol)
         if fault := crossing(bids, asks):
-            return tuple(watch.broke(fault, received_ns))
-        levels = tuple(bids), tuple(asks)
-        return watch.shown(*levels, received_ns, received_ns, row.last_update_id)
+            return watch.broke(fault, received_ns)
+        stamps = {"event_ns": received_ns, "received_ns": received_ns}
+        return watch.whole(bids, asks, **stamps, sequence=row.last_update_id)
 
     def _receive_other(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         try:

@@ -243,7 +243,7 @@ class BybitSession(Session):
         book = self._places[told.data.symbol].book
         part = _part(told.data, told.cts or told.ts)
         follow = book.whole if told.type == "snapshot" else book.change
-        return list(follow(part, received_ns))
+        return follow(part, received_ns)
 
     def _quotes(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         told = frames.book_frame.decode(frame)

@@ -249,6 +249,7 @@ class KrakenSession(Session):
             event_ns = wire.ns_of_rfc3339(row.timestamp) if row.timestamp else received_ns
             if is_snapshot:
                 followed.book = followed.new_book()
+                followed.watch.renew()
             if (book := followed.book) is None:
                 continue  # a change of a book that is awaited
             book.change(bids, asks)
@@ -258,8 +259,7 @@ class KrakenSession(Session):
                     self._renew("book", [row.symbol])
                 events += followed.watch.broke(fault, received_ns)
             else:
-                number = self.number(received_ns)
-                events += followed.watch.shown(*book.best(), event_ns, received_ns, number)
+                events += followed.watch.changed(*book.best(), event_ns, received_ns)
         return events
 
     def _tickers(self, frame: bytes, received_ns: int) -> Sequence[Event]:

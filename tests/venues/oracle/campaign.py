@@ -40,7 +40,7 @@ TRIES = 250
 
 LONGEST_RECORDED = 20_000
 RECORDED_A_FILE = 40
-ERROR_MARKS = (b"rror", b"success", b"code", b"status", b"result", b"event", b"sg", b"T")
+ERROR_MARKS = (b"rror", b"success", b"code", b"Code", b"result")
 """Without any of these in it no frame can say that the venue refuses something."""
 
 

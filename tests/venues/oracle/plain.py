@@ -63,7 +63,7 @@ class CandleFact(NamedTuple):
 class SummaryFact(NamedTuple):
     instrument: str
     last: Number
-    volume: Number | None
+    event_ns: int | None
 
 
 Fact: TypeAlias = TradeFact | QuoteFact | BookFact | CandleFact | SummaryFact
@@ -281,10 +281,10 @@ def fields(optional: Mapping[str, st.SearchStrategy[Any]] | None = None, **alway
     return st.fixed_dictionaries(drawn, optional=dict(optional or {}))
 
 
-def written(tree: Tree, style: Random) -> bytes:
+def written(tree: Tree, style: Random, *, share_of_new: float = SHARE_OF_NEW_FIELDS) -> bytes:
     """Write a tree as JSON in a style of its own: order, white space, exponents, new fields."""
     gap = style.choice(["", "", " ", "\n  "])
-    return _written(tree, style, gap).encode()
+    return _written(tree, style, gap, share_of_new).encode()
 
 
 def plainly(frame: bytes) -> Tree:
@@ -292,20 +292,23 @@ def plainly(frame: bytes) -> Tree:
     return json.loads(frame, parse_float=Decimal, parse_int=int)
 
 
-def _written(tree: Tree, style: Random, gap: str) -> str:
+def _written(tree: Tree, style: Random, gap: str, share_of_new: float) -> str:
     match tree:
         case dict():
             pairs = list(tree.items())
             style.shuffle(pairs)
             if not any("/" in key or key.startswith("XX") for key in tree) and (
-                style.random() < SHARE_OF_NEW_FIELDS
+                style.random() < share_of_new
             ):
                 new: Tree = style.choice([None, 1, -1.5, "new", [], {"p": "1", "price": [0]}, True])
                 pairs.insert(style.randrange(len(pairs) + 1), (f"x{style.randrange(99)}", new))
-            inner = [f'"{key}"{gap}:{gap}{_written(value, style, gap)}' for key, value in pairs]
+            inner = [
+                f'"{key}"{gap}:{gap}{_written(value, style, gap, share_of_new)}'
+                for key, value in pairs
+            ]
             return "{" + gap + f"{gap},{gap}".join(inner) + gap + "}"
         case list() | tuple():
-            inner = [_written(value, style, gap) for value in tree]
+            inner = [_written(value, style, gap, share_of_new) for value in tree]
             return "[" + gap + f"{gap},{gap}".join(inner) + gap + "]"
         case PlainNumber():
             return f"{tree:f}"

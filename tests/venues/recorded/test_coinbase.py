@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,7 @@ def plain_best(side: dict[Decimal, Decimal], sign: int) -> tuple[Level, ...]:
 
 
 def plain_books(product: str, arrivals: Sequence[bytes]) -> list[tuple[object, object]]:
-    """Keep a book the plain way: the snapshot, then every change on top of it."""
+    """Keep a book the plain way: the snapshot, then every change of its best levels."""
     sides: dict[str, dict[Decimal, Decimal]] = {}
     found: list[tuple[object, object]] = []
     for told in map(json.loads, arrivals):
@@ -88,7 +89,7 @@ def plain_books(product: str, arrivals: Sequence[bytes]) -> list[tuple[object, o
         for side, price, size in told.get("changes", ()):
             sides[side][Decimal(price)] = Decimal(size)
         found.append((plain_best(sides["buy"], -1), plain_best(sides["sell"], 1)))
-    return found
+    return [best for best, _ in groupby(found)]
 
 
 @pytest.mark.parametrize("product", ["BAND-GBP", "DASH-BTC"])

@@ -228,7 +228,7 @@ def test_books_chain_onto_their_snapshots_without_a_gap() -> None:
     events = replayed(session, list(arrivals()))
 
     books = [event for event in events if isinstance(event, Book)]
-    assert len(books) == len(events) > 3_000
+    assert len(books) == len(events) > 1_500
     assert session.requests() == []
     assert all(book.bids[0].price < book.asks[0].price for book in books)
     for symbol in {symbol for symbol, _, is_seed in arrivals() if is_seed}:

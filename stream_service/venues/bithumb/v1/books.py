@@ -21,6 +21,7 @@ class FirstBook:
     def start(self, bids: Sequence[Level], asks: Sequence[Level], event_ns: int) -> None:
         """Start from a snapshot."""
         self._started_ns = event_ns
+        self._watch.renew()
         self._bids = _ladder(bids, falling=True)
         self._asks = _ladder(asks, falling=False)
 
@@ -42,7 +43,7 @@ class FirstBook:
         if fault:
             self._started_ns = None
             return self._watch.broke(fault, received_ns)
-        return self._watch.shown(bids, asks, event_ns, received_ns)
+        return self._watch.changed(bids, asks, event_ns, received_ns)
 
 
 def _ladder(levels: Sequence[Level], *, falling: bool) -> Ladder:
