@@ -46,7 +46,7 @@ class Ladder:
         self.best: tuple[Level, ...] = ()
         self._sign = sign = -1.0 if falling else 1.0
         self._last_key = inf if worst is None else sign * worst
-        self._keys: list[float] = []
+        self._keys = [inf]  # ends with what is never reached, so that each rank has a key
         self._near: list[Level] = []
         self._far = {sign * level.price: level for level in levels if level.size}
         self._refill()
@@ -55,7 +55,7 @@ class Ladder:
     @property
     def is_exhausted(self) -> bool:
         """Whether too few levels are left, where there may be more beyond the worst price."""
-        return len(self._keys) < BEST and self._last_key != inf
+        return len(self._near) < BEST and self._last_key != inf
 
     def follow(self, changes: Iterable[Level]) -> None:  # noqa: C901  # the hottest loop there is
         """Set levels; a size of zero removes one."""
@@ -72,7 +72,7 @@ class Ladder:
             rank = bisect_left(keys, key)
             if rank < BEST:
                 is_best_touched = True
-            if rank < len(keys) and keys[rank] == key:
+            if keys[rank] == key:
                 if level.size:
                     near[rank] = level
                 else:
@@ -81,13 +81,13 @@ class Ladder:
                 keys.insert(rank, key)
                 near.insert(rank, level)
         if is_best_touched:
-            if not BEST <= len(keys) <= 2 * NEAR:
+            if not BEST <= len(near) <= 2 * NEAR:
                 self._move()
             self.best = tuple(near[:BEST])
 
     def _move(self) -> None:
         """Keep the near levels from running out, and from becoming many."""
-        if len(self._keys) > NEAR:
+        if len(self._near) > NEAR:
             self._shorten()
         elif self._far:
             self._refill()
@@ -95,15 +95,15 @@ class Ladder:
     def _refill(self) -> None:
         """Move the best of the far levels to the near ones."""
         found = sorted([key for key in self._far if key <= self._last_key])[:NEAR]
-        self._keys += found
+        self._keys[-1:] = [*found, inf]
         self._near += [self._far.pop(key) for key in found]
-        self._edge = self._keys[-1] if len(found) == NEAR else self._last_key
+        self._edge = found[-1] if len(found) == NEAR else self._last_key
 
     def _shorten(self) -> None:
         """Move the worst of the near levels to the far ones."""
-        self._far.update(zip(self._keys[NEAR:], self._near[NEAR:], strict=True))
-        del self._keys[NEAR:], self._near[NEAR:]
-        self._edge = self._keys[-1]
+        self._far.update(zip(self._keys[NEAR:-1], self._near[NEAR:], strict=True))
+        del self._keys[NEAR:-1], self._near[NEAR:]
+        self._edge = self._keys[NEAR - 1]
 
 
 class BookWatch:

@@ -12,7 +12,7 @@ from tests.waiting import eventually
 
 MS = 1_000_000
 RENEWALS = {
-    "binance": b'{"stream":"","data":{"e":"serverShutdown","E":1790000000000}}',
+    "binance": b'{"e":"serverShutdown","E":1790000000000}',
     "bitstamp": b'{"event":"bts:request_reconnect","channel":"","data":""}',
     "okx": b'{"event":"notice","code":"64008","msg":"The connection will soon be closed",'
     b'"connId":"a4d3ae55"}',

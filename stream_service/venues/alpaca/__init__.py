@@ -7,7 +7,7 @@ There are two feeds, crypto (``BTC/USD``) and stocks (``AAPL``, all priced in US
 connection of its own; an account may have one to each, a second is refused with code 406. Every
 frame is an array and may mix kinds. Nothing is numbered but trades: a book that lost a change shows
 it only by crossing, so each is subscribed to anew every few minutes as well. Stock trades name no
-side, see `stream_service.tape`; their ids start anew each day in each market, so ours name both. A
+side, see `stream_service.tape`; their ids are those of one day and market, IEX where they stream. A
 bar without trades is made up of quotes and gives no event. ``T`` is the kind and ``t`` the time,
 ``S`` the symbol and ``s`` the size. Quotes of stocks count shares since November 2025, before that
 lots of 100.
@@ -413,14 +413,14 @@ def _trade(row: TradeRow, place: Place, tape: Tape, received_ns: int) -> Trade:
         if not row.taker:
             raise ValueError("the trade does not say who was the taker")
         side: Side = "buy" if row.taker == "B" else "sell"
-        trade_id, sequence = str(row.id), row.id
+        sequence = row.id
     else:
         side = tape.side_of(row.price)
-        trade_id, sequence = f"{row.time[:10]}/{row.market}/{row.id}", event_ns
+        sequence = event_ns
     return Trade(
         venue=NAME,
         instrument=place.instrument,
-        trade_id=trade_id,
+        trade_id=str(row.id),
         side=side,
         price=row.price,
         size=row.size,

@@ -248,7 +248,7 @@ class CoinbaseSession(Session):
         if row.price and self._is_due(row.product_id, event_ns):
             stamps = event_ns, received_ns, self.number(received_ns)
             events.append(frames.summary_of(row, instrument, stamps))
-        if row.has_quote and row.product_id not in self._books:
+        if row.product_id not in self._books and row.has_quote:
             stamps = event_ns, received_ns, self.number(received_ns)
             events.append(frames.ticker_quote(row, instrument, stamps))
         return events

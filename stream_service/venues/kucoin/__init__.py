@@ -298,7 +298,7 @@ class KucoinSession(Session):
         trade = Trade(
             venue=NAME,
             instrument=self.listings[row.symbol].instrument,
-            trade_id=str(row.sequence),
+            trade_id=row.trade_id,
             side=row.side,
             price=row.price,
             size=row.size,
@@ -544,8 +544,10 @@ def _whole(watch: BookWatch, bids: Rows, asks: Rows, stamps: Stamps) -> Sequence
 
 def _in_order(rows: list[NumberedLevel]) -> list[Level]:
     """Return levels in the order of their changes, without those that change nothing."""
-    if len(rows) > 1:
-        rows.sort(key=_number_of)
+    if len(rows) == 1:  # as most are
+        [row] = rows
+        return [Level(row.price, row.size)] if row.price else []
+    rows.sort(key=_number_of)
     return [Level(row.price, row.size) for row in rows if row.price]
 
 

@@ -35,11 +35,12 @@ class NamedFrame(Struct, Generic[Content], frozen=True, gc=False):
     data: Content
 
 
-class Match(Struct, frozen=True, gc=False):
-    """One execution; ``side`` is the taker's."""
+class Match(Struct, frozen=True, gc=False, rename={"trade_id": "tradeId"}):
+    """One execution; ``side`` is the taker's. Its id is its sequence but in old recordings."""
 
     symbol: str
     sequence: wire.Number
+    trade_id: Annotated[str, Meta(min_length=1, max_length=64)]
     side: Literal["buy", "sell"]
     price: wire.Price
     size: wire.Size

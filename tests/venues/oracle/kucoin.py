@@ -65,7 +65,7 @@ def match(tree: Tree) -> Iterable[Fact]:
     row = tree["data"]
     yield TradeFact(
         SYMBOLS[row["symbol"]],
-        row["sequence"],
+        row["tradeId"],
         row["side"],
         Decimal(row["price"]),
         Decimal(row["size"]),
