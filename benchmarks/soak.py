@@ -205,7 +205,8 @@ def _print(report: Report) -> None:
     for row in report.rows:
         for difference in row.differences[:5]:
             console.print(f"{row.venue}: {difference}", markup=False)
-    memory = f"{report.resident_mb:.1f} MB at most, {report.growth_percent:+.2f} % in the second half"
+    growth = f"{report.growth_percent:+.2f} % in the second half"
+    memory = f"{report.resident_mb:.1f} MB at most, {growth}"
     console.print(f"{report.faults} faults; {memory}; {'met' if report.met else 'MISSED'}")
 
 

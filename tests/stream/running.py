@@ -64,6 +64,7 @@ class Running:
         self.bus = TroubledBus()
         self.heard: list[Event] = []
         self.told: list[Trade] = []
+        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def instruments(self) -> list[Instrument]:
@@ -126,10 +127,18 @@ class Running:
         """Run such a connection for as long as the context lasts."""
         connection = self.connection(*wanted, state=state, **changes)
         task = asyncio.create_task(connection.run())
+        self._tasks.append(task)
         try:
             yield connection
         finally:
             task.cancel()
+
+    async def over(self) -> None:
+        """Wait for connections that were cancelled; raise what one failed with before."""
+        for task in self._tasks:
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.result()
 
     async def live(self) -> None:
         """Move the market until the venue is live and quotes come."""
@@ -177,6 +186,7 @@ async def running_venue(
         running = Running(venue, world, served)
         async with listening(running.bus, running.heard):
             yield running
+            await running.over()
 
 
 @asynccontextmanager

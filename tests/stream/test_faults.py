@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from market import Book, Gap, Instrument, Quote, Trade
@@ -34,8 +36,20 @@ def is_right(running: Running, instrument: Instrument) -> bool:
 
 
 async def until_right(running: Running) -> None:
-    """Move the market until every book is the exchange's own."""
-    await running.moved(lambda: all(is_right(running, one) for one in running.instruments))
+    """Move the market now and then until every book is the exchange's own."""
+
+    async def rests() -> bool:
+        running.move(5)
+        try:
+            every = running.instruments
+            await eventually(lambda: all(is_right(running, one) for one in every), within_s=0.3)
+        except TimeoutError:
+            return False
+        return True
+
+    async with asyncio.timeout(15):
+        while not await rests():
+            pass
 
 
 def crossed(running: Running) -> list[Quote | Book]:
