@@ -13,10 +13,10 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any, Literal, Protocol, TypeAlias
 
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from market import VenueBusyError
+from stream_service.reference_socket import open_reference_socket
 
 TransportName: TypeAlias = Literal["auto", "websockets", "picows"]
 
@@ -81,39 +81,16 @@ async def open_socket(
         ) as fast:
             yield fast
         return
-    async with connect(
+    async with open_reference_socket(
         url,
-        compression=None,
-        open_timeout=DIAL_TIMEOUT_S,
-        close_timeout=1.0,
-        ping_interval=PING_EVERY_S,
-        ping_timeout=PING_EVERY_S,
-        max_size=LARGEST_FRAME,
-        max_queue=FRAMES_WAITING,
-        proxy=True if through_proxy else None,
-        ssl=context,
-    ) as socket:
-        yield _ReferenceSocket(socket)
-
-
-class _ReferenceSocket:
-    """A connection of `websockets`, which gives out one frame at a time."""
-
-    def __init__(self, socket: ClientConnection) -> None:
-        self._socket = socket
-        self._recv = socket.recv
-
-    async def frames(self) -> Sequence[bytes]:
-        """See `Socket.frames`."""
-        return (await self._recv(decode=False),)
-
-    async def recv(self, *, decode: Literal[False]) -> bytes:
-        """See `Socket.recv`."""
-        return await self._recv(decode=decode)
-
-    async def send(self, message: bytes, text: bool | None = None) -> None:  # noqa: FBT001  # theirs
-        """See `Socket.send`."""
-        await self._socket.send(message, text=text)
+        context=context,
+        through_proxy=through_proxy,
+        dial_timeout_s=DIAL_TIMEOUT_S,
+        ping_every_s=PING_EVERY_S,
+        frames_waiting=FRAMES_WAITING,
+        largest=LARGEST_FRAME,
+    ) as reference:
+        yield reference
 
 
 @cache

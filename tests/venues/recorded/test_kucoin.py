@@ -89,7 +89,7 @@ def test_every_trade_is_read(name: str) -> None:
         assert trade.side == row["side"]
         assert exact(trade.price, trade.size) == written(row["price"], row["size"])
         assert trade.event_ns == int(row["time"])
-        assert str(trade.sequence) == trade.trade_id == row["sequence"]
+        assert (str(trade.sequence), trade.trade_id) == (row["sequence"], row["tradeId"])
 
 
 @pytest.mark.parametrize(
