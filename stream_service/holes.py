@@ -4,6 +4,9 @@ A page is a run of trades as the venue lists them, with none left out between it
 newest. Where trades are numbered one by one the numbers prove what is missing. Elsewhere a page
 proves itself by overlap: it reaches back when it holds the last trade before the hole or an older
 one, and forward when it holds the first after the hole or a newer one.
+
+Some venues cut the times of past trades, to whole seconds say. Such a trade happened at its time or
+up to a unit later, and only what is surely older or newer proves anything.
 """
 
 from __future__ import annotations
@@ -20,6 +23,11 @@ MINUTE_NS = 60_000_000_000
 
 Ends: TypeAlias = tuple[Trade, Trade | None]
 """The last trade before a hole, and the first after it."""
+
+
+def latest_ns(trade: Trade, unit_ns: int) -> int:
+    """Return when ``trade`` happened at the latest, where past trades have times cut to a unit."""
+    return trade.event_ns + unit_ns - 1 if trade.backfilled else trade.event_ns
 
 
 class Hole(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,14 +49,14 @@ class Hole(msgspec.Struct, frozen=True, kw_only=True):
     tries: int = 0
     is_merged: bool = False
 
-    def covers(self, trade: Trade, *, by_number: bool) -> bool:
-        """Tell whether ``trade`` may be one that is missing."""
+    def covers(self, trade: Trade, *, by_number: bool, unit_ns: int = 1) -> bool:
+        """Tell whether ``trade`` may be one that is missing; ``unit_ns`` as in `latest_ns`."""
         if by_number:
             return self.after.sequence < trade.sequence and (
                 self.before is None or trade.sequence < self.before.sequence
             )
-        return self.after.event_ns <= trade.event_ns and (
-            self.before is None or trade.event_ns <= self.before.event_ns
+        return self.after.event_ns <= latest_ns(trade, unit_ns) and (
+            self.before is None or trade.event_ns <= latest_ns(self.before, unit_ns)
         )
 
 
@@ -75,6 +83,7 @@ class Page:
         recall: What was asked.
         trades: What came; in any order.
         is_known: Tells whether a trade was seen before the page came.
+        unit_ns: What the times of past trades are cut to.
 
     """
 
@@ -84,8 +93,11 @@ class Page:
         recall: Recall,
         trades: Sequence[Trade],
         is_known: Callable[[Trade], bool],
+        *,
+        unit_ns: int = 1,
     ) -> None:
         self._hole = hole
+        self._unit_ns = unit_ns
         self._trades = sorted(trades, key=lambda trade: trade.event_ns)
         self._ids = {trade.trade_id for trade in trades}
         self._is_known = is_known
@@ -106,7 +118,9 @@ class Page:
         """Whether all of it is newer than the hole, so that an older page must be asked for."""
         before = self._hole.before
         return bool(
-            before is not None and self._trades and self._trades[0].event_ns > before.event_ns
+            before is not None
+            and self._trades
+            and self._trades[0].event_ns > latest_ns(before, self._unit_ns)
         )
 
     def left_by_number(self) -> list[Ends]:
@@ -136,25 +150,27 @@ class Page:
         if not trades:
             return [(after, before)]
         inside = [trade for trade in trades if self._is_inside(trade)]
-        reaches_back = after.trade_id in self._ids or trades[0].event_ns < after.event_ns
+        holds_after = after.trade_id in self._ids
+        reaches_back = holds_after or latest_ns(trades[0], self._unit_ns) < after.event_ns
         if before is None:
-            is_stale = trades[-1].event_ns < after.event_ns
+            is_stale = not holds_after and trades[-1].event_ns < after.event_ns
             reaches_on = reaches_back and not is_stale and self._ends_now(has_more=bool(inside))
         else:
-            reaches_on = before.trade_id in self._ids or trades[-1].event_ns > before.event_ns
-            reaches_on |= self._asks_this_end and trades[0].event_ns <= before.event_ns
+            before_ns = latest_ns(before, self._unit_ns)
+            reaches_on = before.trade_id in self._ids or trades[-1].event_ns > before_ns
+            reaches_on |= self._asks_this_end and trades[0].event_ns <= before_ns
         if not inside and not (reaches_back and reaches_on):
             return [(after, before)]
         left: list[Ends] = [] if reaches_back else [(after, inside[0])]
         return left if reaches_on else [*left, (inside[-1], before)]
 
     def _is_inside(self, trade: Trade) -> bool:
-        """Tell whether it lies in the hole; at the very time of an end, only if it is new."""
-        after, before = self._hole.after, self._hole.before
-        if not self._hole.covers(trade, by_number=False):
+        """Tell whether it lies in the hole; where it may be at an end, only if it is new."""
+        after, before, unit_ns = self._hole.after, self._hole.before, self._unit_ns
+        if not self._hole.covers(trade, by_number=False, unit_ns=unit_ns):
             return False
-        is_at_end = trade.event_ns == after.event_ns or (
-            before is not None and trade.event_ns == before.event_ns
+        is_at_end = trade.event_ns <= latest_ns(after, unit_ns) or (
+            before is not None and before.event_ns <= latest_ns(trade, unit_ns)
         )
         return not (is_at_end and self._is_known(trade))
 

@@ -80,7 +80,11 @@ class Intake:
         self.tap = tap
         self.venue_clock = VenueClock()
         self.pulse = Pulse(venue.name, self.venue_clock)
-        self.ledger = TradeLedger(venue.name, consecutive=venue.consecutive_trade_ids)
+        self.ledger = TradeLedger(
+            venue.name,
+            consecutive=venue.consecutive_trade_ids,
+            recalled_unit_ns=venue.recalled_unit_ns,
+        )
         self.watch = StreamWatch()
         self.letters: deque[DeadLetter] = deque()
         self.letters_lost = 0

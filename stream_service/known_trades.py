@@ -9,7 +9,7 @@ from itertools import chain, islice
 import msgspec
 
 from market import Instrument, Trade
-from stream_service.holes import Ends, Hole, Page, Recall
+from stream_service.holes import Ends, Hole, Page, Recall, latest_ns
 from stream_service.wire import LATEST_NS
 
 HOLES_AT_MOST = 100
@@ -63,6 +63,7 @@ class KnownTrades:
         "_last_number",
         "_told",
         "_told_ns",
+        "_unit_ns",
         "floor_ns",
         "holes",
         "instrument",
@@ -72,7 +73,7 @@ class KnownTrades:
         "young",
     )
 
-    def __init__(self, instrument: Instrument, *, consecutive: bool) -> None:
+    def __init__(self, instrument: Instrument, *, consecutive: bool, unit_ns: int = 1) -> None:
         self.instrument = instrument
         self.young: dict[str, int] = {}
         self.old: dict[str, int] = {}
@@ -83,6 +84,7 @@ class KnownTrades:
         self._told: deque[Hole] = deque(maxlen=GAPS_REMEMBERED)
         self._told_ns = (0, 0)  # where no trade came after the hole
         self._consecutive = consecutive
+        self._unit_ns = unit_ns
         self._last_number = 0
         self._due: set[str] = set()  # ids of the last page that are new, though their hole closed
 
@@ -96,9 +98,10 @@ class KnownTrades:
 
     def was_forgotten(self, trade: Trade) -> bool:
         """Tell whether a trade of so long ago, whose id is unknown, must have come before."""
-        by_number = self._consecutive
+        by_number, unit_ns = self._consecutive, self._unit_ns
         return trade.trade_id not in self._due and not any(
-            hole.covers(trade, by_number=by_number) for hole in chain(self.holes, self._told)
+            hole.covers(trade, by_number=by_number, unit_ns=unit_ns)
+            for hole in chain(self.holes, self._told)
         )
 
     def age(self) -> None:
@@ -143,7 +146,7 @@ class KnownTrades:
         if hole is None:
             return None
         self._due = {trade.trade_id for trade in trades if not self.has(trade)}
-        page = Page(hole, recall, trades, self.has)
+        page = Page(hole, recall, trades, self.has, unit_ns=self._unit_ns)
         left = page.left_by_number() if self._consecutive else page.left_by_overlap()
         if left != [(hole.after, hole.before)]:
             self._narrow(hole, left, trades)
@@ -170,7 +173,7 @@ class KnownTrades:
         """
         self.holes.remove(hole)
         start_ns = hole.after.event_ns
-        end_ns = max(start_ns, hole.before.event_ns if hole.before else now_ns)
+        end_ns = max(start_ns, latest_ns(hole.before, self._unit_ns) if hole.before else now_ns)
         told_start_ns, told_end_ns = self._told_ns
         if told_start_ns <= start_ns < told_end_ns:
             start_ns = min(told_end_ns, end_ns)
@@ -191,13 +194,14 @@ class KnownTrades:
         looked_through = newest_first if spans else islice(newest_first, LOOKED_BACK)
         if self.latest:
             spans.append((self.latest.event_ns, self.latest.event_ns))
+        apart_ns = 2 * (self._unit_ns - 1)  # of a time that is cut and one that is not, at most
         return KeptTrades(
             instrument=self.instrument,
             latest=self.latest,
             ids=[
                 trade_id
                 for trade_id, event_ns in looked_through
-                if any(start_ns <= event_ns <= end_ns for start_ns, end_ns in spans)
+                if any(start - apart_ns <= event_ns <= end + apart_ns for start, end in spans)
             ],
             holes=self.holes,
             told=list(self._told),

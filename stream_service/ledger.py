@@ -13,7 +13,7 @@ from types import TracebackType
 import msgspec
 
 from market import Gap, Instrument, Trade
-from stream_service.holes import Hole, Recall
+from stream_service.holes import Hole, Recall, latest_ns
 from stream_service.known_trades import KeptTrades, KnownTrades
 
 REMEMBERED = 5_000
@@ -37,16 +37,25 @@ class TradeLedger:
         venue: Its name.
         consecutive: Trades are numbered one by one in ``sequence``, so that a jump is a hole.
         remembered: See `REMEMBERED`.
+        recalled_unit_ns: What the times of past trades are cut to.
 
     """
 
-    def __init__(self, venue: str, *, consecutive: bool, remembered: int = REMEMBERED) -> None:
+    def __init__(
+        self,
+        venue: str,
+        *,
+        consecutive: bool,
+        remembered: int = REMEMBERED,
+        recalled_unit_ns: int = 1,
+    ) -> None:
         self.venue = venue
         self.backfilled = 0
         self.gaps = 0
         self.duplicates = 0
         self._consecutive = consecutive
         self._remembered = remembered
+        self._unit_ns = recalled_unit_ns
         self._known: dict[Instrument, KnownTrades] = {}
         self._owed: list[Trade] = []
         self._ahead_ns = 0
@@ -188,7 +197,7 @@ class TradeLedger:
             self._owed += kept.pending
 
     def _meet(self, instrument: Instrument) -> KnownTrades:
-        known = KnownTrades(instrument, consecutive=self._consecutive)
+        known = KnownTrades(instrument, consecutive=self._consecutive, unit_ns=self._unit_ns)
         self._known[instrument] = known
         return known
 
@@ -243,7 +252,8 @@ class TradeLedger:
         end_ns = max(received_ns + self._ahead_ns, start_ns)
         is_recent = trade.backfilled or trade.event_ns >= start_ns - LATE_NS
         is_true = is_recent and trade.event_ns <= end_ns
-        return (trade.event_ns, trade.event_ns) if is_true else (start_ns, end_ns)
+        times = trade.event_ns, latest_ns(trade, self._unit_ns)
+        return times if is_true else (start_ns, end_ns)
 
 
 class PassingOn:

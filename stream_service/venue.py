@@ -281,7 +281,8 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     name by its shape alone (ValueError where it cannot), ``quote_currencies`` are those that its
     markets are commonly in. ``binary_frames``: it sends its JSON in binary frames.
     ``consecutive_trade_ids``: an instrument's trades are numbered one by one, so that a missing
-    number is a missing trade.
+    number is a missing trade. ``recalled_unit_ns``: what the times of past trades over REST are cut
+    to, where they are coarser than those of the stream.
 
     Limits: ``instruments_at_most`` of one connection, ``connections_at_most`` of one group (see
     ``group``, which parts listings that cannot share a connection), ``send_interval_s`` between two
@@ -310,6 +311,7 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     quote_currencies: tuple[str, ...] = ()
     binary_frames: bool = False
     consecutive_trade_ids: bool = False
+    recalled_unit_ns: int = 1
     credentials: tuple[str, ...] = ()
     keys: Mapping[str, str] = {}
     other_rest_urls: Mapping[str, str] = {}

@@ -253,3 +253,47 @@ def test_many_holes_of_an_instrument_become_fewer() -> None:
 
     assert len(recalls) == 100
     assert recalls[0].after.sequence == 1
+
+
+def cut(*numbers: int) -> list[Trade]:
+    """Make past trades, two of each second, whose times are cut to it."""
+    return [a_trade(number=n, at_ns=n // 2 * SECOND, backfilled=True) for n in numbers]
+
+
+def of_cut_times(*known: int) -> TradeLedger:
+    """Make a ledger that heard trades of the same times as `cut`, half a second apart."""
+    ledger = TradeLedger("kraken", consecutive=False, recalled_unit_ns=SECOND)
+    pass_on(ledger, *[a_trade(number=n, at_ns=n * SECOND // 2) for n in known])
+    return ledger
+
+
+def test_a_page_that_begins_within_the_second_of_the_last_trade_does_not_reach_it() -> None:
+    ledger = of_cut_times(18, 19)
+    ledger.suspect(None, "the connection was away", 10 * SECOND)
+    pass_on(ledger, a_trade(number=30, at_ns=15 * SECOND))
+
+    ledger.answered(ledger.recalls()[0], cut(28, 29, 30), 16 * SECOND)
+
+    (recall,) = ledger.recalls()
+    (gap,) = ledger.gave_up(recall, "the venue tells no older trades", 17 * SECOND)
+    assert (recall.after.trade_id, recall.before) == ("19", cut(28)[0])
+    assert (gap.start_ns, gap.end_ns) == (9_500_000_000, 15 * SECOND - 1)
+
+
+def test_the_last_trade_alone_is_no_stale_page_though_its_time_is_cut() -> None:
+    ledger = of_cut_times(18, 19)
+    ledger.suspect(None, "the connection was away", 10 * SECOND)
+
+    gaps = ledger.answered(ledger.recalls()[0], cut(18, 19), 11 * SECOND)
+
+    assert (gaps, ledger.recalls()) == ([], [])
+
+
+def test_a_past_trade_whose_time_is_cut_is_fresh_once_over_a_restart() -> None:
+    body = msgspec.json.encode(of_cut_times(18, 19).state())
+    restarted = TradeLedger("kraken", consecutive=False, recalled_unit_ns=SECOND)
+    restarted.restore(msgspec.json.decode(body, type=LedgerState))
+
+    restarted.answered(restarted.recalls()[0], cut(18, 19, 20), 11 * SECOND)
+
+    assert pass_on(restarted, *cut(18, 19, 20)) == cut(20)

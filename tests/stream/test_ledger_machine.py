@@ -24,6 +24,7 @@ START = 1_700_000_000 * SECOND
 class LedgerMachine(RuleBasedStateMachine):
     consecutive = True
     remembered = 5
+    unit_ns = 1
 
     @initialize(
         paging=st.sampled_from(["forward", "backward", "newest"]),
@@ -43,7 +44,12 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger = self.new_ledger()
 
     def new_ledger(self) -> TradeLedger:
-        return TradeLedger("kraken", consecutive=self.consecutive, remembered=self.remembered)
+        return TradeLedger(
+            "kraken",
+            consecutive=self.consecutive,
+            remembered=self.remembered,
+            recalled_unit_ns=self.unit_ns,
+        )
 
     def tick(self) -> int:
         self.now += 1_000
@@ -77,8 +83,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def heard(self, trade: Trade, *, backfilled: bool = False) -> Trade:
         now = self.tick()
         sequence = trade.sequence if self.consecutive else now
+        event_ns = trade.event_ns - (trade.event_ns % self.unit_ns if backfilled else 0)
         return msgspec.structs.replace(
-            trade, received_ns=now, sequence=sequence, backfilled=backfilled
+            trade, event_ns=event_ns, received_ns=now, sequence=sequence, backfilled=backfilled
         )
 
     def take(self, count: int) -> list[Trade]:
@@ -232,8 +239,14 @@ class UnnumberedMachine(LedgerMachine):
     remembered = 100  # trades of one millisecond have no order that memory could go by
 
 
+class CutMachine(UnnumberedMachine):
+    unit_ns = SECOND
+
+
 TestNumberedTrades = LedgerMachine.TestCase
 TestUnnumberedTrades = UnnumberedMachine.TestCase
+TestTradesOfCutTimes = CutMachine.TestCase
 THOROUGHLY = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestNumberedTrades.settings = THOROUGHLY
 TestUnnumberedTrades.settings = THOROUGHLY
+TestTradesOfCutTimes.settings = THOROUGHLY

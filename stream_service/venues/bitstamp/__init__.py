@@ -615,6 +615,7 @@ VENUE = Venue(
     symbol=symbol,
     instrument=instrument_of,
     quote_currencies=QUOTE_CURRENCIES,
+    recalled_unit_ns=SECOND,
     instruments_at_most=500,  # two channels each, of 1,024 that a connection may have
     rest_interval_s=0.1,  # 10,000 requests in ten minutes are allowed
     lifetime_s=89 * 86_400.0,  # the venue hangs up after 90 days
