@@ -15,10 +15,10 @@ from market import Event, Level
 from stream_service.books import KNOWN_AT_MOST, BookWatch, Ladder, crossing
 
 ASK_AGAIN_NS = 10_000_000_000
-"""A book that did not come within it is asked for again."""
+"""A book that did not come within it is asked for again, then within twice as long, and so on."""
 
 BELIEVED_NS = 300_000_000_000
-"""How long a book without numbers is followed until it is asked for anew."""
+"""How long a book without numbers is followed until it is asked for anew; no wait is longer."""
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
@@ -53,12 +53,14 @@ class StreamedBook:
         self._last: int | None = None
         self._seeded_ns = 0
         self._asked_ns: int | None = None
+        self._wait_ns = ASK_AGAIN_NS
         self._start((), ())
 
     def whole(self, part: Part, received_ns: int) -> Sequence[Event]:
         """Start anew from a whole book of the stream."""
         self._start(part.bids, part.asks)
         self._seeded_ns = 0
+        self._wait_ns = ASK_AGAIN_NS
         self._is_whole = True
         return self._show(part, received_ns)
 
@@ -95,9 +97,11 @@ class StreamedBook:
         if self._asked_ns is None:
             self._asked_ns = now_ns
         is_numbered = self._last is not None
-        limit_ns = ASK_AGAIN_NS if not self._is_whole else BELIEVED_NS
+        limit_ns = BELIEVED_NS if self._is_whole else self._wait_ns
         if (self._is_whole and is_numbered) or now_ns - self._asked_ns < limit_ns:
             return False
+        if not self._is_whole:  # venues count how often they are asked
+            self._wait_ns = min(2 * self._wait_ns, BELIEVED_NS)
         self._ask(now_ns)
         return True
 

@@ -1,6 +1,7 @@
 """Books that the stream gives whole and then by their changes: what breaks them, what heals."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -130,6 +131,15 @@ def test_a_whole_book_that_is_late_is_asked_for_again() -> None:
     asked = [followed.book.tick(AT + at_ns) for at_ns in (0, ASK_AGAIN_NS - 1, ASK_AGAIN_NS)]
 
     assert asked == [False, False, True]
+
+
+def test_a_whole_book_that_never_comes_is_asked_for_ever_more_rarely() -> None:
+    followed = Followed()
+
+    times = [second for second in range(3_600) if followed.book.tick(AT + second * 10**9)]
+
+    assert times[:6] == [10, 30, 70, 150, 310, 610]
+    assert {later - sooner for sooner, later in pairwise(times[5:])} == {300}
 
 
 def test_only_a_book_without_numbers_is_asked_for_anew_while_it_is_whole() -> None:

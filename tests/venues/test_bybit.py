@@ -182,8 +182,70 @@ def test_a_topic_that_is_refused_costs_the_others_of_its_request_nothing() -> No
     [status] = told_at_first
     assert isinstance(status, VenueStatus)
     assert (status.state, str(status.instrument)) == ("refused", "NO-USDT")
-    assert status.reason == "Invalid topic: publicTrade.NOUSDT"
+    assert status.reason == "Invalid symbol :[publicTrade.NOUSDT]"
     assert kinds(told_after) == [Book]
+
+
+@pytest.mark.parametrize(
+    "why",
+    [
+        "Invalid symbol :[publicTrade.NOUSDT]",
+        "Invalid symbol :[NOUSDT]",
+        "error:handler not found,topic:orderbook.50.NOUSDT",
+    ],
+)
+def test_a_refusal_names_its_symbol_in_many_ways(why: str) -> None:
+    session = a_session_of_two()
+
+    [status] = session.receive(a_refusal(why, "1"), NOW)
+
+    assert isinstance(status, VenueStatus)
+    assert (status.state, str(status.instrument)) == ("refused", "NO-USDT")
+    [(op, topics)] = sent(session)
+    assert op == "subscribe"
+    assert len(topics) == 5
+    assert all(topic.endswith(".ETHUSDT") for topic in topics)
+
+
+def test_a_book_that_was_refused_is_not_asked_for_again() -> None:
+    session = a_session_of_two()
+    session.receive(a_refusal("Invalid symbol :[orderbook.50.NOUSDT]", "1"), NOW)
+    sent(session)
+
+    for second in range(11):
+        session.tick(AT + second * SECOND)
+
+    assert {topic for _, topics in sent(session) for topic in topics} == {"orderbook.50.ETHUSDT"}
+
+
+def test_a_topic_that_is_followed_already_is_no_fault_of_its_symbol() -> None:
+    session = a_session()
+    why = "error:already subscribed,topic:orderbook.50.ETHUSDT"
+
+    events = session.receive(a_refusal(why, "1"), NOW)
+
+    assert events == ()
+    [(_, topics)] = sent(session)
+    assert len(topics) == 4
+    assert "orderbook.50.ETHUSDT" not in topics
+
+
+def test_what_was_not_followed_any_more_need_not_be_left() -> None:
+    frame = b'{"success":false,"ret_msg":"error:not subscribed","conn_id":"c","op":"unsubscribe"}'
+
+    assert a_session().receive(frame, NOW) == ()
+
+
+def a_session_of_two() -> BybitSession:
+    session = BybitSession([ETH, a_listing("NO-USDT", "NOUSDT")])
+    session.opened()
+    session.outgoing()
+    return session
+
+
+def a_refusal(why: str, number: str) -> bytes:
+    fields = {"success": False, "ret_msg": why, "conn_id": "c", "req_id": number, "op": "subscribe"}
+    return msgspec.json.encode(fields)
 
 
 def exchange_of(session: BybitSession, exchange: object) -> list[Event]:

@@ -301,6 +301,22 @@ def test_an_answer_that_names_no_instrument_is_refused_in_words() -> None:
         session.answered(request, body, NOW)
 
 
+def test_an_instrument_that_was_refused_is_not_subscribed_to_again() -> None:
+    session = OkxSession([ETH, a_listing("NO-PE")])
+    session.opened()
+    session.outgoing()
+    why = "Subscribe failed, wrong URL or channel:books,instId:NO-PE doesn't exist. Please use the"
+    refusal = {"event": "error", "msg": why, "code": "60018", "connId": "b1"}
+
+    [status] = session.receive(msgspec.json.encode(refusal), NOW)
+    for second in range(11):
+        session.tick(AT + second * SECOND)
+
+    assert isinstance(status, VenueStatus)
+    assert (status.state, str(status.instrument)) == ("refused", "NO-PE")
+    assert {b"NO-PE" in frame for frame in session.outgoing()} == {False}
+
+
 def test_the_exchange_refuses_what_it_does_not_understand() -> None:
     exchange = VENUE.exchange_side(a_market(VENUE))
 

@@ -4,13 +4,15 @@ Source: https://bybit-exchange.github.io/docs/v5/ws/connect, .../v5/websocket/pu
 .../orderbook, .../ticker, .../kline, and .../v5/market/ for REST.
 
 Symbols are ``BTCUSDT``. Numbers come as strings on the stream, times in milliseconds. A request
-names ten topics at most and is refused whole for a single one that does not exist. A book comes
-whole, then as changes whose ``u`` rises by one; it may come whole again at any time, with ``u`` 1
-after the venue restarted. The best quote comes whole, every three seconds also without a change.
-Trades have no number but the ``seq`` of the whole engine, which is missing in older recordings;
-up to 1,024 of them are in a frame. REST tells the last 60 trades and no more.
+names ten topics at most and is refused whole for a single one that does not exist, in several
+wordings, or that is followed already. A book comes whole, then as changes whose ``u`` rises by one;
+it may come whole again at any time, with ``u`` 1 after the venue restarted. The best quote comes
+whole, every three seconds also without a change. Trades have no number but the ``seq`` of the whole
+engine, which is missing in older recordings; up to 1,024 of them are in a frame. REST tells the
+last 60 trades and no more.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
@@ -65,8 +67,13 @@ BARS = {str(minutes): name for minutes, name in wire.MINUTES.items() if minutes}
 """Intervals by the venue's names."""
 
 
+ALREADY_FOLLOWED = "already subscribed"
+
 TOPIC_LETTERS = len("orderbook.50")
 AT_TOPIC = slice(len('{"topic":"'), len('{"topic":"') + TOPIC_LETTERS)
+
+_words = re.compile(r"\w+")
+"""What a refusal is made of: ``Invalid symbol :[tickers.NOUSDT]`` names a symbol in its last."""
 
 
 def list_instruments(_venue: Venue) -> ListingRequests:
@@ -95,6 +102,7 @@ class Place:
         self.listing = listing
         self.instrument = listing.instrument
         self.book = book
+        self.is_refused = False
         self.best: frames.BookRow | None = None
 
 
@@ -183,8 +191,9 @@ class BybitSession(Session):
     def tick(self, now_ns: int) -> None:
         """Subscribe anew to a book that did not come."""
         if "book" in self.options.channels:
-            for symbol in self.listings:
-                self._places[symbol].book.tick(now_ns)
+            for place in [self._places[symbol] for symbol in self.listings]:
+                if not place.is_refused:
+                    place.book.tick(now_ns)
 
     def heartbeat(self) -> None:
         """Say that we are there, or the venue hangs up."""
@@ -296,12 +305,23 @@ class BybitSession(Session):
         ]
 
     def _heed(self, word: frames.Word, topics: Sequence[str], received_ns: int) -> Sequence[Event]:
-        """Take a refusal: of one topic, whose request is made again without it, or of all."""
-        refused = word.ret_msg.rpartition(".")[2]
-        if word.op != "subscribe" or not word.ret_msg.rpartition(".")[1]:
+        """Take a refusal: of one symbol, whose request is made again without it, or of all.
+
+        Raises:
+            VenueRefusedError: it names no symbol of ours.
+
+        """
+        if word.op == "unsubscribe":
+            return ()  # of what was not followed any more
+        refused = self._symbol_in(word.ret_msg)
+        if word.op != "subscribe" or not refused:
             raise VenueRefusedError(f"{NAME}: {word.ret_msg}")
-        place = self._places[refused]
+        if ALREADY_FOLLOWED in word.ret_msg:
+            self._subscribe([topic for topic in topics if not word.ret_msg.endswith(topic)])
+            return ()
         self._subscribe([topic for topic in topics if topic.rpartition(".")[2] != refused])
+        place = self._places[refused]
+        place.is_refused = True
         return [
             VenueStatus(
                 venue=NAME,
@@ -313,6 +333,10 @@ class BybitSession(Session):
                 sequence=self.number(received_ns),
             )
         ]
+
+    def _symbol_in(self, text: str) -> str:
+        """Return the symbol of ours that ``text`` names, or nothing."""
+        return next((one for one in reversed(_words.findall(text)) if one in self.listings), "")
 
     def _summaries(
         self, rows: Iterable[frames.TickerRow], event_ns: int, received_ns: int

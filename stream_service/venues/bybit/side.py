@@ -89,7 +89,7 @@ class BybitSide(ExchangeSide):
         known = {f"{topic}.{name}" for topic in TOPICS for name in self._symbols.values()}
         unknown = [topic for topic in request.args if topic not in known]
         if unknown or len(request.args) > TOPICS_A_FRAME:
-            why = f"Invalid topic: {unknown[0]}" if unknown else "args size >10"
+            why = f"Invalid symbol :[{unknown[0]}]" if unknown else "args size >10"
             self._reply(request, why)
             return
         self._subscribed.update(request.args)

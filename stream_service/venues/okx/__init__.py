@@ -109,6 +109,7 @@ class Place:
         self.listing = listing
         self.instrument = listing.instrument
         self.book = book
+        self.is_refused = False
         self.sums: deque[tuple[int, int]] = deque(maxlen=SUMS_REMEMBERED)
         self.oldest_wanted = 0
 
@@ -217,8 +218,9 @@ class OkxSession(Session):
                 about = ("candles", self.listings[symbol].instrument)
                 self.ask(_request("candles", query, about))
         if "book" in self.options.channels:
-            for symbol in self.listings:
-                self._places[symbol].book.tick(now_ns)
+            for place in [self._places[symbol] for symbol in self.listings]:
+                if not place.is_refused:
+                    place.book.tick(now_ns)
 
     def heartbeat(self) -> None:
         """Say ``ping``, or the venue hangs up on quiet markets."""
@@ -309,11 +311,13 @@ class OkxSession(Session):
         named = _named.search(told.msg)
         if told.code != NO_SUCH_INSTRUMENT or named is None:
             raise VenueRefusedError(f"{NAME}: {told.msg} (code {told.code})")
+        place = self._places[named[1]]
+        place.is_refused = True
         return [
             VenueStatus(
                 venue=NAME,
                 state="refused",
-                instrument=self.listings[named[1]].instrument,
+                instrument=place.instrument,
                 reason=told.msg,
                 event_ns=received_ns,
                 received_ns=received_ns,
