@@ -18,7 +18,7 @@ from market import FrameError, Instrument, Listing, VenueRefusedError
 from stream_service.one_call import OneCall
 from stream_service.polled import PolledVenue
 from stream_service.rest import UNANSWERED, VenueRest
-from stream_service.transport import open_socket, socket_errors
+from stream_service.transport import open_socket, socket_errors, why_lost
 from stream_service.venue import Options, Session, Venue
 from stream_service.venue_clock import VenueClock
 
@@ -115,7 +115,7 @@ async def _speaking(venue: Venue, wanted: Sequence[Instrument]) -> list[Finding]
         try:
             what = await _first_event(venue, wanted, clock)
         except UNHEARD as error:
-            raise VenueRefusedError(str(error) or type(error).__name__) from error
+            raise VenueRefusedError(why_lost(error)) from error
         keys = ", the key is accepted" if venue.credentials else ""
         return f"{what} came after {time.monotonic() - started:.1f} s{keys}"
 

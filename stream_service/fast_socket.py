@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
@@ -153,6 +153,8 @@ async def open_fast_socket(  # noqa: PLR0913  # what `open_socket` knows
     ping_every_s: float,
     frames_waiting: int,
     largest: int,
+    extra_headers: Mapping[str, str],
+    happy_eyeballs_delay: float,
 ) -> AsyncIterator[FastSocket]:
     """Connect for as long as the context lasts; see `open_socket`."""
     socket = FastSocket(frames_waiting=frames_waiting, largest=largest)
@@ -167,6 +169,8 @@ async def open_fast_socket(  # noqa: PLR0913  # what `open_socket` knows
             auto_ping_idle_timeout=ping_every_s,
             auto_ping_reply_timeout=ping_every_s,
             max_frame_size=largest,
+            extra_headers=extra_headers,
+            happy_eyeballs_delay=happy_eyeballs_delay,
             proxy=get_proxy(parse_uri(url)) if through_proxy else None,
         )
     try:

@@ -13,6 +13,8 @@ import httpx2
 from market import VenueBusyError, VenueRefusedError
 from stream_service.polled import PolledVenue
 from stream_service.redaction import Redaction
+from stream_service.refusals import why_refused
+from stream_service.transport import USER_AGENT
 from stream_service.venue import HttpRequest
 
 TIMEOUT_S = 10.0
@@ -40,7 +42,7 @@ class OneCall:
         self._http = httpx2.AsyncClient(
             timeout=TIMEOUT_S,
             trust_env=not venue.is_on_this_machine,  # a proxy does not know our loopback
-            headers={"Accept": "application/json"},
+            headers={"Accept": "application/json", "User-Agent": USER_AGENT},
         )
 
     async def __aenter__(self) -> Self:
@@ -76,8 +78,8 @@ class OneCall:
     def _check(self, reply: httpx2.Response, request: HttpRequest) -> None:
         if reply.is_success:
             return
-        text = self._redaction.text(" ".join(reply.text[:200].split()))
-        why = f"{self._venue.name} answers {request.path} with {reply.status_code}: {text}"
+        text = why_refused(reply.status_code, self._redaction.text(reply.text))
+        why = f"{self._venue.name} answers {request.path} with {text}"
         is_page = "html" in reply.headers.get("Content-Type", "")
         if reply.status_code in BUSY or (reply.is_client_error and is_page):
             # a page, not JSON, comes from the network before the service, which blocks for a while

@@ -103,6 +103,8 @@ async def open_reference_socket(  # noqa: PLR0913  # what `open_socket` knows
     ping_every_s: float,
     frames_waiting: int,
     largest: int,
+    user_agent: str,
+    next_address_s: float,
 ) -> AsyncIterator[ReferenceSocket]:
     """Connect for as long as the context lasts; see `open_socket`."""
     async with connect(
@@ -115,6 +117,8 @@ async def open_reference_socket(  # noqa: PLR0913  # what `open_socket` knows
         max_size=largest,
         proxy=True if through_proxy else None,
         ssl=context,
+        user_agent_header=user_agent,
+        happy_eyeballs_delay=next_address_s,
         create_connection=ReferenceConnection,
     ) as connection:
         ours = cast("ReferenceConnection", connection)

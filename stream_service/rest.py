@@ -12,6 +12,8 @@ import structlog
 
 from infrastructure.retry import patience
 from market import FrameError, VenueBusyError, VenueRefusedError
+from stream_service.refusals import why_refused
+from stream_service.transport import USER_AGENT
 from stream_service.venue import HttpRequest, Venue
 
 T = TypeVar("T")
@@ -58,6 +60,7 @@ class VenueRest:
             base_url=venue.rest_url,
             timeout=TIMEOUT_S,
             trust_env=not venue.is_on_this_machine,  # a proxy does not know our loopback
+            headers={"User-Agent": USER_AGENT},
         )
 
     async def __aenter__(self) -> Self:
@@ -154,8 +157,9 @@ class VenueRest:
 
         """
         if reply.is_client_error and reply.status_code != HTTPStatus.REQUEST_TIMEOUT:
-            why = f"{self._venue.name} answers {request.path} with {reply.status_code}"
-            raise VenueRefusedError(self._redacted(f"{why}: {reply.text[:200]}"))
+            why = why_refused(reply.status_code, reply.text)
+            why = f"{self._venue.name} answers {request.path} with {why}"
+            raise VenueRefusedError(self._redacted(why))
         try:
             return reply.raise_for_status().content
         except httpx2.HTTPStatusError as error:

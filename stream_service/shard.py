@@ -12,7 +12,7 @@ import structlog
 from infrastructure.retry import Pauses
 from market import Listing
 from stream_service.link import Link
-from stream_service.transport import asked_to_wait_s
+from stream_service.transport import asked_to_wait_s, why_lost
 
 log = structlog.get_logger()
 
@@ -114,7 +114,7 @@ class Shard:
     async def _lose(self, link: Link) -> None:
         self.link = None
         self.is_up = False
-        await self._on_down(self, str(link.lost) or type(link.lost).__name__)
+        await self._on_down(self, why_lost(link.lost))
 
     def _let_go(self) -> None:
         """Close the link that counts; nothing is told of it."""

@@ -17,12 +17,20 @@ from websockets.exceptions import WebSocketException
 
 from market import VenueBusyError
 from stream_service.reference_socket import open_reference_socket
+from stream_service.refusals import why_refused
 
 TransportName: TypeAlias = Literal["auto", "websockets", "picows"]
 
 DIAL_TIMEOUT_S = 10.0
 PING_EVERY_S = 15.0
 LARGEST_FRAME = 16 * 2**20
+USER_AGENT = "CryptoTracker"
+"""Who we are: what guards the venues turns requests away that do not say."""
+
+NEXT_ADDRESS_S = 0.25
+"""How long the first address of a host has to answer, such as one of IPv6, until the next is tried
+beside it."""
+
 FRAMES_WAITING = 1_024
 """Frames that are read ahead; beyond it the venue is held back by TCP."""
 
@@ -78,6 +86,8 @@ async def open_socket(
             ping_every_s=PING_EVERY_S,
             frames_waiting=FRAMES_WAITING,
             largest=LARGEST_FRAME,
+            extra_headers={"User-Agent": USER_AGENT},
+            happy_eyeballs_delay=NEXT_ADDRESS_S,
         ) as fast:
             yield fast
         return
@@ -89,6 +99,8 @@ async def open_socket(
         ping_every_s=PING_EVERY_S,
         frames_waiting=FRAMES_WAITING,
         largest=LARGEST_FRAME,
+        user_agent=USER_AGENT,
+        next_address_s=NEXT_ADDRESS_S,
     ) as reference:
         yield reference
 
@@ -101,6 +113,15 @@ def socket_errors() -> tuple[type[Exception], ...]:
     from picows import WSError  # noqa: PLC0415  # it may not be installed
 
     return (WebSocketException, WSError, ConnectionResetError)
+
+
+def why_lost(error: BaseException | None) -> str:
+    """Say why a connection is lost, or was refused with an HTTP status."""
+    response: Any = getattr(error, "response", None)
+    status = getattr(response, "status_code", getattr(response, "status", None))
+    if status is None:
+        return str(error) or type(error).__name__
+    return f"the venue answers the connection with {why_refused(int(status))}"
 
 
 def asked_to_wait_s(error: BaseException | None) -> float:

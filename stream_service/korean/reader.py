@@ -172,9 +172,7 @@ class Reader:
             return ()
         candles = sorted(readable(body, candle), key=lambda one: one.start_ns)
         # they came newest first, so they are numbered once they are in order
-        return [
-            msgspec.structs.replace(one, sequence=self._number(received_ns)) for one in candles
-        ]
+        return [msgspec.structs.replace(one, sequence=self._number(received_ns)) for one in candles]
 
     def _past_books(self, body: bytes, received_ns: int) -> Sequence[Event]:
         def book(raw: msgspec.Raw) -> Sequence[Event]:

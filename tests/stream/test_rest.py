@@ -1,6 +1,7 @@
 """Requests to a venue, to a real server on loopback."""
 
 import asyncio
+import gzip
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -67,6 +68,46 @@ async def test_a_request_that_is_turned_down_is_not_made_again() -> None:
             await rest.body(HttpRequest("/trades"))
 
     assert len(asked) == 1
+
+
+async def test_a_refusal_is_told_in_words() -> None:
+    said = b'{"code":0,"msg":"Service unavailable from a restricted location"}'
+
+    assert await refused_with(b"451 Legal", said) == (
+        "binance answers /trades with 451 (the country of this address is not served): "
+        '{"code":0,"msg":"Service unavailable from a restricted location"}'
+    )
+
+
+async def test_of_a_page_that_refuses_only_its_words_are_told() -> None:
+    page = (
+        b"<!DOCTYPE html><html><head><title>Request blocked</title><style>p {color: red}</style>"
+        b"<!-- edge --></head><body><p>Bad\n country</p></body></html>"
+    )
+
+    assert await refused_with(b"403 Forbidden", page) == (
+        "binance answers /trades with 403 (this address is turned away: its country is not served, "
+        "it asked too often, or the key may not do that): Request blocked Bad country"
+    )
+
+
+async def refused_with(status: bytes, body: bytes) -> str:
+    """Return what is told of an answer."""
+    reply = b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
+    async with answering(reply) as (venue, _), VenueRest(venue) as rest:
+        with pytest.raises(VenueRefusedError) as caught:
+            await rest.body(HttpRequest("/trades"))
+    return str(caught.value)
+
+
+async def test_an_answer_of_many_bytes_comes_compressed_and_whole() -> None:
+    rows = b"[%b]" % b",".join(
+        b'{"symbol":"C%dUSDT","status":"TRADING"}' % n for n in range(90_000)
+    )
+    packed = gzip.compress(rows)
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+    async with answering(head % len(packed) + packed) as (venue, _), VenueRest(venue) as rest:
+        assert await rest.body(HttpRequest("/listing")) == rows
 
 
 async def test_what_passes_is_tried_again() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -19,8 +19,10 @@ from stream_service.transport import (
     installed_transports,
     open_socket,
     socket_errors,
+    why_lost,
 )
 from tests.servers.certificates import a_certificate
+from tests.waiting import eventually
 
 Talk = Callable[[ServerConnection], Awaitable[None]]
 
@@ -144,9 +146,50 @@ async def test_a_slow_reader_holds_the_venue_back(transport: TransportName) -> N
 
 
 async def test_a_refusal_to_connect_says_how_long_to_wait(transport: TransportName) -> None:
+    error = await refused_with(429, transport, {"Retry-After": "7"})
+
+    assert asked_to_wait_s(error) == 7.0
+
+
+async def test_a_country_that_is_not_served_is_told_so(transport: TransportName) -> None:
+    error = await refused_with(451, transport)
+
+    assert why_lost(error) == (
+        "the venue answers the connection with 451 (the country of this address is not served)"
+    )
+
+
+async def test_why_a_connection_broke_is_told_as_it_is() -> None:
+    assert why_lost(ConnectionResetError("gone")) == "gone"
+    assert why_lost(TimeoutError()) == "TimeoutError"
+
+
+async def test_we_say_who_we_are_but_from_no_page(transport: TransportName) -> None:
+    seen: list[Request] = []
+
+    async def talk(socket: ServerConnection) -> None:
+        assert socket.request is not None
+        seen.append(socket.request)
+        await socket.wait_closed()
+
+    async with served(talk) as url, open_socket(url.rstrip("/"), transport=transport):
+        await eventually(lambda: len(seen) == 1)
+
+    [request] = seen
+    assert request.path == "/"
+    assert request.headers["User-Agent"] == "CryptoTracker"
+    assert "Origin" not in request.headers
+    assert "Sec-WebSocket-Extensions" not in request.headers
+
+
+async def refused_with(
+    status: int, transport: TransportName, headers: Mapping[str, str] = {}
+) -> Exception:
+    """Return what comes of a connection that is refused with an HTTP status."""
+
     def refuse(connection: ServerConnection, _request: Request) -> Response:
-        response = connection.respond(429, "too fast")
-        response.headers["Retry-After"] = "7"
+        response = connection.respond(status, "no")
+        response.headers.update(headers)
         return response
 
     async def talk(_socket: ServerConnection) -> None:
@@ -157,8 +200,7 @@ async def test_a_refusal_to_connect_says_how_long_to_wait(transport: TransportNa
         with pytest.raises(socket_errors()) as caught:
             async with open_socket(f"ws://127.0.0.1:{port}/", transport=transport):
                 pass
-
-    assert asked_to_wait_s(caught.value) == 7.0
+    return caught.value
 
 
 async def test_nobody_there_is_an_os_error(transport: TransportName) -> None:
