@@ -432,7 +432,7 @@ def test_a_coin_goes_before_a_stock_of_the_same_name() -> None:
 
 def test_an_asset_that_cannot_be_read_costs_no_other() -> None:
     asking = VENUE.list_instruments(VENUE)
-    request = next(asking)
+    next(asking)
     asset = {"class": "crypto", "status": "active", "tradable": True, "name": "Ether / US Dollar"}
     steps = {"min_trade_increment": "0.000000001", "price_increment": "0.01"}
     rows = [{"symbol": 5}, {"symbol": "ETH/USD", **asset, **steps}, {"symbol": "A-B-C", **asset}]
@@ -441,10 +441,22 @@ def test_an_asset_that_cannot_be_read_costs_no_other() -> None:
     with pytest.raises(StopIteration) as done:
         asking.send(b"[]")
 
-    assert request.host == "trading"
     [listing] = done.value.value
     assert (listing.symbol, listing.name) == ("ETH/USD", "Ether / US Dollar")
     assert (listing.tick_size, listing.lot_size) == (0.01, 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("key", "url"),
+    [("PKX1", "https://paper-api.alpaca.markets"), ("AKX1", "https://api.alpaca.markets")],
+)
+def test_the_listing_is_asked_of_the_host_that_knows_the_account(key: str, url: str) -> None:
+    venue = msgspec.structs.replace(VENUE, keys={"key": key, "secret": "s"})
+
+    request = next(venue.list_instruments(venue))
+
+    assert venue.other_rest_urls[request.host] == url
+    assert request.headers == (("APCA-API-KEY-ID", key), ("APCA-API-SECRET-KEY", "s"))
 
 
 @pytest.mark.parametrize("name", ["", "BTC-PERP", "BTC/", "A B"])

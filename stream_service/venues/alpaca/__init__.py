@@ -474,7 +474,10 @@ VENUE = Venue(
     name=NAME,
     websocket_url=f"wss://stream.data.alpaca.markets{CRYPTO_FEED}",
     rest_url="https://data.alpaca.markets",
-    other_rest_urls={"trading": "https://paper-api.alpaca.markets"},
+    other_rest_urls={
+        "paper": "https://paper-api.alpaca.markets",
+        "live": "https://api.alpaca.markets",
+    },
     taker_fee_bps=25.0,
     fee_source="crypto fees, tier 1: 0.15 % maker, 0.25 % taker; stocks are free of commission",
     dial=dial,

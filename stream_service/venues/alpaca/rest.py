@@ -30,6 +30,8 @@ from stream_service.venues.alpaca.names import NAME, instrument
 CRYPTO_REST = "/v1beta3/crypto/us"
 STOCK_REST = "/v2/stocks"
 MINUTE_NS = INTERVALS["1m"]
+LIVE_KEYS = "AK"
+"""Keys of live accounts begin like this, those of paper accounts with PK."""
 
 
 def list_instruments(venue: Venue) -> ListingRequests:
@@ -38,7 +40,7 @@ def list_instruments(venue: Venue) -> ListingRequests:
     for kind in ("crypto", "us_equity"):
         query = urlencode({"status": "active", "asset_class": kind})
         body = yield HttpRequest(
-            f"/v2/assets?{query}", headers=_headers(venue.keys), host="trading"
+            f"/v2/assets?{query}", headers=_headers(venue.keys), host=_host(venue.keys)
         )
         for listing in _listings(body):
             listings.setdefault(listing.instrument, listing)
@@ -118,6 +120,11 @@ def _headers(keys: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((header, keys[name]) for name, header in names.items() if name in keys)
 
 
+def _host(keys: Mapping[str, str]) -> str:
+    """Tell which host knows the account: those of paper and of live ones know only their own."""
+    return "live" if keys.get("key", "").startswith(LIVE_KEYS) else "paper"
+
+
 def _listings(body: bytes) -> Iterator[Listing]:
     try:
         rows = readable(frames.raw_rows.decode(body), frames.asset_row)
@@ -162,4 +169,4 @@ def _assets(rows: Sequence[msgspec.Raw]) -> HttpRequest | None:
     if not rows:
         return None
     kind = frames.asset_row.decode(rows[0]).kind
-    return HttpRequest(f"/v2/assets?asset_class={kind}", ("instruments", None), host="trading")
+    return HttpRequest(f"/v2/assets?asset_class={kind}", ("instruments", None), host="paper")
