@@ -12,6 +12,7 @@ from market import (
     Quote,
     Summary,
     Trade,
+    VenueBusyError,
     VenueCandle,
     VenueRefusedError,
     VenueStatus,
@@ -261,6 +262,18 @@ def test_a_refusal_of_no_topic_ends_the_connection() -> None:
         a_session().receive(b'{"success":false,"ret_msg":"args size >10","op":"subscribe"}', NOW)
 
 
+def test_a_busy_venue_is_no_reason_to_give_up() -> None:
+    session = a_session()
+    request = session.recall(ETH.instrument)
+    body = b'{"retCode":10006,"retMsg":"Too many visits!","result":{},"time":1790134742106}'
+
+    assert request is not None
+    with pytest.raises(VenueBusyError, match="Too many visits!") as busy:
+        session.answered(request, body, NOW)
+
+    assert busy.value.wait_s == 5.0
+
+
 def test_a_ping_is_answered() -> None:
     wire = Wire(VENUE, a_market(VENUE))
     wire.settle()
@@ -343,9 +356,9 @@ def test_summaries_over_rest_are_read_of_what_is_ours() -> None:
 
 
 def test_an_answer_may_be_a_refusal_though_its_status_is_good() -> None:
-    body = b'{"retCode":10006,"retMsg":"Too many visits!","result":{}}'
+    body = b'{"retCode":10001,"retMsg":"Not supported symbols","result":{}}'
 
-    with pytest.raises(VenueRefusedError, match=r"Too many visits! \(code 10006\)"):
+    with pytest.raises(VenueRefusedError, match=r"Not supported symbols \(code 10001\)"):
         a_session().answered(HttpRequest("", ("trades", ETH.instrument)), body, NOW)
 
 

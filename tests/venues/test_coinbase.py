@@ -1,5 +1,8 @@
 """Coinbase: whose side a trade tells, how books without numbers stay right, pages, both feeds."""
 
+from datetime import datetime, timedelta
+from urllib.parse import parse_qsl, urlsplit
+
 import msgspec
 import pytest
 
@@ -229,6 +232,20 @@ def test_candles_are_asked_for_in_their_time_and_read_back() -> None:
 
     assert (first.start_ns, first.open, first.low, first.close) == (start_ns, 98.0, 97.5, 97.5)
     assert (second_one.high, second_one.volume, second_one.interval) == (99.0, 0.5, "1m")
+
+
+@pytest.mark.parametrize("minutes", [1, 299, 301, 10_000])
+def test_no_more_candles_are_asked_for_than_the_venue_gives_at_once(minutes: int) -> None:
+    end_ns = AT // MINUTE * MINUTE
+    request = a_session().recall_candles(
+        INSTRUMENT, start_ns=end_ns - minutes * MINUTE, end_ns=end_ns
+    )
+
+    assert request is not None
+    query = dict(parse_qsl(urlsplit(request.path).query))
+    start, end = (datetime.fromisoformat(query[name]) for name in ("start", "end"))
+    assert (end - start) // timedelta(minutes=1) == min(minutes, 299)
+    assert end.timestamp() * SECOND == end_ns
 
 
 def test_an_error_ends_the_connection() -> None:

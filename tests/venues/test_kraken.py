@@ -17,6 +17,7 @@ from market import (
     Quote,
     Summary,
     Trade,
+    VenueBusyError,
     VenueCandle,
     VenueRefusedError,
     VenueStatus,
@@ -561,16 +562,22 @@ def test_a_trade_that_cannot_be_true_is_refused(fields: dict[str, object]) -> No
     assert kinds(receive(session, "trade", TRADE)) == [Trade]
 
 
-def test_trades_are_asked_for_again_when_the_venue_is_busy() -> None:
+@pytest.mark.parametrize(
+    "why", ["EGeneral:Too many requests", "EAPI:Rate limit exceeded", "EService:Unavailable"]
+)
+def test_a_busy_venue_is_no_reason_to_give_up(why: str) -> None:
     session = KrakenSession([BTC])
     request = HttpRequest("/0/public/Trades?pair=XBTUSD", ("trades", BTC.instrument))
+    body = msgspec.json.encode({"error": [why]})
+    asking = VENUE.list_instruments(VENUE)
+    next(asking)
 
-    with pytest.raises(FrameError, match="Too many requests"):
-        list(session.answered(request, b'{"error": ["EGeneral:Too many requests"]}', NOW))
+    with pytest.raises(VenueBusyError, match=why) as busy:
+        session.answered(request, body, NOW)
+    with pytest.raises(VenueBusyError, match=why):
+        asking.send(body)
 
-    assert session.requests() == []
-    session.tick(AT)
-    assert session.requests() == [request]
+    assert busy.value.wait_s == 5.0
 
 
 def test_an_unknown_pair_is_not_asked_for_again() -> None:

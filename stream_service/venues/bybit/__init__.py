@@ -28,6 +28,7 @@ from market import (
     Quote,
     Summary,
     Trade,
+    VenueBusyError,
     VenueCandle,
     VenueRefusedError,
     VenueStatus,
@@ -60,6 +61,8 @@ TOPICS: Mapping[Channel, str] = {
     "summary": "tickers",
 }
 TOPICS_A_FRAME = 10
+TOO_MANY = 10006
+BUSY_S = 5.0  # the limits are counted over a second, or five
 TRADES_AT_MOST = 60
 CANDLES_AT_MOST = 1_000
 QUOTE_CURRENCIES = ("USDT", "USDC", "USDE", "USD1", "EUR", "BRL", "TRY", "PLN", "BTC", "ETH", "DAI")
@@ -372,7 +375,16 @@ def _request(
 
 
 def _result_of(body: bytes) -> bytes:
+    """Return what an answer holds.
+
+    Raises:
+        VenueBusyError: the venue has no time for us now.
+        VenueRefusedError: it turns the request down.
+
+    """
     answer = frames.answer.decode(body)
+    if answer.ret_code == TOO_MANY:
+        raise VenueBusyError(f"{NAME}: {answer.ret_msg}", wait_s=BUSY_S)
     if answer.ret_code:
         raise VenueRefusedError(f"{NAME}: {answer.ret_msg} (code {answer.ret_code})")
     return bytes(answer.result)

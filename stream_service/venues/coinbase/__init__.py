@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from market import Book, Event, FrameError, Instrument, Level, Listing, Trade, VenueRefusedError
-from market.intervals import SECOND_NS
+from market.intervals import INTERVALS, SECOND_NS
 from stream_service import wire
 from stream_service.books import BookWatch
 from stream_service.rounds import Rounds
@@ -41,6 +41,8 @@ from stream_service.venues.coinbase.side import CoinbaseSide, answer
 
 TRADES_A_PAGE = 1_000
 MINUTES_A_ROUND = 3
+CANDLES_AT_MOST = 300
+MINUTE_NS = INTERVALS["1m"]
 MATCH, CHANGES, TICKER = b'{"type":"match"', b'{"type":"l2update"', b'{"type":"ticker"'
 
 
@@ -141,8 +143,9 @@ class CoinbaseSession(Session):
         return HttpRequest(f"/products/{instrument}/trades?{query}", ("trades", instrument))
 
     def recall_candles(self, instrument: Instrument, *, start_ns: int, end_ns: int) -> HttpRequest:
-        """See `Session.recall_candles`; three hundred come at most."""
-        times = {"start": _iso(start_ns), "end": _iso(end_ns)}
+        """See `Session.recall_candles`; the newest three hundred, as more are refused."""
+        first_ns = end_ns - (CANDLES_AT_MOST - 1) * MINUTE_NS  # the last minute counts as well
+        times = {"start": _iso(max(start_ns, first_ns)), "end": _iso(end_ns)}
         query = urlencode({"granularity": 60, **times})
         return HttpRequest(f"/products/{instrument}/candles?{query}", ("candles", instrument))
 

@@ -46,17 +46,10 @@ from stream_service.venue import (
 )
 from stream_service.venues.kraken import frames
 from stream_service.venues.kraken.names import NAME, QUOTE_CURRENCIES, instrument_of, symbol
-from stream_service.venues.kraken.rest import RestReader, list_instruments
+from stream_service.venues.kraken.rest import BUSY, RestReader, list_instruments
 from stream_service.venues.kraken.side import KrakenSide, answer
 from stream_service.venues.kraken.v1 import KrakenV1
 
-BUSY = (
-    "EAPI:Rate limit exceeded",
-    "EGeneral:Too many requests",
-    "EService:Busy",
-    "EService:Unavailable",
-    "Exceeded msg rate",
-)
 NUMBERED = dict(enumerate(("ticker", "trade", "book", "ohlc", "instrument"), start=1))
 """Channels by the number of our requests: a refusal repeats the number, not the channel."""
 
@@ -124,7 +117,6 @@ class KrakenSession(Session):
         self._unanswered: set[Wanted] = set()
         self._missed: set[Wanted] = set()
         self._refused: set[str] = set()
-        self._postponed: list[HttpRequest] = []
         self._next_check_ns = 0
         self._due: dict[str, _Followed] = {}
         self._due_ns = NEVER
@@ -152,12 +144,16 @@ class KrakenSession(Session):
         return events if received_ns < self._due_ns else [*events, *self._overdue(received_ns)]
 
     def answered(self, request: HttpRequest, body: bytes, received_ns: int) -> Sequence[Event]:
-        """See `Session.answered`; asks again where the venue is busy."""
+        """See `Session.answered`.
+
+        Raises:
+            FrameError: as `receive`.
+            VenueBusyError: it is to be asked again after a while.
+
+        """
         try:
             return self._rest.events(request.about, body, received_ns)
         except wire.UNREADABLE as error:
-            if str(error).startswith(BUSY):
-                self._postponed.append(request)
             raise FrameError(NAME, body, str(error)) from error
 
     def recall(
@@ -183,10 +179,7 @@ class KrakenSession(Session):
         return self._rest.recognise(body, hint)
 
     def tick(self, now_ns: int) -> None:
-        """Ask anew for what was refused in a hurry, and for what did not come or came wrong."""
-        for request in self._postponed:
-            self.ask(request)
-        self._postponed.clear()
+        """Subscribe anew to what was refused in a hurry, did not come or came wrong."""
         if now_ns < self._next_check_ns:
             return
         self._next_check_ns = now_ns + CHECK_NS

@@ -14,12 +14,33 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from market import Book, Event, FrameError, Instrument, Level, Listing, Summary, Trade, VenueCandle
+from market import (
+    Book,
+    Event,
+    FrameError,
+    Instrument,
+    Level,
+    Listing,
+    Summary,
+    Trade,
+    VenueBusyError,
+    VenueCandle,
+)
 from market.intervals import INTERVALS, SECOND_NS
 from stream_service import wire
 from stream_service.books import BEST, crossing, is_ordered
 from stream_service.venue import HttpRequest, ListingRequests, Listings, Venue
 from stream_service.venues.kraken.names import NAME, instrument_of, symbol
+
+BUSY = (
+    "EAPI:Rate limit exceeded",
+    "EGeneral:Too many requests",
+    "EService:Busy",
+    "EService:Unavailable",
+    "Exceeded msg rate",
+)
+BUSY_S = 5.0
+"""It does not say how long it wants to be left alone."""
 
 Row = TypeVar("Row")
 Read = TypeVar("Read")
@@ -157,6 +178,7 @@ class RestReader:
 
         Raises:
             ValueError, LookupError: it is not of the documented shape, or says a fault.
+            VenueBusyError: the venue has no time for us now.
 
         """
         result = _result(body)
@@ -286,9 +308,19 @@ def _rest_trade(row: RestTradeRow, instrument: Instrument, received_ns: int) -> 
 
 
 def _result(body: bytes) -> dict[str, msgspec.Raw]:
+    """Return what an answer holds.
+
+    Raises:
+        ValueError: it holds a fault.
+        VenueBusyError: the venue has no time for us now.
+
+    """
     reply = _answer.decode(body)
-    if reply.error:
-        raise ValueError(", ".join(reply.error))
+    fault = ", ".join(reply.error)
+    if fault.startswith(BUSY):
+        raise VenueBusyError(f"{NAME}: {fault}", wait_s=BUSY_S)
+    if fault:
+        raise ValueError(fault)
     return reply.result
 
 

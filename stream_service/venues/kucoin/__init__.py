@@ -145,7 +145,6 @@ class KucoinSession(Session):
         self._symbols = {row.instrument: symbol for symbol, row in self.listings.items()}
         self._books: dict[str, SeededBook] = {}
         self._watches: dict[str, BookWatch] = {}
-        self._later: dict[HttpRequest, int] = {}
         self._sent = 0
         self._topics: dict[str, Instrument] = {}
         self._readers = {  # by as much of a topic's name as tells it apart
@@ -178,15 +177,12 @@ class KucoinSession(Session):
 
         Raises:
             FrameError: as `receive`.
-            VenueBusyError: it is asked again after a while.
+            VenueBusyError: it is to be asked again after a while.
             VenueRefusedError: the venue turned the request down.
 
         """
         try:
             return self._answer(request, _content(body), received_ns)
-        except VenueBusyError:
-            self._later.setdefault(request, 0)
-            raise
         except wire.UNREADABLE as error:
             raise FrameError(NAME, body, str(error)) from error
 
@@ -219,15 +215,9 @@ class KucoinSession(Session):
         return HttpRequest(path, (what, instrument), method=method)
 
     def tick(self, now_ns: int) -> None:
-        """See `Session.tick`; asks again for books that did not come and what was put off."""
+        """See `Session.tick`; asks again for books that did not come."""
         for book in self._books.values():
             book.tick(now_ns)
-        for request, due_ns in list(self._later.items()):
-            if not due_ns:
-                self._later[request] = now_ns + int(BUSY_S * SECOND_NS)
-            elif due_ns <= now_ns:
-                del self._later[request]
-                self.ask(request)
 
     def heartbeat(self) -> None:
         """Post a ping; the venue hangs up on who has sent nothing for a minute."""
