@@ -111,8 +111,9 @@ def socket_errors() -> tuple[type[Exception], ...]:
     if not find_spec("picows"):
         return (WebSocketException,)
     from picows import WSError  # noqa: PLC0415  # it may not be installed
+    from python_socks import ProxyError  # noqa: PLC0415  # it comes with it
 
-    return (WebSocketException, WSError, ConnectionResetError)
+    return (WebSocketException, WSError, ProxyError, ConnectionResetError)
 
 
 def why_lost(error: BaseException | None) -> str:

@@ -182,6 +182,25 @@ async def test_we_say_who_we_are_but_from_no_page(transport: TransportName) -> N
     assert "Sec-WebSocket-Extensions" not in request.headers
 
 
+async def test_a_proxy_that_refuses_is_a_socket_error(
+    transport: TransportName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1") as proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+        with pytest.raises(socket_errors()) as caught:
+            async with open_socket("wss://venue.invalid/", transport=transport):
+                pass
+
+    assert "407" in why_lost(caught.value)
+
+
 async def refused_with(
     status: int, transport: TransportName, headers: Mapping[str, str] = {}
 ) -> Exception:

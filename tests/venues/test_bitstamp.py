@@ -284,6 +284,18 @@ def test_a_candle_is_not_asked_for_twice_while_its_answer_is_awaited() -> None:
     assert len(asked(session, "candles")) == 1
 
 
+def test_of_a_long_time_the_newest_thousand_candles_are_asked_for() -> None:
+    end_ns = AT // MINUTE * MINUTE
+
+    request = a_session("candle").recall_candles(
+        Instrument("ETH", "USD"), start_ns=end_ns - 5_000 * MINUTE, end_ns=end_ns
+    )
+
+    assert request is not None
+    start_s, end_s = (end_ns - 999 * MINUTE) // SECOND, end_ns // SECOND
+    assert request.path.endswith(f"?step=60&limit=1000&start={start_s}&end={end_s}")
+
+
 def test_a_candle_is_closed_once_its_minute_is_over() -> None:
     session = a_session("candle")
     request = session.recall_candles(Instrument("ETH", "USD"), start_ns=0, end_ns=AT)

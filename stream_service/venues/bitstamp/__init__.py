@@ -357,7 +357,8 @@ class BitstampSession(Session):
         return HttpRequest(path, about=("trades", instrument))
 
     def recall_candles(self, instrument: Instrument, *, start_ns: int, end_ns: int) -> HttpRequest:
-        """See `Session.recall_candles`; a thousand come at most."""
+        """See `Session.recall_candles`; the newest thousand, as the venue gives no more at once."""
+        start_ns = max(start_ns, end_ns - (CANDLES_AT_MOST - 1) * MINUTE)
         start, end = start_ns // SECOND, end_ns // SECOND
         return _candles_of(instrument, limit=CANDLES_AT_MOST, start=start, end=end)
 

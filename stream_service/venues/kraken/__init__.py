@@ -424,7 +424,7 @@ class KrakenSession(Session):
         symbol = envelope.result.symbol or envelope.symbol
         if envelope.method == "unsubscribe" or channel == "instrument" or reason.startswith(BUSY):
             return  # what is still unanswered is asked anew by and by
-        if envelope.success or reason == "Already subscribed":
+        if envelope.success or reason.startswith("Already subscribed"):
             self._unanswered.discard((channel, symbol))
             return
         if not symbol:
