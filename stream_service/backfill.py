@@ -136,7 +136,7 @@ class Backfill:
         for other in list(self._further(recall.instrument)):
             also = msgspec.structs.replace(recall, number=other.number, since_ns=0)
             gaps += ledger.answered(also, trades, received_ns)
-        await intake.pass_on_answer(events, request, received_ns)
+        await intake.pass_on_answer(link.session, events, request, received_ns)
         return gaps
 
     async def _fill_with_candles(self, gap: Gap, link: Link) -> None:

@@ -212,7 +212,9 @@ class VenueConnection:
         """Say that a part of the venue is there."""
         instruments = [row.instrument for row in shard.listings]
         self.intake.connected(instruments)
+        well = self.intake.left_to(shard.link.session, instruments) if shard.link else []
         await self.intake.pass_on_owed()
+        await self.intake.tell(well)
         if self.pulse.state == "live":
             await self._relieve(instruments, "down")
             return

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import msgspec
 import structlog
@@ -48,6 +48,10 @@ HELD_BACK_S = 0.5
 
 
 _HEARD: Mapping[type, Kind] = {Quote: "quote", Trade: "trade", Book: "book"}
+
+
+Cause: TypeAlias = str | Session
+"""What is wrong with an instrument; a session for what it says itself."""
 
 
 class Tap(Protocol):
@@ -94,7 +98,7 @@ class Intake:
         self._plausible = Plausibility(self.venue_clock)
         self._why_not = self._plausible.why_not
         self._bus = bus
-        self._troubles: dict[Instrument, dict[str, tuple[VenueState, str]]] = {}
+        self._troubles: dict[Instrument, dict[Cause, tuple[VenueState, str]]] = {}
         self._last_number = 0
         self._publishing = 0
         self._publishing_since = inf
@@ -117,14 +121,14 @@ class Intake:
             try:
                 events = session.receive(frame, received_ns)
             except FrameError as error:
-                await self._pass_on(ready)
+                await self._pass_on(session, ready)
                 ready = []
                 self._doubt(error.reason, frame, received_ns)
                 received_ns = self.clock()  # what follows was heard after the doubt
                 continue
             for event in events:
                 if why_not := self._why_not(event):
-                    await self._pass_on(ready)
+                    await self._pass_on(session, ready)
                     self._put_aside(why_not, frame, received_ns)
                     told = [one for one in events if isinstance(one, VenueStatus)]
                     ready = [*told, *self._lost(events, why_not, received_ns)]
@@ -132,7 +136,7 @@ class Intake:
             else:
                 ready += events
         if ready:
-            await self._pass_on(ready)
+            await self._pass_on(session, ready)
 
     def _doubt(self, reason: str, frame: bytes, received_ns: int) -> None:
         """Put a frame aside that may have told of trades."""
@@ -150,7 +154,7 @@ class Intake:
 
         """
         events = self.read_answer(session, request, body, received_ns)
-        await self.pass_on_answer(events, request, received_ns)
+        await self.pass_on_answer(session, events, request, received_ns)
 
     def read_answer(
         self, session: Session, request: HttpRequest, body: bytes, received_ns: int
@@ -168,7 +172,7 @@ class Intake:
             raise
 
     async def pass_on_answer(
-        self, events: Sequence[Event], request: HttpRequest, received_ns: int
+        self, session: Session, events: Sequence[Event], request: HttpRequest, received_ns: int
     ) -> None:
         """Pass on what is new of an answer; rows that cannot be true are put aside, each alone."""
         good: list[Event] = []
@@ -179,7 +183,7 @@ class Intake:
                 good += self._lost([event], why_not, received_ns)
             else:
                 good.append(event)
-        await self._pass_on(good)
+        await self._pass_on(session, good)
 
     def connected(self, instruments: Iterable[Instrument]) -> None:
         """Watch instruments whose subscription is being made, those that are not watched yet."""
@@ -192,8 +196,22 @@ class Intake:
         self.followed.difference_update(instruments)
         self.watch.forget(instruments)
         for instrument in instruments:
-            for cause in ("stale", "one-sided", "session"):
+            causes: list[Cause] = ["stale", "one-sided", *self._sessions_troubled_by(instrument)]
+            for cause in causes:
                 self.relieve(instrument, cause)
+
+    def left_to(self, session: Session, instruments: Iterable[Instrument]) -> list[Event]:
+        """Let go of what other sessions said of instruments; return what there is to say of it."""
+        told: list[Event] = []
+        for instrument in instruments:
+            for other in self._sessions_troubled_by(instrument):
+                if other is session:
+                    continue
+                if self._troubles[instrument][other][0] == "refused":
+                    self.watch.expect([instrument], time.monotonic_ns())
+                if self.relieve(instrument, other):
+                    told.append(self.status(instrument, "live"))
+        return told
 
     def suspect(self, instruments: Iterable[Instrument], reason: str) -> None:
         """Note that trades of these may be missing from now back to the last one."""
@@ -259,7 +277,7 @@ class Intake:
             await self._publish(owed)
 
     def trouble(
-        self, instrument: Instrument, cause: str, state: VenueState, reason: str = ""
+        self, instrument: Instrument, cause: Cause, state: VenueState, reason: str = ""
     ) -> bool:
         """Note that something is wrong with an instrument; True where nothing was before."""
         causes = self._troubles.setdefault(instrument, {})
@@ -268,7 +286,7 @@ class Intake:
         self.pulse.troubled = len(self._troubles)
         return was_well
 
-    def relieve(self, instrument: Instrument, cause: str) -> bool:
+    def relieve(self, instrument: Instrument, cause: Cause) -> bool:
         """Note that ``cause`` is over; True where nothing is wrong any more."""
         causes = self._troubles.get(instrument)
         if causes is None or causes.pop(cause, None) is None or causes:
@@ -298,7 +316,7 @@ class Intake:
             sequence=self._last_number,
         )
 
-    async def _pass_on(self, events: Sequence[Event]) -> None:
+    async def _pass_on(self, session: Session, events: Sequence[Event]) -> None:
         """Publish what is new, and before it whatever changes how it is to be taken."""
         told: list[Event] = []
         trades: list[Trade] = []
@@ -306,7 +324,7 @@ class Intake:
         for event in events:
             kind = _HEARD.get(type(event))
             if kind is None:
-                self._tell_or_heed(event, told)
+                self._tell_or_heed(session, event, told)
                 continue
             instrument: Instrument = event.instrument  # type: ignore[union-attr, assignment]  # so
             if heard(instrument, kind, now_ns):
@@ -324,9 +342,9 @@ class Intake:
         elif told:
             await self._publish(told)
 
-    def _tell_or_heed(self, event: Event, told: list[Event]) -> None:
+    def _tell_or_heed(self, session: Session, event: Event, told: list[Event]) -> None:
         if isinstance(event, VenueStatus):
-            self._heed(event, told)
+            self._heed(session, event, told)
         else:
             told.append(event)
 
@@ -358,20 +376,24 @@ class Intake:
         if self.trouble(book.instrument, "one-sided", "stale", why):
             told.append(self.status(book.instrument, "stale", why))
 
-    def _heed(self, status: VenueStatus, told: list[Event]) -> None:
+    def _heed(self, session: Session, status: VenueStatus, told: list[Event]) -> None:
         """Pass on what a session says of an instrument, unless something else is wrong there."""
         instrument = status.instrument
         if instrument is None:
             told.append(status)
         elif status.state == "live":
-            if self.relieve(instrument, "session"):
+            if self.relieve(instrument, session):
                 told.append(status)
         else:
             self.pulse.resyncs += status.state == "resyncing"
             if status.state == "refused":
                 self.watch.refused(instrument)
-            self.trouble(instrument, "session", status.state, status.reason)
+            self.trouble(instrument, session, status.state, status.reason)
             told.append(status)
+
+    def _sessions_troubled_by(self, instrument: Instrument) -> list[Session]:
+        causes = self._troubles.get(instrument, {})
+        return [cause for cause in causes if isinstance(cause, Session)]
 
     def _lost(self, events: Sequence[Event], reason: str, received_ns: int) -> list[Event]:
         """Return the gaps that the trades among refused events leave."""

@@ -140,7 +140,7 @@ class Link:
 
     async def _read(self, socket: Socket) -> None:
         session, intake = self.session, self._intake
-        while True:
+        while not self._closing.is_set():  # what comes then is the next link's to tell
             frames = await socket.frames()
             if not self._frames:
                 intake.connected(self.instruments)

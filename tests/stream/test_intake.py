@@ -204,3 +204,19 @@ async def test_a_state_that_cannot_be_read_is_as_good_as_none() -> None:
     intake.restore(Intake(load_venues()["kraken"], LocalBus()).kept())
 
     assert not intake.ledger.recalls()
+
+
+async def test_what_an_old_session_said_ends_when_a_new_one_takes_over() -> None:
+    intake, bus, old = an_intake()
+    new = SpelledSession([])
+    for session, symbol in ((old, "BTC-USDT"), (old, "ETH-USDT"), (new, "ETH-USDT")):
+        trouble = a_status("kucoin", "resyncing", instrument=symbol)
+        await intake.take(session, a_frame(trouble), time.time_ns())
+    bus.published.clear()
+
+    well = intake.left_to(new, [BTC, Instrument("ETH", "USDT")])
+
+    assert [(one.instrument, one.state) for one in well if isinstance(one, VenueStatus)] == [
+        (BTC, "live")
+    ]
+    assert intake.pulse.troubled == 1
