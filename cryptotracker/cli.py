@@ -149,7 +149,7 @@ def run_service(settings: Settings, role: Role) -> None:
 def main() -> None:
     """Run a command; a failure is one sentence on standard error and an exit status."""
     try:
-        app()
+        app(prog_name="cryptotracker")
     except PortError as error:
         _fail(error, EXIT_PORT)
     except SettingsError as error:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from cryptotracker.cli import app
 from tests.processes import ROOT
 
+COMMANDS = [one.name or one.callback.__name__ for one in app.registered_commands if one.callback]
 ECHO = '#!/bin/sh\necho "$@"\n'
 
 
@@ -32,14 +34,20 @@ def checkout(tmp_path: Path) -> Path:
         ("", "up"),
         ("--live --port 8001", "up --live --port 8001"),
         ("stream kraken --live", "stream kraken --live"),
-        ("settings", "settings"),
+        ("--help", "--help"),
     ],
 )
-def test_a_command_is_run_and_what_is_none_goes_to_up(
-    words: str, command: str, checkout: Path
-) -> None:
+def test_options_alone_go_to_up(words: str, command: str, checkout: Path) -> None:
+    assert _told(checkout, words) == command
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_command_there_is_is_run(command: str, checkout: Path) -> None:
+    assert _told(checkout, f"{command} --port 1") == f"{command} --port 1"
+
+
+def _told(checkout: Path, words: str) -> str:
     told = subprocess.run(  # noqa: S603  # our own script
         [checkout / "run", *words.split()], capture_output=True, text=True, timeout=10, check=True
     )
-
-    assert told.stdout.split() == ["-m", "cryptotracker", *command.split()]
+    return told.stdout.strip().removeprefix("-m cryptotracker ")
