@@ -49,6 +49,9 @@ Ready: TypeAlias = Callable[[LatestView, str], None]
 DEAD_LETTERS = "dead_letters.jsonl"
 """File of the state directory that keeps what was put aside where the bus is no server."""
 
+SIMULATED = "simulated"
+"""Folder of the state directory for what is known of simulated venues, apart from the real ones."""
+
 WEB = Path(__file__).parent.parent / "web"
 
 
@@ -191,25 +194,33 @@ class System:
         if address:
             venues = [simulated(venue, address) for venue in venues]
             polled = [simulated_polled(venue, address) for venue in polled]
-        state = None if address else settings.state_dir  # a simulated past is gone with it
         return [
-            *(self._connection(venue, bus, state) for venue in venues),
-            *(self._polling(one, bus, state) for one in polled),
+            *(self._connection(venue, bus) for venue in venues),
+            *(self._polling(one, bus) for one in polled),
         ]
 
-    def _connection(self, venue: Venue, bus: Bus, state: Path | None) -> VenueConnection:
+    def _connection(self, venue: Venue, bus: Bus) -> VenueConnection:
         settings = self.settings
         return VenueConnection(
             venue,
             settings.instruments,
             bus,
             channels=settings.followed,
-            state=state,
+            state=self._past,
             transport=settings.transport,
             tap=self.tap,
         )
 
-    def _polling(self, venue: PolledVenue, bus: Bus, state: Path | None) -> VenuePolling:
+    @property
+    def _past(self) -> Path | None:
+        """Where streams keep what they know; None: the simulated past ends with this process."""
+        if "simulate" in self.roles:
+            return None
+        folder = self.settings.state_dir
+        return folder if self.settings.mode == "live" else folder / SIMULATED
+
+    def _polling(self, venue: PolledVenue, bus: Bus) -> VenuePolling:
+        state = self.settings.state_dir if self.settings.mode == "live" else None
         tap = partial(self.tap.answer, venue.name) if self.tap else None
         return VenuePolling(venue, self.settings.instruments, bus, state=state, tap=tap)
 

@@ -90,8 +90,7 @@ class SeededBook:
             self._wait(change)
             return ()
         if change.first > last + 1:
-            missing = f"updates {last + 1} to {change.first - 1} are missing"
-            events = self._restart(missing, received_ns)
+            events = self._restart(_missing(last + 1, change.first - 1), received_ns)
             self._wait(change)
             return events
         if change.last <= last:
@@ -185,3 +184,9 @@ class SeededBook:
         self._last = None
         self._ask()
         return self._watch.broke(reason, received_ns)
+
+
+def _missing(first: int, last: int) -> str:
+    return (
+        f"update {first} is missing" if first == last else f"updates {first} to {last} are missing"
+    )

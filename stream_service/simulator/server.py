@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from math import inf, nan
 from random import Random
 from typing import get_args
 
@@ -166,7 +167,9 @@ class SimulatedVenues:
             LookupError: there is no such venue or fault.
 
         """
-        faults = self.faults[name]
+        faults = self.faults.get(name)
+        if faults is None:
+            raise LookupError(f"there is no venue {name!r}: {', '.join(self.faults)}")
         match fault:
             case "hang-up":
                 await self.hang_up(name)
@@ -271,9 +274,12 @@ class SimulatedVenues:
         route, query = wire.route_of(path)
         name, _, fault = route.partition("/")
         try:
-            await self.cause(name, fault, float(query.get("seconds", "5")))  # type: ignore[arg-type]  # checked there
-        except (LookupError, ValueError) as error:
+            seconds = _seconds(query.get("seconds", "5"))
+            await self.cause(name, fault, seconds)  # type: ignore[arg-type]  # checked there
+        except LookupError as error:
             return response(HTTPStatus.NOT_FOUND, f"{error}\n".encode())
+        except ValueError as error:
+            return response(HTTPStatus.BAD_REQUEST, f"{error}\n".encode())
         return response(HTTPStatus.OK, f"{name}: {fault}\n".encode())
 
 
@@ -350,6 +356,16 @@ def simulated(venue: Venue, address: str) -> Venue:
 def simulated_polled(venue: PolledVenue, address: str) -> PolledVenue:
     """Return ``venue`` with the address it has at a simulator on ``address``."""
     return venue.at(f"http://{address}/{venue.name}/rest")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = nan
+    if not 0.0 < seconds < inf:
+        raise ValueError(f"seconds is {text!r}: it must be a number above 0")
+    return seconds
 
 
 def _port(server: Server) -> int:

@@ -26,9 +26,13 @@ async def test_faults_come_by_themselves_and_by_hand(tmp_path: Path) -> None:
         async with httpx2.AsyncClient(trust_env=False) as http:
             known = await http.get(f"http://{address}/faults/kraken/garbage")
             unknown = await http.get(f"http://{address}/faults/kraken/earthquake")
+            nowhere = await http.get(f"http://{address}/faults/krakn/garbage")
+            never = await http.get(f"http://{address}/faults/kraken/silence?seconds=nan")
 
     assert (known.status_code, known.text) == (200, "kraken: garbage\n")
     assert unknown.status_code == 404
+    assert (nowhere.status_code, nowhere.text) == (404, "there is no venue 'krakn': kraken\n")
+    assert (never.status_code, never.text[:16]) == (400, "seconds is 'nan'")
 
 
 async def test_help_names_every_fault(tmp_path: Path) -> None:

@@ -82,6 +82,17 @@ def test_a_page_from_the_last_trade_to_a_live_one_closes_the_hole(*, consecutive
     assert ledger.backfilled == 3
 
 
+def test_a_page_in_whole_seconds_that_ends_with_the_last_trade_closes_the_hole() -> None:
+    last = a_trade(number=2, at_ns=2 * SECOND + SECOND // 4)
+    ledger = unnumbered(1)
+    pass_on(ledger, last)
+    ledger.suspect(None, "the connection was away", 3 * SECOND)
+
+    gaps = ledger.answered(ledger.recalls()[0], page(1, 2), 4 * SECOND)
+
+    assert (gaps, ledger.recalls()) == ([], [])
+
+
 def test_a_venue_that_pages_backward_is_asked_for_the_page_before() -> None:
     ledger = unnumbered(1)
     ledger.suspect(None, "the connection was away", 2 * SECOND)

@@ -172,7 +172,7 @@ def test_a_missing_change_keeps_the_book_back_until_it_is_whole_again() -> None:
     [resyncing] = broken
     assert isinstance(resyncing, VenueStatus)
     assert (resyncing.state, resyncing.instrument) == ("resyncing", Instrument("ETH", "USDT"))
-    assert resyncing.reason == "updates 12 to 12 are missing"
+    assert resyncing.reason == "update 12 is missing"
     assert still_broken == []
     live, gap, book = healed
     assert isinstance(live, VenueStatus)
