@@ -69,7 +69,7 @@ def _stamps_of(path: str, meta: Path | None) -> TextIO | None:
             return None
         meta = beside
     try:
-        return meta.open(encoding="utf-8")
+        return meta.open(encoding="utf-8", errors="replace")
     except OSError as error:
         raise SettingsError(f"{meta} cannot be read: {error.strerror}.") from error
 

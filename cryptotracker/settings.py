@@ -139,7 +139,12 @@ class Settings(BaseSettings):
     @field_validator("assets", "quote_currencies")
     @classmethod
     def _codes_are_upper_case(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(Instrument.parse(f"{code}-X").base for code in codes)
+        return tuple(_code(code) for code in codes)
+
+    @field_validator("venues")
+    @classmethod
+    def _venues_are_lower_case(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name.lower() for name in names)
 
     @field_validator("channels")
     @classmethod
@@ -208,10 +213,7 @@ def read_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         raise SettingsError("; ".join(_faults(error))) from None
     except UnreadableSettingError as error:
-        raise SettingsError(
-            f'{error}: {PREFIX}TAKER_FEE_BPS is written as JSON, such as {{"kraken": 26}}, and '
-            f'{PREFIX}CREDENTIALS such as {{"alpaca": {{"key": "…", "secret": "…"}}}}'
-        ) from None
+        raise SettingsError("; ".join(_unreadable(error))) from None
 
 
 def origins(settings: Settings) -> Iterable[tuple[str, str, str, str]]:
@@ -282,8 +284,31 @@ def _with_scheme(url: str, schemes: tuple[str, ...]) -> str:
     return url
 
 
+def _code(text: str) -> str:
+    try:
+        return Instrument.parse(f"{text}-X").base
+    except ValueError:
+        raise ValueError(f"{text!r} is not the code of a currency, such as BTC") from None
+
+
 def _faults(error: ValidationError) -> Iterable[str]:
+    """Say what is wrong with each setting; what pydantic finds, with what the setting means."""
     for fault in error.errors():
-        field = str(fault["loc"][0]) if fault["loc"] else ""
+        path = [part for part in fault["loc"] if isinstance(part, str)]
+        field = path[0] if path else ""
         given = "" if field in SECRET else f" is {shown(fault.get('input'))!r}"
-        yield f"{PREFIX}{field.upper()}{given}: {fault['msg'].removeprefix('Value error, ')}"
+        text = fault["msg"].removeprefix("Value error, ")
+        means = "" if fault["type"] == "value_error" else _meaning(field)
+        yield f"{PREFIX}{WITHIN.join(path).upper()}{given}: {text}{means}"
+
+
+def _unreadable(error: UnreadableSettingError) -> Iterable[str]:
+    """Name the setting that is not the JSON it should be."""
+    for field in Settings.model_fields:
+        if f'"{field}"' in str(error):
+            yield f"{PREFIX}{field.upper()} is not JSON{_meaning(field)}"
+
+
+def _meaning(field: str) -> str:
+    known = Settings.model_fields.get(field)
+    return f". It means: {known.description}" if known and known.description else ""

@@ -127,7 +127,7 @@ export default {
   routes_count: "{n} shown",
   routes_empty: "No route fits.",
   routes_empty_best: "Best is {net} bps ({asset}, {buy} → {sell}). Lower the limit or clear the filter.",
-  routes_none: "No route yet: it takes fresh quotes of one asset at two venues.",
+  routes_none: "No route now: it takes fresh quotes of one asset at two venues.",
   sell: "Sell",
   sell_at: "Sell at {venue}",
   short_capital_controls: "capital",

@@ -127,7 +127,7 @@ export default {
   routes_count: "{n}개 표시",
   routes_empty: "조건에 맞는 경로가 없습니다.",
   routes_empty_best: "현재 최고는 {net} bps ({asset}, {buy} → {sell})입니다. 최소값을 낮추세요.",
-  routes_none: "아직 경로가 없습니다. 한 자산의 최신 호가가 두 거래소에 있어야 합니다.",
+  routes_none: "지금은 경로가 없습니다. 한 자산의 최신 호가가 두 거래소에 있어야 합니다.",
   sell: "매도",
   sell_at: "{venue} 매도",
   short_capital_controls: "자본통제",

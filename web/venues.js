@@ -8,6 +8,9 @@ import { named, number, span, t } from "./words.js";
 const AT_WORK = ["starting", "running", "waiting", "stopped"];
 const NAMED = 2;
 
+/** Nobody told anything of a venue for so long: its state is as old as that. */
+const UNHEARD_MS = 5000;
+
 /** Whose records are shown: a venue, "" for all, null for none. */
 export const opened = signal(/** @type {string | null} */ (null));
 
@@ -67,23 +70,24 @@ function Pace({ venue }) {
 /** @param {{venue: Venue & {at?: number}}} props */
 function Plight({ venue }) {
   const since = Math.max(0, now.value - (status.rows.value?.get(`venue:${venue.venue}`)?.at ?? 0));
+  const age = venue.age_ms + since;
   return html`
     <small>
       <strong>${named("state", venue.state)}</strong>
-      ${" "}<span class="num">${span(venue.age_ms + since)}</span>
+      ${age > UNHEARD_MS && html` <span class="num">${span(age)}</span>`}
       ${venue.reason && html` · <span class="reason">${venue.reason}</span>`}
     </small>
   `;
 }
 
-/** The first instruments that are not live, and how many more there are. @param {{venue: Venue}} props */
+/** The first instruments that are not live at a venue that is, and how many more there are. @param {{venue: Venue}} props */
 function Troubled({ venue }) {
   const shown = venue.troubled.slice(0, NAMED);
   const more = venue.not_live - shown.length;
   return html`
     ${shown.map((market) => html`
       <small key=${market.symbol} class="warn-text" data-testid="troubled">▲ ${plight(market)}</small>`)}
-    ${more > 0 && html`<small class="warn-text">${t("and_more", { n: more })}</small>`}
+    ${shown.length > 0 && more > 0 && html`<small class="warn-text">${t("and_more", { n: more })}</small>`}
   `;
 }
 

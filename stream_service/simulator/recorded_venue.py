@@ -90,7 +90,7 @@ def recorded_venues(paths: Iterable[Path]) -> list[RecordedVenue]:
 
     """
     starts: dict[str, list[tuple[int, Path]]] = {}
-    for path in paths:
+    for path in dict.fromkeys(paths):
         with path.open("rb") as file:
             start, _ = next(Reader(file, str(path)).entries())
         if isinstance(start, Start):  # it is, the reader sees to that

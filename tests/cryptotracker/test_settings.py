@@ -198,3 +198,31 @@ def test_a_misspelt_key_is_refused_with_what_was_meant(monkeypatch: pytest.Monke
         read_settings()
 
     assert "canary" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("ASSETS", "BTC-USD", "ASSETS is 'BTC-USD': 'BTC-USD' is not the code of a currency"),
+        (
+            "TAKER_FEE_BPS",
+            '{"kraken": "x"}',
+            "TAKER_FEE_BPS__KRAKEN is 'x': .* Taker fees in place",
+        ),
+        ("CREDENTIALS", "alpaca", "CREDENTIALS is not JSON. It means: Keys of venues"),
+        ("CREDENTIALS", '{"alpaca": 5}', "CREDENTIALS__ALPACA: .* Keys of venues"),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_it_should_be(
+    variable: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"CRYPTOTRACKER_{variable}", value)
+
+    with pytest.raises(SettingsError, match=said):
+        read_settings()
+
+
+def test_venues_are_known_whatever_the_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRYPTOTRACKER_VENUES", "Kraken, UPBIT")
+
+    assert read_settings().venues == ("kraken", "upbit")
