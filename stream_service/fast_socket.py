@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 
 import structlog
 from picows import (
-    WSAutoPingStrategy,
     WSCloseCode,
     WSError,
     WSFrame,
@@ -35,11 +34,14 @@ class FastSocket(WSListener):
     Args:
         frames_waiting: Frames that are read ahead; beyond it the venue is held back by TCP.
         largest: Bytes of a frame and of one that comes in parts.
+        ping_every_s: Nobody waits for the answers, which some venues do not give.
 
     """
 
-    def __init__(self, *, frames_waiting: int, largest: int) -> None:
+    def __init__(self, *, frames_waiting: int, largest: int, ping_every_s: float) -> None:
         super().__init__()
+        self._ping_every_s = ping_every_s
+        self._next_ping: asyncio.TimerHandle | None = None
         self._frames_waiting = frames_waiting
         self._largest = largest
         self._frames: list[bytes] = []
@@ -82,6 +84,7 @@ class FastSocket(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         """See `WSListener`."""
         self._transport = transport
+        self._ping_later()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """See `WSListener`."""
@@ -102,6 +105,8 @@ class FastSocket(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """See `WSListener`."""
         del transport
+        if self._next_ping:
+            self._next_ping.cancel()
         self._why = self._why or "the connection broke"
         self._is_over = True
         self._arrived.set()
@@ -118,6 +123,14 @@ class FastSocket(WSListener):
             except (TimeoutError, WSError) as error:
                 log.debug("socket.goodbye_unanswered", why=repr(error))
         self._transport.disconnect(graceful=False)
+
+    def _ping_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._next_ping = loop.call_later(self._ping_every_s, self._ping)
+
+    def _ping(self) -> None:
+        self._transport.send_ping()
+        self._ping_later()
 
     def _take(self, frame: bytes) -> None:
         self._frames.append(frame)
@@ -157,17 +170,13 @@ async def open_fast_socket(  # noqa: PLR0913  # what `open_socket` knows
     happy_eyeballs_delay: float,
 ) -> AsyncIterator[FastSocket]:
     """Connect for as long as the context lasts; see `open_socket`."""
-    socket = FastSocket(frames_waiting=frames_waiting, largest=largest)
+    socket = FastSocket(frames_waiting=frames_waiting, largest=largest, ping_every_s=ping_every_s)
     async with asyncio.timeout(dial_timeout_s):
         await ws_connect(
             lambda: socket,
             url,
             ssl_context=context,
             websocket_handshake_timeout=dial_timeout_s,
-            enable_auto_ping=True,
-            auto_ping_strategy=WSAutoPingStrategy.PING_PERIODICALLY,
-            auto_ping_idle_timeout=ping_every_s,
-            auto_ping_reply_timeout=ping_every_s,
             max_frame_size=largest,
             extra_headers=extra_headers,
             happy_eyeballs_delay=happy_eyeballs_delay,

@@ -113,7 +113,7 @@ async def open_reference_socket(  # noqa: PLR0913  # what `open_socket` knows
         open_timeout=dial_timeout_s,
         close_timeout=CLOSE_TIMEOUT_S,
         ping_interval=ping_every_s,
-        ping_timeout=ping_every_s,
+        ping_timeout=None,  # some venues do not answer
         max_size=largest,
         proxy=True if through_proxy else None,
         ssl=context,

@@ -23,6 +23,9 @@ TransportName: TypeAlias = Literal["auto", "websockets", "picows"]
 
 DIAL_TIMEOUT_S = 10.0
 PING_EVERY_S = 15.0
+"""Keeps the way to quiet venues open. Whether they live is seen by their frames: some answer no
+pings, and the answer of a busy one waits behind all that we did not read yet."""
+
 LARGEST_FRAME = 16 * 2**20
 USER_AGENT = "CryptoTracker"
 """Who we are: what guards the venues turns requests away that do not say."""
@@ -36,7 +39,7 @@ FRAMES_WAITING = 1_024
 
 
 class Socket(Protocol):
-    """What we need of a WebSocket; it answers pings by itself and pings every 15 s."""
+    """What we need of a WebSocket; it answers pings by itself and pings, awaiting nothing."""
 
     async def frames(self) -> Sequence[bytes]:
         """Return the next frames: at least one, and all that are there; raises like `recv`."""

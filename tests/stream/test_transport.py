@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
+from websockets.utils import accept_key
 
 from stream_service import transport as transports
 from stream_service.transport import (
@@ -25,6 +27,7 @@ from tests.servers.certificates import a_certificate
 from tests.waiting import eventually
 
 Talk = Callable[[ServerConnection], Awaitable[None]]
+Exchange = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @pytest.fixture(params=["websockets", "picows"])
@@ -182,6 +185,37 @@ async def test_we_say_who_we_are_but_from_no_page(transport: TransportName) -> N
     assert "Sec-WebSocket-Extensions" not in request.headers
 
 
+async def test_a_venue_that_answers_no_pings_is_stayed_with(
+    transport: TransportName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transports, "PING_EVERY_S", 0.05)
+    pings: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        key = re.search(rb"Sec-WebSocket-Key: (\S+)", head)
+        assert key is not None
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: %b\r\n\r\n" % accept_key(key[1].decode()).encode()
+        )
+        while len(pings) < 5:
+            head = await reader.readexactly(2)
+            await reader.readexactly(4 + (head[1] & 0x7F))
+            pings.append(head[:1])
+        writer.write(b"\x81\x02ok")
+        await writer.drain()
+        await reader.read()
+
+    async with (
+        listening(talk) as port,
+        open_socket(f"ws://127.0.0.1:{port}/", transport=transport) as socket,
+    ):
+        assert await socket.recv(decode=False) == b"ok"
+
+    assert set(pings) == {b"\x89"}
+
+
 async def test_a_proxy_that_refuses_is_a_socket_error(
     transport: TransportName, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,16 +223,31 @@ async def test_a_proxy_that_refuses_is_a_socket_error(
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
         await writer.drain()
-        writer.close()
 
-    async with await asyncio.start_server(refuse, "127.0.0.1") as proxy:
-        port = proxy.sockets[0].getsockname()[1]
+    async with listening(refuse) as port:
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
         with pytest.raises(socket_errors()) as caught:
             async with open_socket("wss://venue.invalid/", transport=transport):
                 pass
 
     assert "407" in why_lost(caught.value)
+
+
+@asynccontextmanager
+async def listening(talk: Exchange) -> AsyncIterator[int]:
+    """Talk to one client, whom it outlives; yield the port."""
+    is_over = asyncio.Event()
+
+    async def see_out(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await talk(reader, writer)
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+        is_over.set()
+
+    async with await asyncio.start_server(see_out, "127.0.0.1") as server:
+        yield server.sockets[0].getsockname()[1]
+        await is_over.wait()
 
 
 async def refused_with(

@@ -120,6 +120,20 @@ def test_only_the_channels_that_are_wanted_are_subscribed_to() -> None:
     assert session.requests() == []
 
 
+def test_a_heartbeat_is_answered_however_quiet_the_market() -> None:
+    session = a_session()
+    exchange = VENUE.exchange_side(a_market(VENUE))
+    session.outgoing()
+
+    session.heartbeat()
+    [asked] = session.outgoing()
+    exchange.receive(asked)
+    [told] = exchange.outgoing()
+
+    assert told == b'{"result":true,"id":0}'
+    assert session.receive(told, NOW) == ()
+
+
 def test_a_book_is_shown_once_its_snapshot_is_there() -> None:
     session = a_session()
 

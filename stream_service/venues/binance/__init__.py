@@ -96,6 +96,7 @@ STREAMS_AT_MOST = 1_024  # of one connection
 STREAMS_A_FRAME = 200
 ROWS_AT_MOST = 1_000  # of one answer over REST
 REST_INTERVAL_S = 0.6  # a snapshot weighs 50 of the 6,000 that are allowed a minute
+HEARTBEAT = b'{"method":"GET_PROPERTY","params":["combined"],"id":0}'
 WHOLE = "whole"
 """The host that serves all of REST; the one for market data alone has no old trades."""
 
@@ -252,6 +253,10 @@ class BinanceSession(Session):
         patience_s = PATIENCE_S + 2 * REST_INTERVAL_S * len(waiting)
         for book in waiting:
             book.tick(now_ns, patience_s=patience_s)
+
+    def heartbeat(self) -> None:
+        """Ask what is known already: the answer tells that the connection lives."""
+        self.post(HEARTBEAT)
 
     def _symbol(self, instrument: Instrument) -> str:
         return self._symbols.get(instrument) or symbol(instrument)
@@ -491,7 +496,8 @@ VENUE = Venue(
     session=BinanceSession,
     exchange_side=BinanceSide,
     answer=answer,
-    max_silence_s=60.0,  # markets may be quiet, and the venue has no heartbeat of its own
+    heartbeat_s=20.0,  # markets may be quiet, and the venue has no heartbeat of its own
+    max_silence_s=45.0,
     symbol=symbol,
     instrument=instrument,
     quote_currencies=QUOTE_CURRENCIES,

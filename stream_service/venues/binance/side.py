@@ -48,7 +48,7 @@ class BinanceSide(ExchangeSide):
         except wire.UNREADABLE as error:
             self._reply({"error": {"code": 3, "msg": f"Invalid JSON: {error}"}, "id": None})
             return
-        result: list[str] | None = None
+        result: list[str] | bool | None = None
         match request.method:
             case "SUBSCRIBE":
                 self._subscribe(request.params)
@@ -56,6 +56,8 @@ class BinanceSide(ExchangeSide):
                 self._subscribed.difference_update(request.params)
             case "LIST_SUBSCRIPTIONS":
                 result = sorted(self._subscribed)
+            case "GET_PROPERTY":
+                result = True  # streams are combined
             case unknown:
                 msg = f"Invalid request: unknown variant `{unknown}`"
                 self._reply({"error": {"code": 2, "msg": msg}, "id": request.id})
