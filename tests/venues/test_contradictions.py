@@ -21,6 +21,7 @@ KUCOIN_TRADE = {
         "side": "sell",
         "price": "100",
         "size": "2",
+        "tradeId": "7",
         "time": "1790134742106000000",
     },
 }

@@ -14,6 +14,7 @@ last 60 trades and no more.
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from urllib.parse import urlencode
@@ -338,8 +339,11 @@ class BybitSession(Session):
         ]
 
     def _symbol_in(self, text: str) -> str:
-        """Return the symbol of ours that ``text`` names, or nothing."""
-        return next((one for one in reversed(_words.findall(text)) if one in self.listings), "")
+        """Return the symbol that ``text`` names, its last word before others, or nothing."""
+        for word in reversed(_words.findall(text)):
+            with suppress(KeyError, ValueError):
+                return self.listings[word].symbol
+        return ""
 
     def _summaries(
         self, rows: Iterable[frames.TickerRow], event_ns: int, received_ns: int
