@@ -169,7 +169,7 @@ def test_a_login_without_keys_is_refused_with_the_remedy() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "remedy"), [(405, "at most 30 instruments"), (406, "another session"), (477, "docu")]
+    ("code", "remedy"), [(405, "at most 15 instruments"), (406, "another session"), (477, "docu")]
 )
 def test_a_refusal_names_its_code_and_the_remedy(code: int, remedy: str) -> None:
     with pytest.raises(VenueRefusedError, match=rf"alpaca: told so \(code {code}\): .*{remedy}"):
@@ -267,6 +267,18 @@ def test_a_crossed_book_is_kept_back_and_subscribed_to_anew() -> None:
     ]
     assert waiting == []
     assert kinds(healed) == [VenueStatus, Gap, Book]
+
+
+def test_as_many_instruments_are_followed_as_the_free_plan_has_channels_for() -> None:
+    listings = [a_listing(f"C{n}-USD", f"C{n}/USD") for n in range(VENUE.instruments_at_most)]
+    session = AlpacaSession(listings)
+
+    session.receive(b'[{"T":"success","msg":"authenticated"}]', NOW)
+
+    [frame] = session.outgoing()
+    request = msgspec.json.decode(frame)
+    assert len(request["trades"]) + len(request["quotes"]) == 30
+    assert len(request["orderbooks"]) == 10
 
 
 def test_a_book_that_does_not_come_is_asked_for_again() -> None:

@@ -63,7 +63,7 @@ CRYPTO_FEED = "/v1beta3/crypto/us"
 STOCK_FEED = "/v2/iex"  # one market with some 2 % of the volume; the others are not free
 ROWS_AT_MOST = 1_000  # of one answer with trades; 10,000 are allowed
 CANDLES_AT_MOST = 10_000
-SYMBOLS_AT_MOST = 30  # of trades and quotes, on the free plan
+SYMBOLS_AT_MOST = 15  # the free plan has 30 channels, of trades and quotes together
 BOOKS_AT_MOST = 10  # likewise
 CANCELLED = ("canceled", "incorrect")
 

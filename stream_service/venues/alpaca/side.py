@@ -29,7 +29,7 @@ from stream_service.venue import (
 
 CRYPTO_REST = "/v1beta3/crypto/us"
 STOCK_REST = "/v2/stocks"
-SYMBOLS_AT_MOST = 30  # of trades and quotes, on the free plan
+CHANNELS_AT_MOST = 30  # of trades and quotes together, on the free plan
 BOOKS_AT_MOST = 10  # likewise
 ALL = "*"
 DATA_STREAMS = (
@@ -139,7 +139,7 @@ class AlpacaSide(ExchangeSide):
             for stream, names in self._subscribed.items()
         }
         if (
-            len(wanted["trades"] | wanted["quotes"]) > SYMBOLS_AT_MOST
+            len(wanted["trades"]) + len(wanted["quotes"]) > CHANNELS_AT_MOST
             or len(wanted["orderbooks"]) > BOOKS_AT_MOST
         ):
             self._refuse(405, "symbol limit exceeded")
