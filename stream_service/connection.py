@@ -34,6 +34,7 @@ LISTED_EVERY_S = 3_600.0
 KEPT_EVERY_S = 5.0
 BUS_MINDED_EVERY_S = 0.2
 AWAY = "the connection was away"
+MOVED = "no connection followed it for a moment"
 
 
 class VenueConnection:
@@ -212,6 +213,7 @@ class VenueConnection:
         """Say that a part of the venue is there."""
         instruments = [row.instrument for row in shard.listings]
         self.intake.connected(instruments)
+        self.intake.suspect(shard.newcomers, MOVED)
         well = self.intake.left_to(shard.link.session, instruments) if shard.link else []
         await self.intake.pass_on_owed()
         await self.intake.tell(well)

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import structlog
 
 from infrastructure.retry import Pauses
-from market import Listing
+from market import Instrument, Listing
 from stream_service.link import Link
 from stream_service.transport import asked_to_wait_s, why_lost
 
@@ -27,7 +27,8 @@ Down: TypeAlias = Callable[["Shard", str], Awaitable[None]]
 class Shard:
     """Keeps ``listings`` connected until cancelled, or until there are none.
 
-    ``link`` is the connection that counts, None while something may be missed.
+    ``link`` is the connection that counts, None while something may be missed; ``newcomers`` are
+    instruments that the one from which it took over did not follow.
 
     Args:
         listings: What one connection is for.
@@ -49,6 +50,7 @@ class Shard:
     ) -> None:
         self.listings = listings
         self.link: Link | None = None
+        self.newcomers: frozenset[Instrument] = frozenset()
         self.is_up = False
         self._connect = connect
         self._on_up = on_up
@@ -103,6 +105,7 @@ class Shard:
 
     async def _take_over(self, link: Link) -> None:
         old, self.link = self.link, link
+        self.newcomers = link.instruments - old.instruments if old else frozenset()
         if old:
             log.info("venue.taken_over", why=old.why_due, instruments=len(self.listings))
             old.close()

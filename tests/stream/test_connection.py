@@ -272,6 +272,30 @@ async def test_an_instrument_that_is_halted_is_refused_and_a_new_one_is_followed
     assert "down" not in {status.state for status in five.of(VenueStatus)}
 
 
+async def test_no_trade_is_lost_when_instruments_move_to_other_connections(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connections, "LISTED_EVERY_S", 0.1)
+    async with running_venue(VENUES["bitstamp"], FIVE) as five:  # no number shows what is missing
+        market = five.world.markets["bitstamp"]
+        halted, *others = market.listings
+        five.move(100)
+        with five.connected(instruments_at_most=2, connect_interval_s=0.5):
+            await five.moved(
+                lambda: len({one.instrument for one in five.of(Trade) if one.backfilled}) == 5
+            )
+            five.told.clear()
+
+            market.listings = [msgspec.structs.replace(halted, trading=False), *others]
+            await five.moved(lambda: five.states(halted.instrument) == ["refused"])
+            await five.moved(lambda: five.served.accepted["bitstamp"] == 5)
+            await five.moved(lambda: five.served.clients("bitstamp") == 2)
+            five.told = [one for one in five.told if one.instrument != halted.instrument]
+            await five.complete()
+
+        assert not five.twice()
+
+
 async def test_an_instrument_without_a_first_frame_is_stale_by_name() -> None:
     venue = VENUES["kraken"]
     is_muted = True
