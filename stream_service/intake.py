@@ -88,6 +88,7 @@ class Intake:
             venue.name,
             consecutive=venue.consecutive_trade_ids,
             recalled_unit_ns=venue.recalled_unit_ns,
+            ahead_ns=lambda: self.venue_clock.offset_ns + (self.venue_clock.error_ns or 0),
         )
         self.watch = StreamWatch()
         self.letters: deque[DeadLetter] = deque()

@@ -7,7 +7,7 @@ close it, or until it is told as a gap.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 
 import msgspec
@@ -21,6 +21,9 @@ REMEMBERED = 5_000
 
 LATE_NS = 3_600_000_000_000
 """The time of a live trade that is lost is not believed when it is longer ago."""
+
+AHEAD_NS = 60_000_000_000
+"""Nor when it is later than that; a time that is ahead of the clocks may be true within it."""
 
 
 class LedgerState(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +41,7 @@ class TradeLedger:
         consecutive: Trades are numbered one by one in ``sequence``, so that a jump is a hole.
         remembered: See `REMEMBERED`.
         recalled_unit_ns: What the times of past trades are cut to.
+        ahead_ns: Tells how far the venue's clock may be ahead of ours, as far as that is known.
 
     """
 
@@ -48,6 +52,7 @@ class TradeLedger:
         consecutive: bool,
         remembered: int = REMEMBERED,
         recalled_unit_ns: int = 1,
+        ahead_ns: Callable[[], int] = lambda: 0,
     ) -> None:
         self.venue = venue
         self.backfilled = 0
@@ -59,6 +64,7 @@ class TradeLedger:
         self._known: dict[Instrument, KnownTrades] = {}
         self._owed: list[Trade] = []
         self._ahead_ns = 0
+        self._may_be_ahead_ns = ahead_ns
         self._last_number = 0
 
     def fresh(self, trades: Sequence[Trade]) -> list[Trade]:
@@ -218,7 +224,7 @@ class TradeLedger:
         missing = None
         if hole.before and self._consecutive and not hole.is_merged:
             missing = hole.before.sequence - hole.after.sequence - 1
-        times = known.tell(hole, received_ns + self._ahead_ns)
+        times = known.tell(hole, self._venue_ns(received_ns))
         reason = f"{hole.reason}, and {why}"
         return [self._gap(known.instrument, times, reason, received_ns, missing=missing)]
 
@@ -249,11 +255,17 @@ class TradeLedger:
     def _times_of(self, trade: Trade, known: KnownTrades, received_ns: int) -> tuple[int, int]:
         """Return when a lost trade happened, or where that must lie if its time cannot be true."""
         start_ns = known.latest.event_ns if known.latest else received_ns
-        end_ns = max(received_ns + self._ahead_ns, start_ns)
+        end_ns = max(self._venue_ns(received_ns), start_ns)
+        if end_ns < trade.event_ns <= received_ns + AHEAD_NS:
+            return start_ns, trade.event_ns
         is_recent = trade.backfilled or trade.event_ns >= start_ns - LATE_NS
         is_true = is_recent and trade.event_ns <= end_ns
         times = trade.event_ns, latest_ns(trade, self._unit_ns)
         return times if is_true else (start_ns, end_ns)
+
+    def _venue_ns(self, received_ns: int) -> int:
+        """Return the latest time that the venue's clock may show."""
+        return received_ns + max(self._ahead_ns, self._may_be_ahead_ns())
 
 
 class PassingOn:

@@ -308,3 +308,33 @@ def test_a_past_trade_whose_time_is_cut_is_fresh_once_over_a_restart() -> None:
     restarted.answered(restarted.recalls()[0], cut(18, 19, 20), 11 * SECOND)
 
     assert pass_on(restarted, *cut(18, 19, 20)) == cut(20)
+
+
+def test_a_lost_trade_of_a_clock_that_is_ahead_lies_in_its_gap() -> None:
+    ledger = unnumbered(1)
+    (ahead,) = trades(5)
+
+    gap = ledger.lost(ahead, "a price of 1e9 is too far from the last", 3 * SECOND)
+
+    assert gap is not None
+    assert (gap.start_ns, gap.end_ns) == (1 * SECOND, 5 * SECOND)
+
+
+def test_a_lost_trade_of_the_far_future_was_lost_now() -> None:
+    ledger = unnumbered(1)
+    (far,) = trades(5_000)
+
+    gap = ledger.lost(far, "it is 4997 s in the future", 3 * SECOND)
+
+    assert gap is not None
+    assert (gap.start_ns, gap.end_ns) == (1 * SECOND, 3 * SECOND)
+
+
+def test_a_gap_without_end_ends_now_by_the_clock_of_the_venue() -> None:
+    ledger = TradeLedger("kraken", consecutive=False, ahead_ns=lambda: 2 * SECOND)
+    pass_on(ledger, *trades(1))
+    ledger.suspect(None, "the connection was away", 2 * SECOND)
+
+    (gap,) = ledger.gave_up(ledger.recalls()[0], "the venue tells no trades", 3 * SECOND)
+
+    assert gap.end_ns == 5 * SECOND
