@@ -37,7 +37,6 @@ class Backfill:
     def __init__(self, intake: Intake, link_of: Callable[[Instrument], Link | None]) -> None:
         self._intake = intake
         self._link_of = link_of
-        self._greeted = {one.instrument for one in intake.ledger.state().instruments if one.latest}
         self._asked: set[Instrument] = set()
         self._not_before: dict[Instrument, float] = {}
         self._doubt_after = 0.0
@@ -65,7 +64,7 @@ class Backfill:
                 self._intake.doubted = False
                 self._doubt_after = now + DOUBT_AT_MOST_EVERY_S
             due |= {one.instrument: one for one in reversed(self._intake.ledger.recalls())}
-        due |= {one: None for one in self._intake.followed if one not in self._greeted}
+        due |= {one: None for one in self._intake.followed if one not in self._intake.greeted}
         return {one: due[one] for one in due if now >= self._not_before.get(one, 0.0)}
 
     async def _do(self, instrument: Instrument, work: Coroutine[None, None, None]) -> None:
@@ -82,16 +81,19 @@ class Backfill:
 
     async def _greet(self, instrument: Instrument, link: Link) -> None:
         """Ask for the newest trades of an instrument that nothing is known of."""
+        greeted = self._intake.greeted
+        greeted.add(instrument)  # a suspicion that comes meanwhile has it asked again
         request = link.session.recall(instrument)
-        if request is not None:
-            try:
-                body = await link.ask(request)
-                await self._intake.answer(link.session, request, body, self._intake.clock())
-            except VenueBusyError:
-                raise
-            except (VenueRefusedError, FrameError) as error:
-                log.warning("backfill.refused", instrument=str(instrument), why=str(error))
-        self._greeted.add(instrument)
+        if request is None:
+            return
+        try:
+            body = await link.ask(request)
+            await self._intake.answer(link.session, request, body, self._intake.clock())
+        except (*UNANSWERED, VenueBusyError):
+            greeted.discard(instrument)
+            raise
+        except (VenueRefusedError, FrameError) as error:
+            log.warning("backfill.refused", instrument=str(instrument), why=str(error))
 
     async def _fill(self, recall: Recall, link: Link) -> None:
         """Ask page after page, for as long as each one narrows the hole."""

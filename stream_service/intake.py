@@ -68,7 +68,8 @@ class Intake:
     """Passes on what the sessions of one venue read.
 
     ``letters`` are the refused frames that wait to be put aside; ``doubted`` says since when trades
-    may be among them, None: they are not.
+    may be among them, None: they are not. ``greeted`` are instruments of which a trade is known, or
+    none was told when we asked.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class Intake:
         self.has_letters = asyncio.Event()
         self.doubted = False
         self.followed: set[Instrument] = set()
+        self.greeted: set[Instrument] = set()
         self._plausible = Plausibility(self.venue_clock)
         self._why_not = self._plausible.why_not
         self._bus = bus
@@ -143,6 +145,7 @@ class Intake:
         """Put a frame aside that may have told of trades."""
         self._put_aside(reason, frame, received_ns)
         self.ledger.suspect(None, "a frame could not be read", self.clock())
+        self.greeted.intersection_update(list(filter(self.ledger.knows, self.greeted)))
         self.doubted = True
 
     async def answer(
@@ -218,6 +221,8 @@ class Intake:
         """Note that trades of these may be missing from now back to the last one."""
         for instrument in instruments:
             self.ledger.suspect(instrument, reason, self.clock())
+            if not self.ledger.knows(instrument):
+                self.greeted.discard(instrument)  # its first trade may be among them
 
     def silences(self) -> list[Event]:
         """Return what there is to say of streams that fell silent."""
@@ -262,7 +267,9 @@ class Intake:
         if not body:
             return
         try:
-            self.ledger.restore(msgspec.json.decode(body, type=LedgerState))
+            state = msgspec.json.decode(body, type=LedgerState)
+            self.ledger.restore(state)
+            self.greeted = {one.instrument for one in state.instruments if one.latest}
         except (msgspec.DecodeError, ValueError) as error:
             log.warning("state.not_read", venue=self.venue.name, why=str(error))
 

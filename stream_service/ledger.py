@@ -133,6 +133,10 @@ class TradeLedger:
         for known in self._known.values() if instrument is None else self._of(instrument):
             known.doubt(reason, now_ns)
 
+    def knows(self, instrument: Instrument) -> bool:
+        """Tell whether a trade of it came, so that one that is missing is missed."""
+        return any(known.latest or known.pending for known in self._of(instrument))
+
     def recalls(self) -> list[Recall]:
         """Return what should be asked for now; the same again until it is answered or given up."""
         return [

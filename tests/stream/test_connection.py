@@ -226,6 +226,21 @@ async def test_trades_of_the_time_of_a_restart_that_are_lost_are_told(
         await running.complete()
 
 
+async def test_the_first_trade_of_an_instrument_is_found_though_it_came_while_we_were_away(
+    running: Running,
+) -> None:
+    with running.connected() as connection:
+        every = set(running.instruments)
+        await eventually(lambda: connection.intake.greeted == every)
+        assert not running.of(Trade)
+        await running.served.hang_up(running.name)
+        running.move(50)
+
+        await running.complete()
+
+    assert not running.twice()
+
+
 async def test_instruments_are_parted_among_connections(five: Running) -> None:
     with five.connected(instruments_at_most=2):
         await five.flows()
