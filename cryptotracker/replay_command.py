@@ -136,7 +136,7 @@ def _part(served: Replay, recorded: RecordedVenue, bus: LocalBus) -> Supervised:
         service = simulated_polled(venue, served.address)
         return VenuePolling(service, wanted, bus, clock=clock, tap=partial(served.answer, name))
     there = simulated(served.venue(venue), served.address)
-    return VenueConnection(there, wanted, bus, clock=clock, tap=served)
+    return VenueConnection(there, wanted, bus, clock=clock, steady=clock, tap=served)
 
 
 async def _print(mailbox: Mailbox) -> None:

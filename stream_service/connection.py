@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -49,6 +50,7 @@ class VenueConnection:
         transport: The WebSocket library.
         tap: Hears every frame and answer as it came.
         clock: Nanoseconds since the epoch.
+        steady: Nanoseconds of a clock that nobody sets; ``clock`` itself where that cannot be set.
 
     """
 
@@ -65,13 +67,14 @@ class VenueConnection:
         transport: TransportName = "auto",
         tap: Tap | None = None,
         clock: Callable[[], int] = time.time_ns,
+        steady: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.venue = venue
         self.wanted = frozenset(wanted)
         self.bus = bus
         self.name = f"stream.{venue.name}"
         self.listening = asyncio.Event()
-        self.intake = Intake(venue, bus, clock=clock, tap=tap)
+        self.intake = Intake(venue, bus, clock=clock, steady=steady, tap=tap)
         self.pulse = self.intake.pulse
         self._options = Options(channels=channels, keys=venue.keys)
         self._kept = state / f"{venue.name}.trades.json" if state else None
@@ -93,7 +96,10 @@ class VenueConnection:
         self.listening.set()
         self._start_clean()
         on_date = self.intake.venue_clock.http_date
-        async with VenueRest(self.venue, on_date) as rest, asyncio.TaskGroup() as tasks:
+        async with (
+            VenueRest(self.venue, on_date, self._clock) as rest,
+            asyncio.TaskGroup() as tasks,
+        ):
             backfill = Backfill(self.intake, self._link_of)
             tasks.create_task(self._mind_the_bus())
             tasks.create_task(self._tell_pulse())
@@ -127,7 +133,14 @@ class VenueConnection:
                 continue
             self._part(rest, tasks)
             pauses.succeeded()
-            await asyncio.sleep(LISTED_EVERY_S)
+            await self._rest_until_listing_is_due()
+
+    async def _rest_until_listing_is_due(self) -> None:
+        """Wait for long; any answer tells the venue's time, so not when our clock was set."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LISTED_EVERY_S):
+                await self.intake.was_set.wait()
+        self.intake.was_set.clear()
 
     async def _take_listing(self, offered: Sequence[Listing]) -> None:
         """Tell the terms that are new.

@@ -43,6 +43,10 @@ LETTERS_WAITING = 1_000
 """Refused frames that wait to be put aside; beyond it the oldest are lost, and counted."""
 
 
+SET_NS = 1_000_000_000
+"""Our clock was set when it parted from the steady one by more at once."""
+
+
 HELD_BACK_S = 0.5
 """A bus that takes so long for one frame's events holds us back."""
 
@@ -68,7 +72,8 @@ class Intake:
     """Passes on what the sessions of one venue read.
 
     ``letters`` are the refused frames that wait to be put aside; ``doubted`` says since when trades
-    may be among them, None: they are not. ``greeted`` are instruments of which a trade is known, or
+    may be among them, None: they are not. ``times_set`` counts how often our clock was set, which
+    sets ``was_set``. ``greeted`` are instruments of which a trade is known, or
     none was told when we asked.
     """
 
@@ -78,11 +83,16 @@ class Intake:
         bus: Bus,
         *,
         clock: Callable[[], int] = time.time_ns,
+        steady: Callable[[], int] = time.monotonic_ns,
         tap: Tap | None = None,
     ) -> None:
         self.venue = venue
-        self.clock = clock
         self.tap = tap
+        self.times_set = 0
+        self.was_set = asyncio.Event()
+        self._clock = clock
+        self._steady = steady
+        self._apart_ns = clock() - steady()
         self.venue_clock = VenueClock()
         self.pulse = Pulse(venue.name, self.venue_clock)
         self.ledger = TradeLedger(
@@ -106,6 +116,22 @@ class Intake:
         self._publishing = 0
         self._publishing_since = inf
         self._is_held_back = False
+
+    def clock(self) -> int:
+        """Return the time by our clock; what rests on how it was before starts anew if it was set.
+
+        How far the venue's clock is ahead is not known then until it is asked.
+        """
+        now_ns = self._clock()
+        by_ns = now_ns - self._steady() - self._apart_ns
+        if abs(by_ns) > SET_NS:
+            log.warning("clock.set", venue=self.venue.name, by_s=by_ns / 1e9)
+            self._apart_ns += by_ns
+            self.venue_clock.forget()
+            self.ledger.clock_was_set(by_ns)
+            self.times_set += 1
+            self.was_set.set()
+        return now_ns
 
     async def take(self, session: Session, frame: bytes, received_ns: int) -> None:
         """Pass on what ``session`` reads in a frame, see `take_all`."""
@@ -145,7 +171,7 @@ class Intake:
         """Put a frame aside that may have told of trades."""
         self._put_aside(reason, frame, received_ns)
         self.ledger.suspect(None, "a frame could not be read", self.clock())
-        self.greeted.intersection_update(list(filter(self.ledger.knows, self.greeted)))
+        self.greeted.intersection_update([one for one in self.greeted if self.ledger.knows(one)])
         self.doubted = True
 
     async def answer(
@@ -268,7 +294,7 @@ class Intake:
             return
         try:
             state = msgspec.json.decode(body, type=LedgerState)
-            self.ledger.restore(state)
+            self.ledger.restore(state, self.clock())
             self.greeted = {one.instrument for one in state.instruments if one.latest}
         except (msgspec.DecodeError, ValueError) as error:
             log.warning("state.not_read", venue=self.venue.name, why=str(error))

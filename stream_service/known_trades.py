@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import chain, islice
 
 import msgspec
+from msgspec.structs import replace
 
 from market import Instrument, Trade
 from stream_service.holes import Ends, Hole, Page, Recall, latest_ns
@@ -179,8 +180,8 @@ class KnownTrades:
             start_ns = min(told_end_ns, end_ns)
         if hole.before is None:
             self._told_ns = start_ns, end_ns
-            end = msgspec.structs.replace(hole.after, event_ns=end_ns)
-            hole = msgspec.structs.replace(hole, before=end)
+            end = replace(hole.after, event_ns=end_ns)
+            hole = replace(hole, before=end)
         self._told.append(hole)
         return start_ns, end_ns
 
@@ -208,18 +209,36 @@ class KnownTrades:
             pending=list(self.pending.values()),
         )
 
-    def restore(self, kept: KeptTrades) -> None:
-        """Take up where ``kept`` was written; all since then is suspected."""
+    def clock_was_set(self, by_ns: int) -> None:
+        """Let holes be suspected when they were, by a clock that was set by so much."""
+        self.holes = [
+            replace(hole, opened_ns=hole.opened_ns + by_ns, since_ns=hole.since_ns + by_ns)
+            for hole in self.holes
+        ]
+
+    def restore(self, kept: KeptTrades, now_ns: int) -> None:
+        """Take up where ``kept`` was written; all since then is suspected.
+
+        A clock that was set back since must not let what comes now seem older than the suspicion.
+        """
         self._told.extend(kept.told)
-        self.pending = {trade.trade_id: trade for trade in kept.pending}
-        self.holes = list(kept.holes)
+        self.pending = {
+            one.trade_id: replace(one, received_ns=min(one.received_ns, now_ns - 1))
+            for one in kept.pending
+        }
+        self.holes = [
+            replace(
+                hole, opened_ns=min(hole.opened_ns, now_ns), since_ns=min(hole.since_ns, now_ns)
+            )
+            for hole in kept.holes
+        ]
         self._last_number = max((hole.number for hole in kept.holes), default=0)
         self.latest = kept.latest
         if kept.latest:
             self.floor_ns = kept.latest.event_ns - 1
             self.old = dict.fromkeys([*kept.ids, kept.latest.trade_id], kept.latest.event_ns)
         received_ns = max((trade.received_ns for trade in kept.trades()), default=0)
-        self.doubt("the stream was restarted", received_ns + 1)
+        self.doubt("the stream was restarted", min(received_ns + 1, now_ns))
 
     def _place_by_number(self, trade: Trade, latest: Trade) -> None:
         holes = (hole for hole in self.holes if hole.covers(trade, by_number=True))
@@ -289,12 +308,12 @@ class KnownTrades:
         ids = {trade.trade_id for trade in page}
         for after, before in left:
             asked = before if before and before.trade_id in ids else None
-            self._add(msgspec.structs.replace(self._next(hole, after, before), ask_before=asked))
+            self._add(replace(self._next(hole, after, before), ask_before=asked))
 
     def _next(self, hole: Hole, after: Trade, before: Trade | None) -> Hole:
         """Return a part of ``hole`` as a hole of its own."""
         self._last_number += 1
-        return msgspec.structs.replace(
+        return replace(
             hole, number=self._last_number, after=after, before=before, ask_before=None, tries=0
         )
 
@@ -303,11 +322,11 @@ class KnownTrades:
         self.holes.sort(key=lambda hole: (hole.after.event_ns, hole.after.sequence))
         if len(self.holes) > HOLES_AT_MOST:
             oldest, second = self.holes[:2]
-            merged = msgspec.structs.replace(oldest, before=second.before, is_merged=True)
+            merged = replace(oldest, before=second.before, is_merged=True)
             self.holes[:2] = [merged]
 
     def _change(self, hole: Hole, **changes: object) -> None:
-        self.holes[self.holes.index(hole)] = msgspec.structs.replace(hole, **changes)
+        self.holes[self.holes.index(hole)] = replace(hole, **changes)
 
 
 def _is_proof(hole: Hole, trade: Trade) -> bool:

@@ -15,6 +15,7 @@ import msgspec
 from market import Gap, Instrument, Trade
 from stream_service.holes import Hole, Recall, latest_ns
 from stream_service.known_trades import KeptTrades, KnownTrades
+from stream_service.wire import LATEST_NS
 
 REMEMBERED = 5_000
 """Trades of an instrument that are remembered by id at least; twice as many at most."""
@@ -186,8 +187,18 @@ class TradeLedger:
         instruments = [known.kept() for known in self._known.values()]
         return LedgerState(venue=self.venue, instruments=instruments)
 
-    def restore(self, state: LedgerState) -> None:
+    def clock_was_set(self, by_ns: int) -> None:
+        """Note that our clock was set forward, below zero: back."""
+        self._ahead_ns = 0
+        for known in self._known.values():
+            known.clock_was_set(by_ns)
+
+    def restore(self, state: LedgerState, now_ns: int = LATEST_NS) -> None:
         """Take up where ``state`` was written; all since then is suspected.
+
+        Args:
+            state: What an earlier process knew.
+            now_ns: By our clock, which may have been set back since.
 
         Raises:
             ValueError: it is of another venue or at odds with itself; nothing was taken up.
@@ -203,8 +214,9 @@ class TradeLedger:
                         f"{self.venue} {kept.instrument}"
                     )
         for kept in state.instruments:
-            self._meet(kept.instrument).restore(kept)
-            self._owed += kept.pending
+            known = self._meet(kept.instrument)
+            known.restore(kept, now_ns)
+            self._owed += known.pending.values()
 
     def _meet(self, instrument: Instrument) -> KnownTrades:
         known = KnownTrades(instrument, consecutive=self._consecutive, unit_ns=self._unit_ns)

@@ -87,6 +87,7 @@ class Link:
         self._is_written.set()
         self._has_requests = asyncio.Event()
         self._frames = 0
+        self._times_set = intake.times_set
         self._is_held_back = False
         self._asking = asyncio.Semaphore(REQUESTS_AT_ONCE)
 
@@ -219,6 +220,8 @@ class Link:
             await asyncio.sleep(TICK_S)
             self.session.tick(self._intake.clock())
             self._look_around()
+            if self._intake.times_set != self._times_set:
+                self.renew("our clock was set")  # a session goes by the time
             if ends_at is not None and time.monotonic() >= ends_at:
                 self.renew("the venue ends a connection of this age")
 

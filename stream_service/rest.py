@@ -46,13 +46,18 @@ class VenueRest:
         venue: Whose; its keys never get into an error or a log line.
         on_date: Told the venue's clock from the header of each answer: in whole seconds, our clock
             when the request left and when the answer came.
+        clock: Ours.
 
     """
 
     def __init__(
-        self, venue: Venue, on_date: Callable[[int, int, int], None] = lambda *_stamps: None
+        self,
+        venue: Venue,
+        on_date: Callable[[int, int, int], None] = lambda *_stamps: None,
+        clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._venue = venue
+        self._clock = clock
         self._on_date = on_date
         self._turn = asyncio.Lock()
         self._closed_until = 0.0
@@ -140,12 +145,12 @@ class VenueRest:
 
     async def _exchange(self, request: HttpRequest) -> httpx2.Response:
         base = self._venue.other_rest_urls[request.host] if request.host else ""
-        sent_ns = time.time_ns()
+        sent_ns = self._clock()
         async with asyncio.timeout(TIMEOUT_S):
             reply = await self._http.request(
                 request.method, base + request.path, headers=dict(request.headers)
             )
-        self._note_date(reply, sent_ns, time.time_ns())
+        self._note_date(reply, sent_ns, self._clock())
         return reply
 
     def _content(self, request: HttpRequest, reply: httpx2.Response) -> bytes:

@@ -31,6 +31,10 @@ class VenueClock:
     """
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Know nothing any more: our own clock was set."""
         self.offset_ns = 0
         self.error_ns: int | None = None
         self._buckets: list[tuple[int, int, int]] = []

@@ -158,6 +158,32 @@ async def test_silence_is_noticed_though_the_clock_was_set_back(kraken: Running)
     task.cancel()
 
 
+@pytest.mark.parametrize("jump_s", [-7_200, 7_200])
+@pytest.mark.parametrize("name", ["bitstamp", "kraken", "kucoin"])
+async def test_events_are_believed_again_soon_after_our_clock_was_set(
+    name: str, jump_s: int
+) -> None:
+    clock = JumpingClock(jump_s * SECOND)
+    async with running_venue(VENUES[name]) as running:
+        venue = running.served.venue(name)
+        connection = VenueConnection(venue, running.instruments, running.bus, clock=clock)
+        task = asyncio.create_task(connection.run())
+        await running.flows()
+
+        clock.has_jumped = True
+        await running.moved(lambda: running.served.clients(name) and connection.intake.times_set)
+        await running.moved(lambda: connection.intake.venue_clock.error_ns is not None)
+        await running.moved(lambda: running.served.accepted[name] == 2)
+        running.heard.clear()
+        running.told.clear()
+        running.move(20)
+        await running.complete()
+        task.cancel()
+
+    assert len(running.of(Trade)) >= len(running.told) > 0
+    assert not running.twice()
+
+
 async def test_a_bus_that_holds_back_is_not_the_silence_of_the_venue(kraken: Running) -> None:
     with kraken.connected(max_silence_s=0.1) as connection:
         connection.intake.watch = StreamWatch(first_frame_s=0.2)

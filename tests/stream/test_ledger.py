@@ -338,3 +338,24 @@ def test_a_gap_without_end_ends_now_by_the_clock_of_the_venue() -> None:
     (gap,) = ledger.gave_up(ledger.recalls()[0], "the venue tells no trades", 3 * SECOND)
 
     assert gap.end_ns == 5 * SECOND
+
+
+@pytest.mark.parametrize("is_restarted", [True, False])
+def test_a_hole_stays_open_though_our_clock_was_set_back(*, is_restarted: bool) -> None:
+    ledger = TradeLedger("kraken", consecutive=False)
+    pass_on(ledger, a_trade(number=1, at_ns=8_000 * SECOND))
+    ledger.suspect(None, "the connection was away", 8_001 * SECOND)
+    if is_restarted:
+        state = ledger.state()
+        ledger = TradeLedger("kraken", consecutive=False)
+        ledger.restore(state, 1_001 * SECOND)
+    else:
+        ledger.clock_was_set(-7_000 * SECOND)
+
+    now = msgspec.structs.replace(
+        a_trade(number=9, at_ns=8_009 * SECOND), received_ns=1_009 * SECOND
+    )
+    pass_on(ledger, now)
+
+    (gap,) = ledger.gave_up(ledger.recalls()[0], "the venue tells no trades", 1_010 * SECOND)
+    assert (gap.start_ns, gap.end_ns) == (8_000 * SECOND, 8_009 * SECOND)
