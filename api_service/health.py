@@ -45,8 +45,8 @@ def _not_yet(api: Api) -> list[str]:
     if not api.view.venues.any_live(api.view.clock()):
         names = ", ".join(api.view.venues.names) or "any"
         waiting_for.append(f"a live venue: {names}")
-    if not api.view.quotes:
-        waiting_for.append("the first quote")
+    if not api.view.known:
+        waiting_for.append("the first event of a market")
     return waiting_for
 
 

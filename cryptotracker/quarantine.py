@@ -17,6 +17,7 @@ from cryptotracker.decode_command import quietly
 from cryptotracker.known import venue_named
 from cryptotracker.settings import Settings, read_settings
 from infrastructure.bus.port import DeadLetter
+from infrastructure.log import configure_logging
 
 LOOKED_AT = 10_000
 """Letters of which the newest are shown."""
@@ -38,7 +39,9 @@ def quarantine(
 ) -> None:
     """Show the frames and events that were put aside, and why; they stay where they are."""
     wanted = None if venue is None else venue_named(venue).name
-    letters = asyncio.run(_letters(read_settings()))
+    settings = read_settings()
+    configure_logging("error", settings.log_format)
+    letters = asyncio.run(_letters(settings))
     found = [one for one in letters if wanted in (None, one.venue) and (one.body or not raw)]
     if not found:
         typer.echo(f"Nothing{f' of {wanted}' if wanted else ''} is in quarantine.", err=True)

@@ -42,6 +42,7 @@ AHEAD_NS = 3_600 * 10**9
 
 FIRST_WAIT_S = 15.0
 LONGEST_WAIT_S = 900.0
+REMARKS_AT_MOST = 3
 REFUSED_WAIT_S = 21_600.0
 """How long a request that was turned down is not made again: each one costs a call."""
 
@@ -162,7 +163,9 @@ class VenuePolling:
 
     def _remarks(self) -> str:
         """Return what is not as people may think although all is well."""
-        return "; ".join(filter(None, [self._poller.note, *self._turned_down.values()]))
+        said = list(filter(None, [self._poller.note, *self._turned_down.values()]))
+        more = len(said) - REMARKS_AT_MOST
+        return "; ".join([*said[:REMARKS_AT_MOST], *([f"and {more} more"] if more > 0 else [])])
 
     async def _turn_down(self, request: HttpRequest, why: str) -> None:
         """Put off a request that is refused, which is no trouble for the others."""

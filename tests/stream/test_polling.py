@@ -294,6 +294,14 @@ async def test_one_request_that_is_turned_down_is_told_beside_what_is_live(
         assert "no such thing" in running.status.reason
 
 
+async def test_of_many_requests_that_are_turned_down_a_few_are_told(service: Service) -> None:
+    service.replies("404 Not Found", b"no such thing")
+    many = [Instrument(f"C{number}", "USD") for number in range(5)]
+
+    async with polled(service.venue, many) as running:
+        await running.until("refused", "; and 2 more")
+
+
 async def test_what_cannot_be_read_is_put_aside_without_the_key(service: Service) -> None:
     service.replies(OK, b"<html>we know canary/+& key and canary%2F%2B%26%20key</html>")
 

@@ -442,6 +442,18 @@ def test_a_coin_goes_before_a_stock_of_the_same_name() -> None:
     ]
 
 
+def test_a_stock_that_is_called_like_a_coin_is_none_of_its_prices() -> None:
+    share = {"class": "us_equity", "symbol": "AXS", "status": "active", "tradable": True}
+    asking = VENUE.list_instruments(VENUE)
+    next(asking)
+    asking.send(b"[]")
+
+    with pytest.raises(StopIteration) as done:
+        asking.send(msgspec.json.encode([share, share | {"symbol": "MSFT"}]))
+
+    assert [listing.symbol for listing in done.value.value] == ["MSFT"]
+
+
 def test_an_asset_that_cannot_be_read_costs_no_other() -> None:
     asking = VENUE.list_instruments(VENUE)
     next(asking)

@@ -18,6 +18,7 @@ from market import (
 )
 from market.intervals import INTERVALS
 from stream_service import wire
+from stream_service.codes import may_be_stock
 from stream_service.rows import readable
 from stream_service.venue import (
     HttpRequest,
@@ -35,7 +36,7 @@ LIVE_KEYS = "AK"
 
 
 def list_instruments(venue: Venue) -> ListingRequests:
-    """Ask for every active asset; where a stock has the name of a coin, the coin is meant."""
+    """Ask for every active asset; a stock that is called like a coin is left out."""
     listings: dict[Instrument, Listing] = {}
     for kind in ("crypto", "us_equity"):
         query = urlencode({"status": "active", "asset_class": kind})
@@ -43,7 +44,8 @@ def list_instruments(venue: Venue) -> ListingRequests:
             f"/v2/assets?{query}", headers=_headers(venue.keys), host=_host(venue.keys)
         )
         for listing in _listings(body):
-            listings.setdefault(listing.instrument, listing)
+            if kind == "crypto" or may_be_stock(listing.instrument):
+                listings.setdefault(listing.instrument, listing)
     return list(listings.values())
 
 
