@@ -33,6 +33,7 @@ log = structlog.get_logger()
 
 LISTED_EVERY_S = 3_600.0
 KEPT_EVERY_S = 5.0
+LAST_KEPT_WITHIN_S = 0.5
 BUS_MINDED_EVERY_S = 0.2
 AWAY = "the connection was away"
 MOVED = "no connection followed it for a moment"
@@ -273,9 +274,20 @@ class VenueConnection:
         try:
             while True:
                 await asyncio.sleep(KEPT_EVERY_S)
-                write_kept(self._kept, self.intake.kept())
+                await self._keep(KEPT_EVERY_S)
         finally:
-            write_kept(self._kept, self.intake.kept())
+            await self._keep(LAST_KEPT_WITHIN_S)
+
+    async def _keep(self, within_s: float) -> None:
+        """Keep what is known now once it is safe; what is not is asked for after a restart."""
+        kept = self.intake.kept()
+        try:
+            async with asyncio.timeout(within_s):
+                await self.bus.settle()
+        except (TimeoutError, BusUnavailableError) as error:
+            log.info("state.not_kept", venue=self.venue.name, why=repr(error))
+        else:
+            write_kept(self._kept, kept)
 
     async def _put_aside(self) -> None:
         """Hand refused frames to the bus, without holding anything else up."""

@@ -34,6 +34,9 @@ class _Queue:
         self.arrived = asyncio.Event()
         self.has_room = asyncio.Event()
         self.has_room.set()
+        self.in_hand = 0
+        self.finished = 0
+        self.was_finished = asyncio.Event()
 
     def put(self, event: Event) -> None:
         self.waiting.append(event)
@@ -44,10 +47,24 @@ class _Queue:
     def take(self, at_most: int) -> list[Event]:
         waiting = self.waiting
         taken = [waiting.popleft() for _ in range(min(at_most, len(waiting)))]
+        self.in_hand += len(taken)
         self._note_levels()
         return taken
 
+    def finish(self, count: int) -> None:
+        self.in_hand -= count
+        self.finished += count
+        self.was_finished.set()
+
+    async def settle(self) -> None:
+        """Return once all that is there now is dealt with."""
+        due = self.finished + self.in_hand + len(self.waiting)
+        while self.finished < due:
+            self.was_finished.clear()
+            await self.was_finished.wait()
+
     def give_back(self, events: Sequence[Event]) -> None:
+        self.in_hand -= len(events)
         if self.overflow is Overflow.DROP_OLDEST:
             room = self.capacity - len(self.waiting)
             events = events[max(len(events) - room, 0) :]
@@ -101,6 +118,7 @@ class LocalMailbox:
 
     async def done(self) -> None:
         """See `Mailbox.done`."""
+        self._queue.finish(len(self._taken))
         self._taken = []
 
     async def failed(self) -> None:
@@ -148,6 +166,12 @@ class LocalBus:
 
     async def flush(self) -> None:
         """See `Bus.flush`; here an event is as safe as it will be once it is published."""
+
+    async def settle(self) -> None:
+        """See `Bus.settle`; that is once the mailboxes that lose nothing have dealt with it."""
+        for queue in self._open:
+            if queue.overflow is Overflow.WAIT:
+                await queue.settle()
 
     @asynccontextmanager
     async def mailbox(

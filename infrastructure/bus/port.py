@@ -100,6 +100,14 @@ class Bus(Protocol):
 
         """
 
+    async def settle(self) -> None:
+        """Return once everything published so far would outlive a crash of this process.
+
+        Raises:
+            BusUnavailableError: as `flush`. It waits for readers that are slow.
+
+        """
+
     def mailbox(
         self, name: str, patterns: Sequence[str], *, capacity: int, overflow: Overflow
     ) -> AbstractAsyncContextManager[Mailbox]:

@@ -68,6 +68,10 @@ class AmqpBus:
         """See `Bus.flush`."""
         await self._publisher.flush()
 
+    async def settle(self) -> None:
+        """See `Bus.settle`; what the broker confirmed is on its disk."""
+        await self._publisher.flush()
+
     @asynccontextmanager
     async def mailbox(
         self, name: str, patterns: Sequence[str], *, capacity: int, overflow: Overflow
