@@ -9,8 +9,12 @@ A quote is usable while all of this holds:
 * it was received after the last time that either of them was anything but live.
 
 Newer replaces older by the time of receipt, then by sequence, so the order in which quotes and
-statuses come in does not matter.
+statuses come in does not matter. But what was received far before what is held tells of a clock
+that was set back where it was received: then the newcomer counts. What is from the future by more
+than ``max_age_ns`` counts for nothing.
 """
+
+from __future__ import annotations
 
 from collections.abc import Iterator
 from math import inf
@@ -21,6 +25,9 @@ from market import Instrument, Quote, VenueStatus
 from market.intervals import SECOND_NS
 
 _NEVER = -1
+
+SET_BACK_NS = 60 * SECOND_NS
+"""A newcomer that was received so long and ``max_age_ns`` earlier is no late one."""
 
 
 class LatestQuotes:
@@ -42,7 +49,7 @@ class LatestQuotes:
         markets = self._quotes.setdefault(instrument.base, {})
         held = markets.setdefault(instrument.quote_currency, {})
         last = held.get(venue)
-        if last is not None and not _is_newer(quote, last):
+        if last is not None and not self._is_newer(quote, last):
             return False
         held[venue] = quote
         self.version += 1
@@ -52,11 +59,11 @@ class LatestQuotes:
         """Keep how a venue or an instrument there does; False where that ends or begins nothing."""
         if status.instrument is None:
             before = self._venues.get(status.venue, _Life())
-            after = self._venues[status.venue] = before.then(status)
+            after = self._venues[status.venue] = self._after(before, status)
         else:
             key = status.venue, status.instrument
             before = self._instruments.get(key, _Life(live=True))
-            after = self._instruments[key] = before.then(status)
+            after = self._instruments[key] = self._after(before, status)
         self.version += 1
         return after.live != before.live or (after.live and after.ended_ns > before.ended_ns)
 
@@ -91,18 +98,30 @@ class LatestQuotes:
             if life.live and life.heard_ns < heard_after_ns
         )
 
+    def _is_newer(self, quote: Quote, last: Quote) -> bool:
+        if quote.received_ns == last.received_ns:
+            return quote.sequence > last.sequence
+        later_ns = quote.received_ns - last.received_ns
+        return later_ns > 0 or later_ns < -SET_BACK_NS - self.max_age_ns
+
+    def _after(self, life: _Life, status: VenueStatus) -> _Life:
+        was_set_back = status.received_ns < life.heard_ns - SET_BACK_NS - self.max_age_ns
+        return (_Life() if was_set_back else life).then(status)
+
     def _is_usable(self, quote: Quote, now_ns: int) -> bool:
         if not (0.0 < quote.bid < quote.ask < inf and quote.bid_size >= 0 and quote.ask_size >= 0):
             return False
-        venue = self._venues.get(quote.venue)
+        venue, latest_ns = self._venues.get(quote.venue), now_ns + self.max_age_ns
         if venue is None or not venue.live or now_ns - venue.heard_ns > self.max_silence_ns:
+            return False
+        if venue.heard_ns > latest_ns or quote.received_ns > latest_ns:
             return False
         if quote.received_ns <= venue.ended_ns or now_ns - quote.received_ns > self.max_age_ns:
             return False
         life = self._instruments.get((quote.venue, quote.instrument))
         if life is None or life.heard_ns <= venue.ended_ns:  # trouble ends with its connection
             return True
-        return life.live and quote.received_ns > life.ended_ns
+        return life.live and (quote.received_ns > life.ended_ns or life.ended_ns > latest_ns)
 
 
 class _Life(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +132,7 @@ class _Life(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int = _NEVER
     ended_ns: int = _NEVER
 
-    def then(self, status: VenueStatus) -> "_Life":
+    def then(self, status: VenueStatus) -> _Life:
         """Return the life that goes on with ``status``, which may come late."""
         live = status.state == "live"
         is_news = (status.received_ns, status.sequence) > (self.heard_ns, self.sequence)
@@ -123,9 +142,3 @@ class _Life(msgspec.Struct, frozen=True, kw_only=True):
             sequence=status.sequence if is_news else self.sequence,
             ended_ns=self.ended_ns if live else max(self.ended_ns, status.received_ns),
         )
-
-
-def _is_newer(quote: Quote, last: Quote) -> bool:
-    if quote.received_ns == last.received_ns:
-        return quote.sequence > last.sequence
-    return quote.received_ns > last.received_ns

@@ -180,3 +180,30 @@ def test_order_of_arrival_does_not_matter(data: st.DataObject) -> None:
     usable = [latest(*order).of_base("BTC", 30) for order in (told, shuffled)]
 
     assert set(usable[0]) == set(usable[1])
+
+
+HOUR = 3_600 * SECOND
+
+
+def test_a_quote_of_the_future_is_not_usable_and_gives_way() -> None:
+    ahead, now = a_quote(bid=90.0, at_ns=NOW + HOUR), a_quote(at_ns=NOW)
+
+    assert latest(LIVE, ahead).of_base("BTC", NOW) == []
+    assert latest(LIVE, ahead, now).of_base("BTC", NOW) == [now]
+
+
+def test_a_venue_whose_clock_was_set_back_can_still_die_and_live() -> None:
+    ahead, quote = a_status(at_ns=NOW + HOUR), a_quote(at_ns=NOW + 2)
+    lost, back = a_status(state="down", at_ns=NOW), a_status(at_ns=NOW + 1)
+
+    assert latest(ahead, quote).of_base("BTC", NOW + 2) == []
+    assert latest(ahead, lost, quote).of_base("BTC", NOW + 2) == []
+    assert latest(ahead, lost, back, quote).of_base("BTC", NOW + 2) == [quote]
+
+
+def test_trouble_of_an_instrument_that_ended_in_the_future_ends_no_quote_of_now() -> None:
+    trouble = a_status(state="stale", instrument="BTC-USDT", at_ns=NOW + HOUR)
+    over = a_status(instrument="BTC-USDT", at_ns=NOW + HOUR + 1)
+    quote = a_quote(at_ns=NOW)
+
+    assert latest(LIVE, trouble, over, quote).of_base("BTC", NOW) == [quote]

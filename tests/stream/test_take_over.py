@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from market import Book
 from stream_service.simulator.faults import Fault
 from tests.stream.running import VENUES, running_venue
 from tests.waiting import eventually
@@ -13,7 +14,8 @@ LOST: Fault = "lost-frame"
 async def test_a_book_that_broke_on_the_old_connection_is_well_on_the_new_one() -> None:
     async with running_venue(VENUES["binance"]) as running:
         with running.connected():
-            await running.flows()
+            every = set(running.instruments)
+            await running.moved(lambda: {book.instrument for book in running.of(Book)} == every)
             running.served.without_rest.add("binance")  # no snapshot mends the book
             running.served.faults["binance"].hit_next(LOST)
             await running.moved(lambda: running.said("are missing"))
