@@ -48,7 +48,7 @@ class VenueBoard:
     def hear(self, status: VenueStatus, now_ns: int) -> None:
         """Take in a status; an older one than is known changes nothing.
 
-        Unless the clock was set back since: then it is the newer one.
+        Unless a clock was set back since, ours or that of who told: then it is the newer one.
         """
         if status.instrument is not None:
             self._hear_of_instrument(status, status.instrument)
@@ -56,7 +56,9 @@ class VenueBoard:
         heard = self._heard.get(status.venue)
         if heard is None:
             self._heard[status.venue] = _Heard(status, now_ns, counted_from=status)
-        elif status.received_ns >= heard.status.received_ns or now_ns < heard.heard_ns - S:
+        elif status.received_ns >= heard.status.received_ns or now_ns < max(
+            heard.heard_ns - S, heard.status.received_ns - SILENT_AFTER_NS
+        ):
             _count(heard, status)
             heard.status, heard.heard_ns = status, now_ns
         if status.state != "live":

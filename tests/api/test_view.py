@@ -44,6 +44,15 @@ async def test_an_older_quote_does_not_replace_a_newer_one(api: Api) -> None:
     assert quote.bid == 2.0
 
 
+async def test_a_venue_whose_clock_was_an_hour_ahead_is_heard_once_it_is_right(api: Api) -> None:
+    now_ns = api.clock.now_ns
+    await api.feed(a_status("kraken", at_ns=now_ns + 60 * MINUTE))
+
+    await api.feed(a_status("kraken", "down", at_ns=now_ns))
+
+    assert api.view.venues.why_not_live("kraken", now_ns) == "kraken is down"
+
+
 async def test_what_came_before_the_clock_was_set_back_is_replaced(api: Api) -> None:
     now_ns = api.view.clock()
     later_ns = now_ns + 3_600 * SECOND

@@ -18,7 +18,7 @@ async def test_a_book_that_broke_on_the_old_connection_is_well_on_the_new_one() 
             await running.moved(lambda: {book.instrument for book in running.of(Book)} == every)
             running.served.without_rest.add("binance")  # no snapshot mends the book
             running.served.faults["binance"].hit_next(LOST)
-            await running.moved(lambda: running.said("are missing"))
+            await running.moved(lambda: running.said("missing"))
             [broken] = [one for one in running.instruments if running.states(one)]
             running.served.send_raw("binance", LEAVE)
             await running.moved(lambda: running.served.accepted["binance"] == 2)
