@@ -240,7 +240,17 @@ class UnnumberedMachine(LedgerMachine):
 
 
 class CutMachine(UnnumberedMachine):
+    """A venue with times like these pages backward, or tells the newest only."""
+
     unit_ns = SECOND
+
+    @initialize(
+        paging=st.sampled_from(["backward", "newest"]),
+        size=st.integers(1, 6),
+        reach=st.sampled_from([4, 12, 1_000]),
+    )
+    def open(self, paging: str, size: int, reach: int) -> None:
+        super().open(paging, size, reach)
 
 
 TestNumberedTrades = LedgerMachine.TestCase
