@@ -42,12 +42,17 @@ class Arguments(msgspec.Struct, kw_only=True):
     json: bool
 
 
-def arguments(description: str) -> Arguments:
-    """Read ``--quick`` and ``--json``."""
+def parser(description: str) -> argparse.ArgumentParser:
+    """Return what reads ``--quick`` and ``--json``, for benchmarks with more to choose."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="shorter, less certain")
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
-    given = parser.parse_args()
+    return parser
+
+
+def arguments(description: str) -> Arguments:
+    """Read ``--quick`` and ``--json``."""
+    given = parser(description).parse_args()
     return Arguments(quick=given.quick, json=given.json)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
 from math import inf
 
 from market import Book, Event, Gap, Instrument, Level, VenueStatus
@@ -221,9 +220,16 @@ def crossing(bids: Sequence[Level], asks: Sequence[Level]) -> str:
 
 def is_ordered(bids: Sequence[Level], asks: Sequence[Level]) -> bool:
     """Tell whether bids fall and asks rise, with no price twice."""
-    return all(better.price > worse.price for better, worse in pairwise(bids)) and all(
-        better.price < worse.price for better, worse in pairwise(asks)
-    )
+    bid, ask = inf, -inf
+    for level in bids:
+        if not level.price < bid:
+            return False
+        bid = level.price
+    for level in asks:
+        if not level.price > ask:
+            return False
+        ask = level.price
+    return True
 
 
 def difference(old: Sequence[Level], new: Sequence[Level]) -> list[Level]:

@@ -49,6 +49,7 @@ UNREADABLE = (ValueError, LookupError, ArithmeticError, RecursionError)
 """What reading a frame of another shape raises (msgspec's errors are ValueErrors)."""
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # every time here is UTC
+_SECOND = timedelta(seconds=1)
 _UNITS_NS = {len("2026-07-07T23:00:04.Z") + n: int(10 ** (9 - n)) for n in range(1, 10)}
 """What the last decimal place of a time of so many letters is worth."""
 
@@ -96,7 +97,7 @@ def check_candle(first: float, high: float, low: float, last: float) -> None:
         ValueError: they do not, so they were told or read in a wrong order.
 
     """
-    if not low <= min(first, last) <= max(first, last) <= high:
+    if not (low <= first <= high and low <= last <= high):
         raise ValueError(f"{first} and {last} do not lie in {low} to {high}")
 
 
@@ -110,12 +111,17 @@ def ns_of_rfc3339(text: str) -> int:
     """Read a UTC time such as ``2026-07-07T23:00:04.585581Z``, exactly."""
     digits = text[20:-1]
     unit_ns = _UNITS_NS.get(len(text))
-    if unit_ns and digits.isdecimal() and text[19] == "." and text[-1] == "Z":
-        return _seconds[text[:19]] + int(digits) * unit_ns
+    if unit_ns and digits.isdecimal() and text[-1] == "Z":
+        return _points[text[:20]] + int(digits) * unit_ns
     if text[-1:] != "Z":
         raise ValueError(f"a time ends with Z, not as {text[:40]!r}")
     second, _, fraction = text[:-1].partition(".")
     return _seconds[second] + _fraction_ns(fraction)
+
+
+def ns_of_second(text: str) -> int:
+    """Read a UTC time such as ``2026-07-07T23:00:04``, which names no zone."""
+    return _seconds[text]
 
 
 def rfc3339_of_ns(event_ns: int) -> str:
@@ -159,13 +165,28 @@ class _Seconds(dict[str, int]):
 _seconds = _Seconds()
 
 
+class _Points(_Seconds):
+    """The same by the text up to the point that a fraction follows."""
+
+    def __missing__(self, text: str) -> int:
+        if text[19:] != ".":
+            raise ValueError(f"a second has a fraction after a point, not as {text[:40]!r}")
+        if len(self) == SECONDS_KNOWN:
+            self.clear()
+        self[text] = second_ns = _seconds[text[:19]]
+        return second_ns
+
+
+_points = _Points()
+
+
 def _second_ns(text: str) -> int:
     if len(text) != len("2026-07-07T23:00:04") or text[10] != "T":
         raise ValueError(f"{text[:40]!r} is not written as 2026-07-07T23:00:04")
     second = datetime.fromisoformat(text)
     if second.tzinfo is not None:
         raise ValueError(f"{text!r} has an offset from UTC")
-    return plausible((second - _EPOCH) // timedelta(seconds=1) * SECOND_NS)
+    return plausible((second - _EPOCH) // _SECOND * SECOND_NS)
 
 
 def _fraction_ns(text: str) -> int:

@@ -17,6 +17,7 @@ from market import (
     VenueRefusedError,
 )
 from stream_service import wire
+from stream_service.keyed import Keyed
 from stream_service.korean import frames
 from stream_service.korean.books import Books
 from stream_service.korean.frames import HEAD, CandleRow, Ticker, TradeRow
@@ -41,7 +42,8 @@ class Reader:
 
     def __init__(self, venue: str, session: Session, *, only_changes: bool = False) -> None:
         self._venue = venue
-        self._listings = session.listings
+        self._listings = listings = session.listings
+        self._instruments = Keyed(lambda code: listings[code].instrument)
         self._number = session.number
         self._books = Books(venue, session, only_changes=only_changes)
 
@@ -55,6 +57,10 @@ class Reader:
                 return self._books.show(book.decode(frame), received_ns)
             if (ticker := frames.TICKERS.get(head)) is not None:
                 return self._summary(ticker.decode(frame), received_ns)
+            if (candle := frames.CANDLES.get(head)) is not None:
+                row = candle.decode(frame)
+                known = row.type in INTERVALS
+                return (self._candle(row, row.type, received_ns),) if known else ()
             return self._read_rare(frame, received_ns)
         except wire.UNREADABLE as error:
             raise FrameError(self._venue, frame, str(error)) from error
@@ -103,7 +109,7 @@ class Reader:
     def _trade(self, row: TradeRow, received_ns: int) -> Trade:
         return Trade(
             venue=self._venue,
-            instrument=self._listings[row.code].instrument,
+            instrument=self._instruments[row.code],
             trade_id=str(row.sequential_id),
             side="sell" if row.ask_bid == "ASK" else "buy",
             price=row.trade_price,
@@ -137,19 +143,19 @@ class Reader:
 
     def _candle(self, row: CandleRow, kind: str, received_ns: int) -> VenueCandle:
         interval, length_ns = INTERVALS[kind]
-        start_ns = wire.ns_of_rfc3339(row.candle_date_time_utc + "Z")
-        inner = row.opening_price, row.trade_price
-        if not row.low_price <= min(inner) <= max(inner) <= row.high_price:
-            raise ValueError(f"{inner} do not lie in {row.low_price} to {row.high_price}")
+        start_ns = wire.ns_of_second(row.candle_date_time_utc)
+        first, last, low, high = row.opening_price, row.trade_price, row.low_price, row.high_price
+        if not (low <= first <= high and low <= last <= high):
+            raise ValueError(f"{first, last} do not lie in {low} to {high}")
         return VenueCandle(
             venue=self._venue,
             instrument=self._listings[row.code].instrument,
             interval=interval,
             start_ns=start_ns,
-            open=row.opening_price,
-            high=row.high_price,
-            low=row.low_price,
-            close=row.trade_price,
+            open=first,
+            high=high,
+            low=low,
+            close=last,
             volume=row.candle_acc_trade_volume,
             closed=start_ns + length_ns <= received_ns,
             event_ns=row.timestamp * wire.MS,

@@ -48,7 +48,7 @@ from stream_service.venue import (
     Venue,
 )
 from stream_service.venues.alpaca import frames
-from stream_service.venues.alpaca.frames import BookRow, QuoteRow, TradeRow, hot_rows
+from stream_service.venues.alpaca.frames import BookRow, QuoteRow, TradeRow
 from stream_service.venues.alpaca.names import NAME, group, instrument, symbol
 from stream_service.venues.alpaca.rest import (
     interval_of,
@@ -65,6 +65,8 @@ ROWS_AT_MOST = 1_000  # of one answer with trades; 10,000 are allowed
 CANDLES_AT_MOST = 10_000
 SYMBOLS_AT_MOST = 15  # the free plan has 30 channels, of trades and quotes together
 BOOKS_AT_MOST = 10  # likewise
+QUOTES = b'[{"T":"q"'
+BEGINNING = len(QUOTES)
 CANCELLED = ("canceled", "incorrect")
 
 STREAMS: Mapping[Channel, tuple[str, ...]] = {
@@ -116,6 +118,11 @@ class AlpacaSession(Session):
         self._places = Keyed(self._place)
         self._symbols = {row.instrument: name for name, row in self.listings.items()}
         self._names = list(self.listings)
+        self._hot = {
+            b'[{"T":"t"': self._trades,
+            b'[{"T":"o"': self._levels,
+            **dict.fromkeys((b'[{"T":"b"', b'[{"T":"u"', b'[{"T":"d"'), self._bars),
+        }
         self._books: list[str] = []
         self._heartbeat = b""
 
@@ -129,7 +136,11 @@ class AlpacaSession(Session):
     def receive(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.receive`; the venue's words are answered, and give no event."""
         try:
-            return self._events(_rows(frame), received_ns)
+            beginning = frame[:BEGINNING]
+            if beginning == QUOTES:
+                return self._quotes(frame, received_ns)
+            read = self._hot.get(beginning)
+            return read(frame, received_ns) if read else self._mixed(frame, received_ns)
         except wire.UNREADABLE as error:
             if b'"o"' in frame:
                 for place in self._places.values():
@@ -206,6 +217,55 @@ class AlpacaSession(Session):
         listing = self.listings[name]
         watch = BookWatch(NAME, listing.instrument, self.number)
         return Place(listing, StreamedBook(watch, partial(self._subscribe_anew, name)))
+
+    def _trades(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        try:
+            rows = frames.trade_rows.decode(frame)
+        except msgspec.ValidationError:
+            return self._mixed(frame, received_ns)
+        events: list[Event] = []
+        for row in rows:
+            place = self._places[row.symbol]
+            events.append(_trade(row, place, place.tape, received_ns))
+        return events
+
+    def _quotes(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        try:
+            rows = frames.quote_rows.decode(frame)
+        except msgspec.ValidationError:
+            return self._mixed(frame, received_ns)
+        events: list[Event] = []
+        for row in rows:
+            if quote := self._quote(row, self._places[row.symbol], received_ns):
+                events.append(quote)  # noqa: PERF401  # a comprehension is one more call
+        return events
+
+    def _levels(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        try:
+            return self._events(frames.book_rows.decode(frame), received_ns)
+        except msgspec.ValidationError:
+            return self._mixed(frame, received_ns)
+
+    def _bars(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        try:
+            rows = frames.bar_rows.decode(frame)
+        except msgspec.ValidationError:
+            return self._mixed(frame, received_ns)
+        events: list[Event] = []
+        for row in rows:
+            place = self._places[row.symbol]
+            if row.kind == "d":
+                stamps = received_ns, received_ns, self.number(received_ns)
+                events += _summary(place.listing, row, stamps)
+            elif row.kind in ("b", "u"):
+                events += self._candle(row, place, received_ns, ("1m", True))
+            else:
+                return self._mixed(frame, received_ns)
+        return events
+
+    def _mixed(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        """Read rows of more than one kind, or of a rare one."""
+        return self._events(_rows(frame), received_ns)
 
     def _events(self, rows: Iterable[frames.Row], received_ns: int) -> list[Event]:
         events: list[Event] = []
@@ -288,29 +348,31 @@ class AlpacaSession(Session):
 
     def _candle(
         self, row: frames.BarRow, place: Place, received_ns: int, form: tuple[str, bool]
-    ) -> Iterator[Event]:
+    ) -> Sequence[Event]:
         """Make a candle of a bar; ``form`` is its interval, and whether it is surely closed."""
         if not row.volume:
-            return
+            return ()
         interval, is_closed = form
         start_ns = wire.ns_of_rfc3339(row.time)
         end_ns = start_ns + INTERVALS[interval]
         is_closed = is_closed or end_ns <= received_ns
-        yield VenueCandle(
-            venue=NAME,
-            instrument=place.instrument,
-            interval=interval,
-            start_ns=start_ns,
-            open=row.open,
-            high=row.high,
-            low=row.low,
-            close=row.close,
-            volume=row.volume,
-            trades=row.trades,
-            closed=is_closed,
-            event_ns=end_ns if is_closed else received_ns,
-            received_ns=received_ns,
-            sequence=self.number(received_ns),
+        return (
+            VenueCandle(
+                venue=NAME,
+                instrument=place.instrument,
+                interval=interval,
+                start_ns=start_ns,
+                open=row.open,
+                high=row.high,
+                low=row.low,
+                close=row.close,
+                volume=row.volume,
+                trades=row.trades,
+                closed=is_closed,
+                event_ns=end_ns if is_closed else received_ns,
+                received_ns=received_ns,
+                sequence=self.number(received_ns),
+            ),
         )
 
     def _past_trades(self, body: bytes, received_ns: int) -> list[Event]:
@@ -388,16 +450,7 @@ class AlpacaSession(Session):
             yield place, frames.raw_rows.decode(text) if text.startswith(b"[") else [raw]
 
 
-def _rows(frame: bytes) -> Sequence[frames.Row]:
-    if frame.startswith(frames.HOT):
-        try:
-            return hot_rows.decode(frame)
-        except msgspec.ValidationError:
-            return _mixed(frame)
-    return _mixed(frame)
-
-
-def _mixed(frame: bytes) -> list[frames.Row]:
+def _rows(frame: bytes) -> list[frames.Row]:
     """Read each row by its kind; of kinds that are not read the kind alone."""
     rows: list[frames.Row] = []
     for raw in frames.raw_rows.decode(frame):
@@ -441,28 +494,30 @@ def _summary(
     row: frames.BarRow,
     stamps: tuple[int, int, int],
     snapshot: frames.Snapshot | None = None,
-) -> Iterator[Summary]:
+) -> Sequence[Summary]:
     """Sum up the running day, which the venue tells instead of the last 24 hours."""
     if not row.volume:
-        return
-    latest = (snapshot or frames.Snapshot()).latest_trade
-    quote = (snapshot or frames.Snapshot()).latest_quote
+        return ()
+    latest = snapshot.latest_trade if snapshot else None
+    quote = snapshot.latest_quote if snapshot else None
     event_ns, received_ns, sequence = stamps
-    yield Summary(
-        venue=NAME,
-        instrument=listing.instrument,
-        symbol=listing.symbol,
-        name=listing.name,
-        last=latest.price if latest else row.close,
-        open=row.open,
-        high=row.high,
-        low=row.low,
-        volume=row.volume,
-        bid=(quote.bid or None) if quote else None,
-        ask=(quote.ask or None) if quote else None,
-        event_ns=event_ns,
-        received_ns=received_ns,
-        sequence=sequence,
+    return (
+        Summary(
+            venue=NAME,
+            instrument=listing.instrument,
+            symbol=listing.symbol,
+            name=listing.name,
+            last=latest.price if latest else row.close,
+            open=row.open,
+            high=row.high,
+            low=row.low,
+            volume=row.volume,
+            bid=(quote.bid or None) if quote else None,
+            ask=(quote.ask or None) if quote else None,
+            event_ns=event_ns,
+            received_ns=received_ns,
+            sequence=sequence,
+        ),
     )
 
 

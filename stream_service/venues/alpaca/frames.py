@@ -151,7 +151,10 @@ Row: TypeAlias = TradeRow | QuoteRow | BookRow | BarRow | Word
 By: TypeAlias = dict[str, msgspec.Raw]
 Dated = TypeVar("Dated", TradeRow, QuoteRow, BookRow, BarRow)
 
-hot_rows = msgspec.json.Decoder(list[TradeRow | QuoteRow | BookRow])
+trade_rows = msgspec.json.Decoder(list[TradeRow])
+quote_rows = msgspec.json.Decoder(list[QuoteRow])
+bar_rows = msgspec.json.Decoder(list[BarRow])
+book_rows = msgspec.json.Decoder(list[BookRow])
 raw_rows = msgspec.json.Decoder(list[msgspec.Raw])
 word = msgspec.json.Decoder(Word)
 trade_row = msgspec.json.Decoder(TradeRow)
@@ -163,7 +166,6 @@ by = msgspec.json.Decoder(By)
 by_or_none = msgspec.json.Decoder(By | None)
 asset_row = msgspec.json.Decoder(AssetRow, strict=False)
 
-HOT = (b'[{"T":"t"', b'[{"T":"q"', b'[{"T":"o"')
 READERS: Mapping[str, Callable[[msgspec.Raw], Row]] = {
     "t": trade_row.decode,
     "q": quote_row.decode,

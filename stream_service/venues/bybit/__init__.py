@@ -73,8 +73,9 @@ BARS = {str(minutes): name for minutes, name in wire.MINUTES.items() if minutes}
 
 ALREADY_FOLLOWED = "already subscribed"
 
-TOPIC_LETTERS = len("orderbook.50")
+TOPIC_LETTERS = len("tickers.")
 AT_TOPIC = slice(len('{"topic":"'), len('{"topic":"') + TOPIC_LETTERS)
+BEST_ONLY = "orderbook.1."
 
 _words = re.compile(r"\w+")
 """What a refusal is made of: ``Invalid symbol :[tickers.NOUSDT]`` names a symbol in its last."""
@@ -120,9 +121,10 @@ class BybitSession(Session):
         self._asked: dict[str, Sequence[str]] = {}
         self._last_request = 0
         self._hot: dict[bytes, Callable[[bytes, int], Sequence[Event]]] = {
-            b"publicTrade.": self._trades,
-            b"orderbook.1.": self._quotes,
-            **dict.fromkeys((b"orderbook.50", b"orderbook.20", b"orderbook.10"), self._changes),
+            b"publicTr": self._trades,
+            b"orderboo": self._levels,
+            b"tickers.": self._ticker,
+            b"kline.1.": self._candles,
         }
 
     def opened(self) -> None:
@@ -148,7 +150,7 @@ class BybitSession(Session):
                 case ("trades", Instrument() as of):
                     trades = readable(_rows(body), frames.rest_trade_row)
                     trades.sort(key=lambda row: (row.time, row.seq or 0))
-                    return [self._trade(row, of, received_ns, backfilled=True) for row in trades]
+                    return [self._past_trade(row, of, received_ns) for row in trades]
                 case ("candles", Instrument() as of):
                     rows = readable(_rows(body), frames.rest_candle_row)
                     return self._past_candles(rows, of, received_ns)
@@ -225,19 +227,24 @@ class BybitSession(Session):
 
     def _trades(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         places = self._places
-        return [
-            self._trade(row, places[row.symbol].instrument, received_ns)
-            for row in frames.trades_frame.decode(frame).data
-        ]
+        events: list[Event] = []
+        for row in frames.trades_frame.decode(frame).data:
+            events.append(  # noqa: PERF401  # a comprehension is one more call
+                Trade(
+                    venue=NAME,
+                    instrument=places[row.symbol].instrument,
+                    trade_id=row.id,
+                    side="buy" if row.side == "Buy" else "sell",
+                    price=row.price,
+                    size=row.size,
+                    event_ns=row.time * wire.MS,
+                    received_ns=received_ns,
+                    sequence=self.number(received_ns) if row.seq is None else row.seq,
+                )
+            )
+        return events
 
-    def _trade(
-        self,
-        row: frames.TradeRow | frames.RestTradeRow,
-        of: Instrument,
-        received_ns: int,
-        *,
-        backfilled: bool = False,
-    ) -> Trade:
+    def _past_trade(self, row: frames.RestTradeRow, of: Instrument, received_ns: int) -> Trade:
         return Trade(
             venue=NAME,
             instrument=of,
@@ -248,18 +255,19 @@ class BybitSession(Session):
             event_ns=row.time * wire.MS,
             received_ns=received_ns,
             sequence=self.number(received_ns) if row.seq is None else row.seq,
-            backfilled=backfilled,
+            backfilled=True,
         )
 
-    def _changes(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+    def _levels(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         told = frames.book_frame.decode(frame)
+        if told.topic.startswith(BEST_ONLY):
+            return self._quotes(told, received_ns)
         book = self._places[told.data.symbol].book
         part = _part(told.data, told.cts or told.ts)
         follow = book.whole if told.type == "snapshot" else book.change
         return follow(part, received_ns)
 
-    def _quotes(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        told = frames.book_frame.decode(frame)
+    def _quotes(self, told: frames.BookFrame, received_ns: int) -> Sequence[Event]:
         best = told.data
         place = self._places[best.symbol]
         if told.type == "delta":
@@ -286,27 +294,41 @@ class BybitSession(Session):
         topics = self._asked.pop(word.req_id, ())
         if not word.success:
             return self._heed(word, topics, received_ns)
-        kind = word.topic.partition(".")[0]
-        if kind == "tickers":
-            return self._ticker(frame, received_ns)
-        if kind == "kline":
+        if word.topic.startswith("kline."):
             return self._candles(frame, received_ns)
         read = self._hot.get(word.topic[:TOPIC_LETTERS].encode())
         return read(frame, received_ns) if read else ()
 
     def _ticker(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         told = frames.ticker_frame.decode(frame)
-        self._places[told.data.symbol]  # one that nobody knows is refused
-        return self._summaries([told.data], told.ts * wire.MS, received_ns)
+        listing = self._places[told.data.symbol].listing  # one that nobody knows is refused
+        stamps = received_ns, self.number(received_ns)
+        return (_summary(told.data, listing, told.ts * wire.MS, stamps),)
 
     def _candles(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         told = frames.candle_frame.decode(frame)
         of = self._places[told.topic.rpartition(".")[2]].instrument
-        return [
-            _candle(row, of, (received_ns, self.number(received_ns)))
-            for row in told.data
-            if row.volume and row.interval in BARS
-        ]
+        events: list[Event] = []
+        for row in told.data:
+            if row.volume and row.interval in BARS:
+                events.append(  # noqa: PERF401  # a comprehension is one more call
+                    VenueCandle(
+                        venue=NAME,
+                        instrument=of,
+                        interval=BARS[row.interval],
+                        start_ns=row.start * wire.MS,
+                        open=row.open,
+                        high=row.high,
+                        low=row.low,
+                        close=row.close,
+                        volume=row.volume,
+                        closed=row.confirm,
+                        event_ns=row.timestamp * wire.MS,
+                        received_ns=received_ns,
+                        sequence=self.number(received_ns),
+                    )
+                )
+        return events
 
     def _heed(self, word: frames.Word, topics: Sequence[str], received_ns: int) -> Sequence[Event]:
         """Take a refusal: of one symbol, whose request is made again without it, or of all.
@@ -442,25 +464,6 @@ def _merged(old: frames.BookRow | None, new: frames.BookRow) -> frames.BookRow:
         ladder.follow(changed)
         sides.append(list(ladder.best[:2]))
     return msgspec.structs.replace(new, bids=sides[0], asks=sides[1])
-
-
-def _candle(row: frames.CandleRow, of: Instrument, stamps: tuple[int, int]) -> VenueCandle:
-    received_ns, sequence = stamps
-    return VenueCandle(
-        venue=NAME,
-        instrument=of,
-        interval=BARS[row.interval],
-        start_ns=row.start * wire.MS,
-        open=row.open,
-        high=row.high,
-        low=row.low,
-        close=row.close,
-        volume=row.volume,
-        closed=row.confirm,
-        event_ns=row.timestamp * wire.MS,
-        received_ns=received_ns,
-        sequence=sequence,
-    )
 
 
 def _past_candle(

@@ -81,6 +81,7 @@ class BookFrame(msgspec.Struct, frozen=True, gc=False):
 class TickerRow(
     msgspec.Struct,
     frozen=True,
+    gc=False,
     rename={
         "last": "lastPrice",
         "open": "prevPrice24h",
@@ -103,14 +104,14 @@ class TickerRow(
     ask: OrNothing = ""
 
 
-class TickerFrame(msgspec.Struct, frozen=True):
+class TickerFrame(msgspec.Struct, frozen=True, gc=False):
     """The summary of one instrument."""
 
     ts: wire.Milliseconds
     data: TickerRow
 
 
-class CandleRow(msgspec.Struct, frozen=True):
+class CandleRow(msgspec.Struct, frozen=True, gc=False):
     """One interval; ``timestamp`` is the time of its last trade."""
 
     start: wire.Milliseconds
@@ -125,10 +126,12 @@ class CandleRow(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse prices that contradict each other."""
-        wire.check_candle(self.open, self.high, self.low, self.close)
+        low, high = self.low, self.high
+        if not (low <= self.open <= high and low <= self.close <= high):
+            wire.check_candle(self.open, high, low, self.close)
 
 
-class CandleFrame(msgspec.Struct, frozen=True):
+class CandleFrame(msgspec.Struct, frozen=True, gc=False):
     """Candles of one instrument."""
 
     topic: str

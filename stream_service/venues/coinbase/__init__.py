@@ -43,7 +43,8 @@ TRADES_A_PAGE = 1_000
 MINUTES_A_ROUND = 3
 CANDLES_AT_MOST = 300
 MINUTE_NS = INTERVALS["1m"]
-MATCH, CHANGES, TICKER = b'{"type":"match"', b'{"type":"l2update"', b'{"type":"ticker"'
+MATCH, CHANGES, TICKER = b'{"type":"match"', b'{"type":"l2upda', b'{"type":"ticker'
+BEGINNING = len(MATCH)
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -106,11 +107,12 @@ class CoinbaseSession(Session):
     def receive(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.receive`; a book gives a quote too, heartbeats and replies nothing."""
         try:
-            if frame.startswith(CHANGES):
+            beginning = frame[:BEGINNING]
+            if beginning == CHANGES:
                 return self._told(self._change(frame, received_ns))
-            if frame.startswith(MATCH):
+            if beginning == MATCH:
                 return (self._trade(frame, received_ns),)
-            if frame.startswith(TICKER):
+            if beginning == TICKER:
                 return self._ticker(frame, received_ns)
             return self._other(frame, received_ns)
         except wire.UNREADABLE as error:
@@ -245,13 +247,14 @@ class CoinbaseSession(Session):
     def _ticker(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """Tell a summary once a second; and a quote only where no book is followed."""
         row = frames.ticker_frame.decode(frame)
-        instrument = self.listings[row.product_id].instrument
+        product = row.product_id
+        instrument = self.listings[product].instrument
         event_ns = wire.ns_of_rfc3339(row.time)
         events: list[Event] = []
-        if row.price and self._is_due(row.product_id, event_ns):
+        if row.price and self._is_due(product, event_ns):
             stamps = event_ns, received_ns, self.number(received_ns)
             events.append(frames.summary_of(row, instrument, stamps))
-        if row.product_id not in self._books and row.has_quote:
+        if self._tells_quotes and product not in self._books and row.has_quote:
             stamps = event_ns, received_ns, self.number(received_ns)
             events.append(frames.ticker_quote(row, instrument, stamps))
         return events

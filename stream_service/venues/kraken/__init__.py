@@ -11,7 +11,7 @@ heartbeats of the others. No candle says that it is over: it is when the next on
 its minute is past. Recordings of the first WebSocket interface are read too, see `KrakenV1`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -60,6 +60,7 @@ LATE_NS = 2 * SECOND_NS
 """How long after its end the last trade of a candle may be told."""
 
 NEVER = 2**63
+BEGINNING = len('{"channel":"boo')
 
 Wanted = tuple[str, str]
 """A channel and a symbol."""
@@ -107,12 +108,16 @@ class KrakenSession(Session):
         self._v1 = KrakenV1(NAME, self.listings.__getitem__, self.number)
         self._is_quoted = "quote" in options.channels
         self._is_summed_up = "summary" in options.channels
-        self._readers: dict[str, Callable[[bytes, int], Iterable[Event]]] = {
+        self._readers: dict[str, Callable[[bytes, int], Sequence[Event]]] = {
             "ticker": self._tickers,
             "trade": self._trades,
             "book": self._books,
             "ohlc": self._candles,
             "instrument": self._listed,
+        }
+        self._hot = {
+            f'{{"channel":"{channel}'.encode()[:BEGINNING]: self._readers[channel]
+            for channel in ("book", "ticker", "trade", "ohlc")
         }
         self._unanswered: set[Wanted] = set()
         self._missed: set[Wanted] = set()
@@ -130,15 +135,8 @@ class KrakenSession(Session):
     def receive(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.receive`; heartbeats and status give no event."""
         try:
-            start = frame[:15]
-            if start == b'{"channel":"boo':
-                events = self._books(frame, received_ns)
-            elif start == b'{"channel":"tic':
-                events = self._tickers(frame, received_ns)
-            elif start == b'{"channel":"tra':
-                events = self._trades(frame, received_ns)
-            else:
-                events = self._others(frame, received_ns)
+            read = self._hot.get(frame[:BEGINNING])
+            events = read(frame, received_ns) if read else self._others(frame, received_ns)
         except wire.UNREADABLE as error:
             raise FrameError(NAME, frame, str(error)) from error
         return events if received_ns < self._due_ns else [*events, *self._overdue(received_ns)]
@@ -277,56 +275,63 @@ class KrakenSession(Session):
                         sequence=self.number(received_ns),
                     )
                 )
+            if not self._is_summed_up:
+                continue
             if received_ns >= followed.next_summary_ns:
                 events += self._summary(row, followed, event_ns, received_ns)
             else:
                 if followed.untold is None:
-                    self._wait_for(followed, received_ns)
+                    self._wait_for(followed, followed.next_summary_ns)
                 followed.untold = row, event_ns
         return events
 
     def _summary(
         self, row: frames.Ticker, followed: _Followed, event_ns: int, received_ns: int
-    ) -> Iterator[Summary]:
+    ) -> Sequence[Summary]:
         """Sum up, at most once a second: the ticker comes on each change of bid and ask."""
-        if not (row.last and self._is_summed_up):
-            return
+        if not row.last:
+            return ()
         followed.next_summary_ns = received_ns + SECOND_NS
         followed.untold = None
-        yield Summary(
-            venue=NAME,
-            instrument=followed.instrument,
-            symbol=row.symbol,
-            last=row.last,
-            open=_open_before(row.change, row.last),
-            high=row.high or None,
-            low=row.low or None,
-            volume=row.volume,
-            bid=row.bid or None,
-            ask=row.ask or None,
-            event_ns=event_ns,
-            received_ns=received_ns,
-            sequence=self.number(received_ns),
+        return (
+            Summary(
+                venue=NAME,
+                instrument=followed.instrument,
+                symbol=row.symbol,
+                last=row.last,
+                open=_open_before(row.change, row.last),
+                high=row.high or None,
+                low=row.low or None,
+                volume=row.volume,
+                bid=row.bid or None,
+                ask=row.ask or None,
+                event_ns=event_ns,
+                received_ns=received_ns,
+                sequence=self.number(received_ns),
+            ),
         )
 
     def _trades(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         trades = frames.trade_frame.decode(frame)
         backfilled = trades.type == "snapshot"
-        return [
-            Trade(
-                venue=NAME,
-                instrument=self._followed[row.symbol].instrument,
-                trade_id=str(row.trade_id),
-                side=row.side,
-                price=row.price,
-                size=row.qty,
-                event_ns=wire.ns_of_rfc3339(row.timestamp),
-                received_ns=received_ns,
-                sequence=row.trade_id,
-                backfilled=backfilled,
+        events: list[Event] = []
+        for row in trades.data:
+            number = row.trade_id
+            events.append(
+                Trade(
+                    venue=NAME,
+                    instrument=self._followed[row.symbol].instrument,
+                    trade_id=str(number),
+                    side=row.side,
+                    price=row.price,
+                    size=row.qty,
+                    event_ns=wire.ns_of_rfc3339(row.timestamp),
+                    received_ns=received_ns,
+                    sequence=number,
+                    backfilled=backfilled,
+                )
             )
-            for row in trades.data
-        ]
+        return events
 
     def _others(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         if frame[:1] == b"[":
@@ -337,11 +342,12 @@ class KrakenSession(Session):
         if not envelope.channel:
             return list(self._reply(envelope, received_ns))
         read = self._readers.get(envelope.channel)
-        return () if read is None else list(read(frame, received_ns))
+        return () if read is None else read(frame, received_ns)
 
-    def _candles(self, frame: bytes, received_ns: int) -> Iterator[Event]:
+    def _candles(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         candles = frames.candle_frame.decode(frame)
         event_ns = wire.ns_of_rfc3339(candles.timestamp) if candles.timestamp else received_ns
+        events: list[Event] = []
         for row in candles.data:
             interval = wire.MINUTES.get(row.interval)
             if interval is None or not row.trades:
@@ -364,44 +370,51 @@ class KrakenSession(Session):
                 received_ns=received_ns,
                 sequence=self.number(received_ns),
             )
-            yield from self._follow(candle, followed)
+            events += self._follow(candle, followed)
+        return events
 
-    def _follow(self, candle: VenueCandle, followed: _Followed) -> Iterator[Event]:
+    def _follow(self, candle: VenueCandle, followed: _Followed) -> Sequence[Event]:
         """Tell a candle, and before it once more the one that is over now."""
         last = followed.candles.get(candle.interval)
         if last is None or candle.start_ns >= last.start_ns:
-            followed.candles.pop(candle.interval, None)
             if not candle.closed:
                 followed.candles[candle.interval] = candle
-                self._wait_for(followed, candle.received_ns)
-        if last is not None and candle.start_ns > last.start_ns:
-            yield self._closed(last, candle.received_ns)
-            candle = replace(candle, sequence=self.number(candle.received_ns))
-        yield candle
+                self._wait_for(followed, _late_ns(candle))
+            elif last is not None:
+                del followed.candles[candle.interval]
+        if last is None or candle.start_ns <= last.start_ns:
+            return (candle,)
+        closed = self._closed(last, candle.received_ns)
+        return closed, replace(candle, sequence=self.number(candle.received_ns))
 
     def _closed(self, candle: VenueCandle, received_ns: int) -> VenueCandle:
         sequence = self.number(received_ns)
         return replace(candle, closed=True, received_ns=received_ns, sequence=sequence)
 
-    def _wait_for(self, followed: _Followed, received_ns: int) -> None:
-        """Look at what is untold of ``followed`` with a frame of a second later."""
+    def _wait_for(self, followed: _Followed, due_ns: int) -> None:
+        """Look at what is untold of ``followed`` with the first frame from then on."""
         self._due[followed.listing.symbol] = followed
-        self._due_ns = min(self._due_ns, received_ns + SECOND_NS)
+        self._due_ns = min(self._due_ns, due_ns)
 
     def _overdue(self, received_ns: int) -> Iterator[Event]:
         """Tell summaries that were held back and candles that nothing came after."""
         due, self._due, self._due_ns = self._due, {}, NEVER
         for followed in due.values():
             if followed.untold and received_ns >= followed.next_summary_ns:
-                row, event_ns = followed.untold
+                (row, event_ns), followed.untold = followed.untold, None
                 yield from self._summary(row, followed, event_ns, received_ns)
+            elif followed.untold:
+                self._wait_for(followed, followed.next_summary_ns)
             for interval, candle in list(followed.candles.items()):
-                if candle.start_ns + INTERVALS[interval] + LATE_NS <= received_ns:
+                if _late_ns(candle) <= received_ns:
                     yield self._closed(followed.candles.pop(interval), received_ns)
-            if followed.untold or followed.candles:
-                self._wait_for(followed, received_ns)
+                else:
+                    self._wait_for(followed, _late_ns(candle))
 
-    def _listed(self, frame: bytes, received_ns: int) -> Iterator[Event]:
+    def _listed(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        return list(self._terms(frame, received_ns))
+
+    def _terms(self, frame: bytes, received_ns: int) -> Iterator[Event]:
         """Tell the terms of what is followed; the channel speaks of every pair."""
         for terms in readable(frames.terms_frame.decode(frame).data.pairs, frames.pair_terms):
             if terms.symbol in self.listings or self.options.guess:
@@ -441,6 +454,11 @@ class KrakenSession(Session):
                 received_ns=received_ns,
                 sequence=self.number(received_ns),
             )
+
+
+def _late_ns(candle: VenueCandle) -> int:
+    """Return when a candle is over, though nothing came after it."""
+    return candle.start_ns + INTERVALS[candle.interval] + LATE_NS
 
 
 def _open_before(change: msgspec.Raw, last: float) -> float | None:

@@ -45,6 +45,7 @@ from market import (
 from market.intervals import SECOND_NS
 from stream_service import wire
 from stream_service.books import BEST, BookWatch, crossing, is_ordered
+from stream_service.keyed import Keyed
 from stream_service.rows import readable
 from stream_service.seeded_book import Change, SeededBook
 from stream_service.venue import (
@@ -89,6 +90,7 @@ from stream_service.venues.kucoin.frames import (
 from stream_service.venues.kucoin.side import KucoinSide, answer
 
 NAME = "kucoin"
+TRADES = b'"/market/matc'
 OK = "200000"
 BUSY = "429000"
 BUSY_S = 10.0  # the limits are counted over thirty seconds
@@ -143,13 +145,14 @@ class KucoinSession(Session):
     def __init__(self, listings: Sequence[Listing], options: Options = NO_OPTIONS) -> None:
         super().__init__(listings, options)
         self._symbols = {row.instrument: symbol for symbol, row in self.listings.items()}
+        self._instruments = Keyed(lambda symbol: self.listings[symbol].instrument)
         self._books: dict[str, SeededBook] = {}
         self._watches: dict[str, BookWatch] = {}
         self._sent = 0
         self._topics: dict[str, Instrument] = {}
         self._readers = {  # by as much of a topic's name as tells it apart
             b'"/market/leve': self._update,
-            b'"/market/matc': self._match,
+            TRADES: self._match,
             b'"/spotMarket/': self._best,
             b'"/market/tick': self._ticker,
             b'"/market/cand': self._minute,
@@ -166,8 +169,23 @@ class KucoinSession(Session):
     def receive(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.receive`; acknowledgements and pongs give no event."""
         try:
-            start = frame.find(b"/")  # begins the name of the topic, wherever that stands
-            read = self._readers.get(frame[start - 1 : start + 12])
+            # the name of the topic comes after the type, or first, or somewhere
+            if frame[26:39] == TRADES or frame[9:22] == TRADES:
+                row = MATCH.decode(frame).data
+                return (
+                    Trade(
+                        venue=NAME,
+                        instrument=self._instruments[row.symbol],
+                        trade_id=row.trade_id,
+                        side=row.side,
+                        price=row.price,
+                        size=row.size,
+                        event_ns=row.time,
+                        received_ns=received_ns,
+                        sequence=row.sequence,
+                    ),
+                )
+            read = self._readers.get(frame[26:39]) or self._readers.get(frame[9:22])
             return self._other(frame, received_ns) if read is None else read(frame, received_ns)
         except wire.UNREADABLE as error:
             raise FrameError(NAME, frame, str(error)) from error
@@ -284,19 +302,10 @@ class KucoinSession(Session):
         return book.change(change, received_ns)
 
     def _match(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        row = MATCH.decode(frame).data
-        trade = Trade(
-            venue=NAME,
-            instrument=self.listings[row.symbol].instrument,
-            trade_id=row.trade_id,
-            side=row.side,
-            price=row.price,
-            size=row.size,
-            event_ns=row.time,
-            received_ns=received_ns,
-            sequence=row.sequence,
-        )
-        return (trade,)
+        """Read a trade that is written in another order, or with escapes, in the usual one."""
+        notice = NOTICE.decode(frame)
+        topic = notice.topic.encode()
+        return self.receive(b'{"topic":"%b","data":%b}' % (topic, notice.data), received_ns)
 
     def _best(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         try:
@@ -338,9 +347,27 @@ class KucoinSession(Session):
 
     def _minute(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         told = CANDLE.decode(frame)
-        kind, row = told.topic.rpartition("_")[2], told.data
-        instrument = self.listings[row.symbol].instrument
-        return (self._candle(row.candles, kind, instrument, (row.time, received_ns)),)
+        minutes = told.data
+        row = minutes.candles
+        interval, length_ns = _interval(told.topic.rpartition("_")[2])
+        start_ns = row.start * SECOND_NS
+        return (
+            VenueCandle(
+                venue=NAME,
+                instrument=self._instruments[minutes.symbol],
+                interval=interval,
+                start_ns=start_ns,
+                open=row.open,
+                high=row.high,
+                low=row.low,
+                close=row.close,
+                volume=row.volume,
+                closed=start_ns + length_ns <= received_ns,
+                event_ns=minutes.time,
+                received_ns=received_ns,
+                sequence=self.number(received_ns),
+            ),
+        )
 
     def _day(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         day = SNAPSHOT.decode(frame).data.data
@@ -443,25 +470,29 @@ class KucoinSession(Session):
 
     def _summaries(self, days: Sequence[Day], event_ns: int, received_ns: int) -> Sequence[Event]:
         """Make summaries of the days of our instruments that had a trade."""
-        return [
-            Summary(
-                venue=NAME,
-                instrument=self.listings[day.symbol].instrument,
-                symbol=day.symbol,
-                last=last,
-                open=day.open or None,
-                high=day.high or None,
-                low=day.low or None,
-                volume=day.vol,
-                bid=day.buy or None,
-                ask=day.sell or None,
-                event_ns=day.datetime * wire.MS if day.datetime else event_ns,
-                received_ns=received_ns,
-                sequence=self.number(received_ns),
+        events: list[Event] = []
+        for day in days:
+            last = day.last or day.last_traded_price
+            if not last:
+                continue
+            events.append(
+                Summary(
+                    venue=NAME,
+                    instrument=self._instruments[day.symbol],
+                    symbol=day.symbol,
+                    last=last,
+                    open=day.open or None,
+                    high=day.high or None,
+                    low=day.low or None,
+                    volume=day.vol,
+                    bid=day.buy or None,
+                    ask=day.sell or None,
+                    event_ns=day.datetime * wire.MS if day.datetime else event_ns,
+                    received_ns=received_ns,
+                    sequence=self.number(received_ns),
+                )
             )
-            for day in days
-            if (last := day.last or day.last_traded_price)
-        ]
+        return events
 
     def _answer(
         self, request: HttpRequest, content: msgspec.Raw, received_ns: int

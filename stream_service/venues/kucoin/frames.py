@@ -116,7 +116,9 @@ class CandleRow(Struct, frozen=True, gc=False, array_like=True):
 
     def __post_init__(self) -> None:
         """Refuse what is read in a wrong order."""
-        check_order(self.open, self.close, self.high, self.low)
+        low, high = self.low, self.high
+        if not (low <= self.open <= high and low <= self.close <= high):
+            check_order(self.open, self.close, high, low)
 
 
 class Candles(Struct, frozen=True, gc=False):
@@ -135,7 +137,7 @@ class Levels(Struct, frozen=True, gc=False):
     timestamp: wire.Milliseconds
 
 
-class Day(Struct, frozen=True, rename="camel"):
+class Day(Struct, frozen=True, gc=False, rename="camel"):
     """The last 24 hours, null where nothing was traded; over REST ``last``, and no time."""
 
     symbol: str
@@ -150,7 +152,7 @@ class Day(Struct, frozen=True, rename="camel"):
     sell: wire.OrZero | None = None
 
 
-class Snapshot(Struct, frozen=True):
+class Snapshot(Struct, frozen=True, gc=False):
     """``/market/snapshot``."""
 
     data: Day

@@ -80,6 +80,7 @@ RENEW_SOON = "64008"
 
 
 AT_CHANNEL = slice(len('{"arg":{"channel":"'), len('{"arg":{"channel":"books'))
+TRADE = b"trade"
 _named = re.compile(r"instId:\s*([A-Z0-9-]+)")
 
 
@@ -123,9 +124,10 @@ class OkxSession(Session):
         self._symbols = {row.instrument: name for name, row in self.listings.items()}
         self._candles: Rounds[str] = Rounds(period_s=60, delay_s=2, spread_s=40)
         self._hot: dict[bytes, Callable[[bytes, int], Sequence[Event]]] = {
-            b"trade": self._trades,
+            TRADE: self._trades,
             b"bbo-t": self._quotes,
             b"books": self._changes,
+            b"ticke": self._tickers,
         }
 
     def opened(self) -> None:
@@ -140,7 +142,10 @@ class OkxSession(Session):
     def receive(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.receive`; replies and ``pong`` give no event."""
         try:
-            read = self._hot.get(frame[AT_CHANNEL])
+            channel = frame[AT_CHANNEL]
+            if channel == TRADE:
+                return self._trades(frame, received_ns)
+            read = self._hot.get(channel)
             return read(frame, received_ns) if read else self._less_common(frame, received_ns)
         except wire.UNREADABLE as error:
             if _is_of_derivative(frame):
@@ -248,31 +253,49 @@ class OkxSession(Session):
                 place.book.doubt("a frame that may hold changes could not be read")
 
     def _trades(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        told = frames.trades_frame.decode(frame)
-        place = self._places[told.arg.symbol]
-        for row in told.data:
+        events: list[Event] = []
+        for row in frames.trades_frame.decode(frame).data:
+            number = row.id
+            place = self._places[row.symbol]
             if row.count > 1:
-                place.sums.append((row.id - row.count + 1, row.id))
-        return [_trade(row, place.instrument, received_ns) for row in told.data]
+                place.sums.append((number - row.count + 1, number))
+            events.append(
+                Trade(
+                    venue=NAME,
+                    instrument=place.instrument,
+                    trade_id=str(number),
+                    side=row.side,
+                    price=row.price,
+                    size=row.size,
+                    event_ns=row.time * wire.MS,
+                    received_ns=received_ns,
+                    sequence=number,
+                )
+            )
+        return events
 
     def _quotes(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         told = frames.book_frame.decode(frame)
         of = self._places[told.arg.symbol].instrument
-        return [self._quote(row, of, received_ns) for row in told.data if row.bids and row.asks]
-
-    def _quote(self, row: frames.BookRow, of: Instrument, received_ns: int) -> Quote:
-        bid, ask = row.bids[0], row.asks[0]
-        return Quote(
-            venue=NAME,
-            instrument=of,
-            bid=bid.price,
-            bid_size=bid.size,
-            ask=ask.price,
-            ask_size=ask.size,
-            event_ns=row.time * wire.MS,
-            received_ns=received_ns,
-            sequence=self.number(received_ns) if row.last is None else row.last,
-        )
+        events: list[Event] = []
+        for row in told.data:
+            if not (row.bids and row.asks):
+                continue
+            bid, ask = row.bids[0], row.asks[0]
+            events.append(
+                Quote(
+                    venue=NAME,
+                    instrument=of,
+                    bid=bid.price,
+                    bid_size=bid.size,
+                    ask=ask.price,
+                    ask_size=ask.size,
+                    event_ns=row.time * wire.MS,
+                    received_ns=received_ns,
+                    sequence=self.number(received_ns) if row.last is None else row.last,
+                )
+            )
+        return events
 
     def _changes(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         told = frames.book_frame.decode(frame)
@@ -292,8 +315,6 @@ class OkxSession(Session):
         if told.arg is None or told.event:
             return self._heed(told, received_ns)
         channel = told.arg.channel
-        if channel == "tickers":
-            return self._summaries(map(frames.ticker_row.decode, told.data), received_ns)
         if channel.startswith("candle"):
             rows = [frames.candle_row.decode(row) for row in told.data]
             interval = BARS.get(channel.removeprefix("candle"), "")
@@ -325,13 +346,19 @@ class OkxSession(Session):
             )
         ]
 
+    def _tickers(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        return self._summaries(frames.tickers_frame.decode(frame).data, received_ns)
+
     def _summaries(self, rows: Iterable[frames.TickerRow], received_ns: int) -> list[Event]:
         """Read summaries of spot instruments that are ours, or of all where we guess."""
-        return [
-            _summary(row, self.listings[row.symbol], received_ns, self.number(received_ns))
-            for row in rows
-            if row.symbol in self.listings or (self.options.guess and row.symbol.count("-") == 1)
-        ]
+        events: list[Event] = []
+        listings = self.listings
+        for row in rows:
+            symbol = row.symbol
+            if symbol in listings or (self.options.guess and symbol.count("-") == 1):
+                number = self.number(received_ns)
+                events.append(_summary(row, listings[symbol], received_ns, number))
+        return events
 
     def _past_trades(
         self, raw: Sequence[msgspec.Raw], of: Instrument, received_ns: int

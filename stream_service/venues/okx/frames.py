@@ -25,7 +25,7 @@ class TradeRow(
     msgspec.Struct,
     frozen=True,
     gc=False,
-    rename={"id": "tradeId", "price": "px", "size": "sz", "time": "ts"},
+    rename={"symbol": "instId", "id": "tradeId", "price": "px", "size": "sz", "time": "ts"},
 ):
     """One execution, or ``count`` of one taker at one price; ``side`` is the taker's."""
 
@@ -34,6 +34,7 @@ class TradeRow(
     size: wire.Size
     side: Literal["buy", "sell"]
     time: wire.Milliseconds
+    symbol: str
     count: wire.Number = 1
 
 
@@ -52,17 +53,22 @@ class BookRow(
     last: wire.Number | None = None
 
 
-class TradesFrame(msgspec.Struct, frozen=True, gc=False):
-    """Executions of one instrument."""
+class Subject(msgspec.Struct, frozen=True, gc=False, rename={"symbol": "instId"}):
+    """What a frame is about, where its beginning told the channel."""
 
-    arg: Arg
+    symbol: str
+
+
+class TradesFrame(msgspec.Struct, frozen=True, gc=False):
+    """Executions; each names its instrument."""
+
     data: list[TradeRow]
 
 
 class BookFrame(msgspec.Struct, frozen=True, gc=False):
     """A book of one instrument, or what changed in it."""
 
-    arg: Arg
+    arg: Subject
     data: list[BookRow]
     action: str = ""
 
@@ -70,6 +76,7 @@ class BookFrame(msgspec.Struct, frozen=True, gc=False):
 class TickerRow(
     msgspec.Struct,
     frozen=True,
+    gc=False,
     rename={
         "symbol": "instId",
         "bid": "bidPx",
@@ -92,6 +99,12 @@ class TickerRow(
     low: OrNothing
     volume: OrNothing
     time: wire.Milliseconds
+
+
+class TickersFrame(msgspec.Struct, frozen=True, gc=False):
+    """Summaries."""
+
+    data: list[TickerRow]
 
 
 class CandleRow(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -162,6 +175,7 @@ class Shape(msgspec.Struct, frozen=True, rename="camel"):
 
 trades_frame = msgspec.json.Decoder(TradesFrame, strict=False)
 book_frame = msgspec.json.Decoder(BookFrame, strict=False)
+tickers_frame = msgspec.json.Decoder(TickersFrame, strict=False)
 frame = msgspec.json.Decoder(Frame)
 answer = msgspec.json.Decoder(Answer)
 trade_row = msgspec.json.Decoder(TradeRow, strict=False)
