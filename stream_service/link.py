@@ -87,6 +87,7 @@ class Link:
         self._is_written.set()
         self._has_requests = asyncio.Event()
         self._frames = 0
+        self._written = 0
         self._times_set = intake.times_set
         self._is_held_back = False
         self._asking = asyncio.Semaphore(REQUESTS_AT_ONCE)
@@ -174,15 +175,23 @@ class Link:
             self._wake.clear()
             for frame in self.session.outgoing():
                 await socket.send(frame, text=True)
+                self._written += 1
                 if self._venue.send_interval_s:
                     await asyncio.sleep(self._venue.send_interval_s)
             if not self.session.has_outgoing:
                 self._is_written.set()
 
     async def _settle(self) -> None:
+        """Wait until the venue had time to take all that subscribes, also what it asked for first.
+
+        A venue that wants to know who we are takes the subscription only after its first frames.
+        """
         await self.up.wait()
-        await self._is_written.wait()
-        await asyncio.sleep(self._venue.settle_s)
+        written = -1
+        while written != self._written or not self._is_written.is_set():
+            await self._is_written.wait()
+            written = self._written
+            await asyncio.sleep(self._venue.settle_s)
         self.settled.set()
 
     async def _ask_all(self, tasks: asyncio.TaskGroup) -> None:

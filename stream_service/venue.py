@@ -344,7 +344,7 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
             rest_interval_s=0.0,
             send_interval_s=0.0,
             connect_interval_s=0.0,
-            settle_s=0.05,
+            settle_s=0.15,
         )
 
 
