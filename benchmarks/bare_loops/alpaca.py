@@ -20,6 +20,8 @@ from benchmarks.bare_loops.normal import (
     ns_of,
 )
 
+CLOSED = True  # a bar is told once its minute is over
+
 
 class Trade(Struct, gc=False):
     """``t``."""
@@ -126,7 +128,7 @@ def candles(frames: Frames) -> None:
                 row.c,
                 row.v,
                 row.n,
-                row.n is not None,
+                CLOSED,
                 received_ns,
                 received_ns,
             )

@@ -142,8 +142,8 @@ HEAD: Final = 13
 """Bytes at the start of a frame that tell what it is, where its type comes first as usual."""
 
 TRADES: Final = {
-    b'{"type":"trad': Decoder(TradeRow),
-    b'{"ty":"trade"': Decoder(_spelled(TradeRow, SHORT)),
+    b'{"type":"trad': Decoder(TradeRow).decode,
+    b'{"ty":"trade"': Decoder(_spelled(TradeRow, SHORT)).decode,
 }
 BOOKS: Final = {
     b'{"type":"orde': Decoder(OrderBook),

@@ -51,8 +51,8 @@ class Reader:
         """See `Session.receive`; a book gives a quote too."""
         try:
             head = frame[:HEAD]
-            if (trade := frames.TRADES.get(head)) is not None:
-                return (self._trade(trade.decode(frame), received_ns),)
+            if (decode := frames.TRADES.get(head)) is not None:
+                return (self._trade(decode(frame), received_ns),)
             if (book := frames.BOOKS.get(head)) is not None:
                 return self._books.show(book.decode(frame), received_ns)
             if (ticker := frames.TICKERS.get(head)) is not None:
@@ -96,8 +96,8 @@ class Reader:
             raise VenueRefusedError(f"{self._venue}: {error.name}: {error.message}")
         key, kind = ("ty", envelope.ty) if envelope.ty else ("type", envelope.type)
         head = f'{{"{key}":"{kind}"'.encode()[:HEAD]
-        if (trade := frames.TRADES.get(head)) is not None:
-            return (self._trade(trade.decode(frame), received_ns),)
+        if (decode := frames.TRADES.get(head)) is not None:
+            return (self._trade(decode(frame), received_ns),)
         if (book := frames.BOOKS.get(head)) is not None:
             return self._books.show(book.decode(frame), received_ns)
         if (ticker := frames.TICKERS.get(head)) is not None:

@@ -256,7 +256,7 @@ class OkxSession(Session):
         events: list[Event] = []
         for row in frames.trades_frame.decode(frame).data:
             number = row.id
-            place = self._places[row.symbol]
+            place = self._places[row.symbol or frames.subject_frame.decode(frame).arg.symbol]
             if row.count > 1:
                 place.sums.append((number - row.count + 1, number))
             events.append(

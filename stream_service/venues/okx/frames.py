@@ -34,7 +34,7 @@ class TradeRow(
     size: wire.Size
     side: Literal["buy", "sell"]
     time: wire.Milliseconds
-    symbol: str
+    symbol: str = ""
     count: wire.Number = 1
 
 
@@ -60,7 +60,7 @@ class Subject(msgspec.Struct, frozen=True, gc=False, rename={"symbol": "instId"}
 
 
 class TradesFrame(msgspec.Struct, frozen=True, gc=False):
-    """Executions; each names its instrument."""
+    """Executions; each names its instrument, as their frame does."""
 
     data: list[TradeRow]
 
@@ -99,6 +99,12 @@ class TickerRow(
     low: OrNothing
     volume: OrNothing
     time: wire.Milliseconds
+
+
+class SubjectFrame(msgspec.Struct, frozen=True, gc=False):
+    """What a frame is about, without its rows."""
+
+    arg: Subject
 
 
 class TickersFrame(msgspec.Struct, frozen=True, gc=False):
@@ -175,6 +181,7 @@ class Shape(msgspec.Struct, frozen=True, rename="camel"):
 
 trades_frame = msgspec.json.Decoder(TradesFrame, strict=False)
 book_frame = msgspec.json.Decoder(BookFrame, strict=False)
+subject_frame = msgspec.json.Decoder(SubjectFrame)
 tickers_frame = msgspec.json.Decoder(TickersFrame, strict=False)
 frame = msgspec.json.Decoder(Frame)
 answer = msgspec.json.Decoder(Answer)
