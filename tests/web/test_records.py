@@ -13,6 +13,12 @@ from tests.web.test_layout import LOW_CONTRASTS, SIDEWAYS
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 PHONE = {"viewport": {"width": 390, "height": 800}, "has_touch": True, "is_mobile": True}
+BOX = """name => {
+    const box = document.querySelector(`[data-testid="${name}"]`)?.getBoundingClientRect();
+    return box?.width ? {x: box.x, width: box.width} : null;
+}"""
+"""Where something is, measured in one go: the chart draws its shades anew with each change."""
+
 MINUS = "\N{MINUS SIGN}"
 AWAY = {"title": "History is away", "detail": "Wait."}
 TROUBLED = (
@@ -104,10 +110,8 @@ async def test_a_gap_is_shaded_in_the_chart_and_says_what_is_missing(
         "title", re.compile(r"^trades \d\d:\d\d:\d\d.\d\d:\d\d:\d\d UTC: 7 missing · connection")
     )
     await expect(note).to_be_visible()
-    box = await shade.bounding_box()
-    canvas = await page.get_by_test_id("chart-canvas").bounding_box()
-    assert box is not None
-    assert canvas is not None
+    box = await (await page.wait_for_function(BOX, arg="gap-shade")).json_value()
+    canvas = await (await page.wait_for_function(BOX, arg="chart-canvas")).json_value()
     assert 3 * 6 <= box["width"] <= 6 * 6
     assert canvas["x"] < box["x"] < canvas["x"] + canvas["width"]
 
