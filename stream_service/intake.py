@@ -42,14 +42,11 @@ log = structlog.get_logger()
 LETTERS_WAITING = 1_000
 """Refused frames that wait to be put aside; beyond it the oldest are lost, and counted."""
 
-
 SET_NS = 1_000_000_000
 """Our clock was set when it parted from the steady one by more at once."""
 
-
 HELD_BACK_S = 0.5
 """A bus that takes so long for one frame's events holds us back."""
-
 
 _HEARD: Mapping[type, Kind] = {Quote: "quote", Trade: "trade", Book: "book"}
 
@@ -71,10 +68,10 @@ class Tap(Protocol):
 class Intake:
     """Passes on what the sessions of one venue read.
 
-    ``letters`` are the refused frames that wait to be put aside; ``doubted`` says since when trades
-    may be among them, None: they are not. ``times_set`` counts how often our clock was set, which
-    sets ``was_set``. ``greeted`` are instruments of which a trade is known, or
-    none was told when we asked.
+    ``letters`` are the refused frames that wait to be put aside; ``doubted`` says that trades may
+    be among those that could not be read. ``times_set`` counts how often our clock was set, which
+    sets ``was_set``. ``greeted`` are instruments of which a trade is known, or none was told when
+    we asked.
     """
 
     def __init__(
