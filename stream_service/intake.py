@@ -130,10 +130,6 @@ class Intake:
             self.was_set.set()
         return now_ns
 
-    async def take(self, session: Session, frame: bytes, received_ns: int) -> None:
-        """Pass on what ``session`` reads in a frame, see `take_all`."""
-        await self.take_all(session, (frame,), received_ns)
-
     async def take_all(self, session: Session, frames: Sequence[bytes], received_ns: int) -> None:
         """Pass on what ``session`` reads in frames; one that is refused is put aside whole.
 

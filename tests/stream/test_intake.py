@@ -75,7 +75,7 @@ async def test_a_trade_that_comes_twice_is_published_once() -> None:
     intake, bus, session = an_intake()
     frame = a_frame(a_live_trade(1))
 
-    await intake.take(session, frame, time.time_ns())
+    await intake.take_all(session, [frame], time.time_ns())
     await intake.take_all(session, [frame, frame], time.time_ns())
 
     assert len(bus.published) == 1
@@ -125,7 +125,7 @@ async def test_what_a_session_says_of_itself_is_heard_though_its_frame_is_refuse
     bad = a_quote("kucoin", bid=101.0, ask=100.0, at_ns=now_ns)
     broke = a_status("kucoin", "resyncing", instrument="BTC-USDT", at_ns=now_ns)
 
-    await intake.take(session, a_frame(broke, bad), now_ns)
+    await intake.take_all(session, [a_frame(broke, bad)], now_ns)
 
     assert [type(event) for event in bus.published] == [VenueStatus]
     assert intake.pulse.troubled == 1
@@ -169,7 +169,9 @@ async def test_an_instrument_that_falls_silent_is_stale_and_then_live() -> None:
     intake.connected([BTC])
 
     [told] = intake.silences()
-    await intake.take(session, a_frame(a_quote("kucoin", at_ns=time.time_ns())), time.time_ns())
+    await intake.take_all(
+        session, [a_frame(a_quote("kucoin", at_ns=time.time_ns()))], time.time_ns()
+    )
 
     assert isinstance(told, VenueStatus)
     assert (told.state, told.instrument) == ("stale", BTC)
@@ -211,7 +213,7 @@ async def test_what_an_old_session_said_ends_when_a_new_one_takes_over() -> None
     new = SpelledSession([])
     for session, symbol in ((old, "BTC-USDT"), (old, "ETH-USDT"), (new, "ETH-USDT")):
         trouble = a_status("kucoin", "resyncing", instrument=symbol)
-        await intake.take(session, a_frame(trouble), time.time_ns())
+        await intake.take_all(session, [a_frame(trouble)], time.time_ns())
     bus.published.clear()
 
     well = intake.left_to(new, [BTC, Instrument("ETH", "USDT")])
