@@ -4,68 +4,32 @@ The folder that CRYPTOTRACKER_FRAMES names holds one frame or REST body on each 
 ``<venue>/<source>-<kind>.jsonl``; each is read a second time the plain way, and compared.
 """
 
-import json
-import os
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from market import Book, Event, Listing, Quote, Summary, Trade, VenueCandle, VenueRefusedError
-from stream_service.venue import Options
+from market import Book, Event, Quote, Summary, Trade, VenueCandle, VenueRefusedError
 from stream_service.venues.upbit import VENUE
-
-FOLDER = os.environ.get("CRYPTOTRACKER_FRAMES")
-pytestmark = pytest.mark.skipif(
-    FOLDER is None, reason="CRYPTOTRACKER_FRAMES names no folder of recorded frames"
+from tests.venues.recorded.reading import (
+    decoded_by,
+    exactly,
+    in_ns,
+    lines_of,
+    named,
+    needs_recordings,
+    plain,
 )
 
-NOW = 1_900_000_000_000_000_000
+pytestmark = needs_recordings
 
 
 def lines(name: str) -> list[bytes]:
-    return (Path(FOLDER or "") / "upbit" / f"{name}.jsonl").read_bytes().splitlines()
-
-
-def plain(body: bytes) -> Any:
-    """Read a line with every digit kept."""
-    return json.loads(body, parse_float=Decimal, parse_int=Decimal)
+    return lines_of(VENUE, name)
 
 
 def decoded(name: str) -> list[Event]:
-    """Read a recording without knowing what was subscribed to."""
-
-    def guess(symbol: str) -> Listing:
-        return Listing(instrument=VENUE.instrument(symbol), symbol=symbol)
-
-    session = VENUE.session([], Options(guess=guess))
-    events: list[Event] = []
-    for body in lines(name):
-        request = session.recognise(body, "")
-        if request is None:
-            events += session.receive(body, NOW)
-        else:
-            events += session.answered(request, body, NOW)
-    return events
-
-
-def exactly(value: float | None) -> Decimal:
-    """Return the digits that a number was read from."""
-    return Decimal(repr(value))
-
-
-def named(symbol: str) -> str:
-    """Turn the name of an instrument round."""
-    return "-".join(symbol.split("-")[::-1])
-
-
-def in_ns(text: str) -> int:
-    """Read a time in UTC the plain way."""
-    moment = datetime.fromisoformat(text)
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1_000
+    return decoded_by(VENUE, name)
 
 
 def assert_candle(event: Event, row: Any, symbol: str, interval: str) -> None:
