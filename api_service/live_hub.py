@@ -34,7 +34,7 @@ from api_service.lossless import (
 from api_service.problems import ProblemError
 from api_service.streams import LatestStream, Stream, StreamKey
 from api_service.view import LatestView
-from market import ActorStatus, Candle, Event, Gap, Routes, VenueStatus
+from market import ActorStatus, Candle, Episode, Event, Gap, Routes, VenueStatus
 
 STREAMS_AT_MOST = 1_000
 CLIENTS_AT_MOST = 1_000
@@ -239,6 +239,8 @@ def _address(event: Event) -> Address:
             return Routes, event.base
         case Candle():
             return Candle, event.venue, event.instrument, event.interval
+        case Episode():
+            return Episode, event.base
         case VenueStatus() | ActorStatus() | Gap():
             return type(event)
         case _:

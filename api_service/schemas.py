@@ -68,7 +68,10 @@ class RouteRow(TypedDict):
 
     id: Annotated[str, Field(description="Names the route for as long as it exists")]
     asset: Annotated[str, Field(description="Base currency")]
-    kind: Annotated[Literal["direct", "fx"], Field(description="fx: the quote currencies differ")]
+    kind: Annotated[
+        Literal["direct", "fx", "triangular", "cycle"],
+        Field(description="fx: the quote currencies differ"),
+    ]
     buy: RouteLeg
     sell: RouteLeg
     rate: RouteRate

@@ -18,7 +18,7 @@ from api_service.frames import Frame
 from api_service.live_protocol import Delivery, write_rows
 from api_service.selection import Filter
 from api_service.subscriptions import LatestSubscription, Outbox, Subscription
-from market import ActorStatus, Candle, Event, Gap, Routes, VenueStatus
+from market import ActorStatus, Candle, Episode, Event, Gap, Routes, VenueStatus
 
 
 class StreamKey(msgspec.Struct, frozen=True):
@@ -161,7 +161,7 @@ def concerns(event: Event, wanted: Filter) -> bool:
     match event:
         case VenueStatus() | ActorStatus() | Gap():
             return True
-        case Routes():
+        case Routes() | Episode():
             return wanted.assets is None or event.base in wanted.assets
         case Candle():
             return event.interval == wanted.interval and wanted.covers(

@@ -15,6 +15,7 @@ from market import (
     ActorStatus,
     Book,
     Candle,
+    Episode,
     Event,
     Gap,
     Instrument,
@@ -159,6 +160,8 @@ class LatestView(Actor[Event]):
                 return _put(self.routes, event.base, event, now_ns)
             case VenueStatus() | ActorStatus() | Gap():
                 return self._take_report(event, now_ns)
+            case Episode():
+                return False
             case _:
                 self.known.setdefault(event.instrument, set()).add(event.venue)
                 return self._take_of_market(event, (event.venue, event.instrument), now_ns)

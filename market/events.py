@@ -140,21 +140,74 @@ class Listed(_Event, frozen=True, gc=False):
     minimum_notional: float | None = None
 
 
-class Route(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Buy the base currency at one venue's ask, sell it at another's bid.
+class RouteLeg(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One step of a route with what it rests on; amounts are those of the route's own size.
 
-    ``id`` names the route for as long as it exists: ``BTC:binance.USDT>upbit.KRW``. Prices are
-    those of the quotes, each in its own quote currency. ``rate`` is how many of the buying quote
-    currency one unit of the selling one is worth, 1.0 where both are the same; ``rate_source``
-    names the quotes it is read off. ``size`` is the base currency that both best levels hold,
-    ``profit`` what that size earns after fees, in the buying quote currency. ``age_ns`` is the age
-    of the oldest quote that the route rests on (rate included), ``skew_ns`` the distance between
-    oldest and newest, both by our clock. ``why_not`` lists what keeps it from being taken.
+    ``source`` and ``target`` are the currencies that go in and come out. A trade (buy, sell) names
+    its market and the quote or book that it was priced on; ``price`` is the best one,
+    ``average_price`` and ``worst_price`` what the size gets, ``levels`` how many it takes. A move
+    goes to ``to_venue``. A conversion is a comparison through a rate and can be done nowhere.
+    ``fee`` is in ``fee_currency``; None: it is not known.
+    """
+
+    kind: Literal["buy", "sell", "move", "convert"]
+    venue: str
+    source: str
+    target: str
+    instrument: Instrument | None = None
+    to_venue: str = ""
+    price: float = 0.0
+    average_price: float = 0.0
+    worst_price: float = 0.0
+    levels: int = 0
+    amount_in: float = 0.0
+    amount_out: float = 0.0
+    fee: float | None = None
+    fee_currency: str = ""
+    fee_bps: float | None = None
+    minutes: float | None = None
+    event_ns: int = 0
+    received_ns: int = 0
+    sequence: int = 0
+
+
+class CurvePoint(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What a route earns when ``amount_in`` is put in, both in its start currency."""
+
+    amount_in: float
+    profit: float
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A way round through venues and currencies, from one currency back to it.
+
+    ``id`` names the route for as long as it exists: a letter (I: funds wait at every venue, T:
+    coins are transferred, C: a comparison through a rate) and the nodes on the way,
+    ``I|binance:USDT>binance:BTC>upbit:BTC>upbit:USDT``. ``base`` is what the first leg gets.
+
+    ``buy_…`` is the first trade, ``sell_…`` the last; prices are those of the best levels, each in
+    its own quote currency. ``rate`` is how many of the buying quote currency one unit of the
+    selling one is worth, 1.0 where nothing is converted; ``rate_source`` names the quotes it is
+    read off, ``rate_age_ns`` is the age of the oldest of them. ``gross_bps`` and ``net_bps`` are
+    the return at the best levels before and after fees of trades.
+
+    ``size`` is how much of ``base`` the first leg gets at the size that earns most; that puts
+    ``amount_in`` of ``start`` in and gets ``amount_out``, ``profit`` more, all fees and steps of
+    size paid, which is ``return_bps``. ``limited_by`` says what keeps it from being larger.
+
+    ``age_ns`` is the age of the oldest quote that the route rests on (rate included), ``skew_ns``
+    the distance between oldest and newest. ``opened_ns`` is when it became profitable, 0: it is
+    not; ``peak_…`` is its best since then, ``times_seen`` how often it opened within 24 hours.
+    ``why_not`` lists what keeps it from being taken; it is takeable when nothing does. None: not
+    known.
     """
 
     id: str
+    mode: Literal["inventory", "transfer", "comparison"] = "comparison"
     base: str
-    type: Literal["direct", "fx"]
+    type: Literal["direct", "fx", "triangular", "cycle"]
+    start: str = ""
+    legs: tuple[RouteLeg, ...] = ()
     buy_venue: str
     buy_instrument: Instrument
     buy_price: float
@@ -165,23 +218,82 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     sell_fee_bps: float
     rate: float
     rate_source: str
-    size: float
+    rate_age_ns: int = 0
     gross_bps: float
     net_bps: float
+    size: float
+    amount_in: float = 0.0
+    amount_out: float = 0.0
     profit: float
+    profit_usd: float | None = None
+    return_bps: float = 0.0
+    limited_by: str = ""
+    curve: tuple[CurvePoint, ...] = ()
+    fees_usd: float | None = None
+    transfer_minutes: float | None = None
+    transfer_risk_bps: float | None = None
     age_ns: int
     skew_ns: int
     opened_ns: int
+    peak_net_bps: float = 0.0
+    peak_profit_usd: float | None = None
+    times_seen: int = 0
     buy_sequence: int
     sell_sequence: int
     why_not: tuple[str, ...]
 
 
 class Routes(_Event, frozen=True, gc=False):
-    """Every usable route of one base currency at one moment, best first; replaces the last."""
+    """The best routes of one base currency at one moment, best first; replaces the last.
+
+    ``count`` is how many there are in all, ``suspicious`` how many more were put aside because
+    their prices cannot be those of one coin.
+    """
 
     base: str
     routes: tuple[Route, ...]
+    count: int = 0
+    suspicious: int = 0
+
+
+class Episode(_Event, frozen=True, gc=False):
+    """The life of one route that was profitable for a while; told once, when it is over.
+
+    ``event_ns`` is its end. ``reason`` says what ended it, ``updates`` counts the changes.
+    """
+
+    route_id: str
+    base: str
+    type: Literal["direct", "fx", "triangular", "cycle"]
+    mode: Literal["inventory", "transfer", "comparison"]
+    opened_ns: int
+    closed_ns: int
+    reason: str
+    peak_net_bps: float
+    peak_profit_usd: float | None = None
+    peak_ns: int = 0
+    updates: int = 0
+
+
+class Premium(_Event, frozen=True, gc=False):
+    """How much dearer an asset is in one market than in another, as a fraction of the other.
+
+    ``instrument`` at ``venue`` is held against ``reference`` at ``reference_venue``; ``rate`` is
+    how many units of the former's quote currency one of the latter's is worth, read off
+    ``rate_source`` (empty: same currency) and ``rate_age_ns`` old. ``basis`` says what kind of rate
+    that is: ``bank`` (an exchange rate of money), ``stable`` (a coin's market), ``same``.
+    """
+
+    venue: str
+    instrument: Instrument
+    reference_venue: str
+    reference: Instrument
+    basis: Literal["bank", "stable", "same"]
+    premium: float
+    rate: float
+    rate_source: str
+    rate_age_ns: int
+    age_ns: int
 
 
 class Signal(_Event, frozen=True, gc=False):
@@ -265,6 +377,8 @@ Event: TypeAlias = (
     | Summary
     | Listed
     | Routes
+    | Episode
+    | Premium
     | Signal
     | Gap
     | VenueStatus

@@ -2,6 +2,8 @@
 
     <kind>.<venue>.<base>.<quote currency>      quote.kraken.BTC.EUR
     routes.<base>                               routes.BTC
+    episode.<base>                              episode.BTC
+    premium.<venue>.<base>.<quote currency>     premium.upbit.BTC.KRW
     status.<venue>[.<base>.<quote currency>]    status.kraken
     actor.<actor>                               actor.storage-writer
 
@@ -10,7 +12,7 @@ A binding pattern may hold ``*`` (one word) and ``#`` (any number of words), as 
 
 from functools import cache
 
-from market.events import ActorStatus, Event, Routes, VenueStatus
+from market.events import ActorStatus, Episode, Event, Routes, VenueStatus
 from market.instrument import Instrument
 
 _KINDS: dict[type, str] = {VenueStatus: "status", ActorStatus: "actor"}
@@ -24,8 +26,8 @@ def kind_of(event_type: type) -> str:
 def routing_key(event: Event) -> str:
     """Return the key that ``event`` is published under."""
     match event:
-        case Routes():
-            return f"routes.{event.base}"
+        case Routes() | Episode():
+            return f"{kind_of(type(event))}.{event.base}"
         case ActorStatus():
             return f"actor.{event.actor.replace('.', '-')}"
         case VenueStatus(instrument=None):

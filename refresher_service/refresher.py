@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from analytics.routes import FeeBps, RouteBook
+from analytics.routes.comparison import FeeBps, RouteBook
 from infrastructure.actor import Actor
 from infrastructure.bus.port import Bus, Overflow
 from market import Quote, VenueStatus

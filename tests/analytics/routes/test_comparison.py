@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.routes import FeeBps, RouteBook
+from analytics.routes.comparison import FeeBps, RouteBook
 from market import Instrument, Quote, Route, VenueStatus
 from tests.making import SECOND, a_quote, a_status
 

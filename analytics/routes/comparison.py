@@ -1,7 +1,7 @@
 """Arbitrage routes between venues: quotes and statuses in, ranked routes out.
 
 A route buys a base currency at one venue's ask and sells it at another venue's bid, if need be for
-another currency; `analytics.pricing` has the formula.
+another currency; `analytics.routes.pricing` has the formula.
 
 A quote touches the routes of its own base currency alone. A rate that moved is seen when a base
 currency is next refreshed; but a rate whose quote grew too old, or whose venue or instrument is in
@@ -15,8 +15,8 @@ from typing import TypeAlias
 import msgspec
 
 from analytics.latest import LatestQuotes
-from analytics.pricing import Leg, price, rank
 from analytics.rates import Rate, Rates
+from analytics.routes.pricing import Leg, price, rank
 from market import Instrument, Quote, Route, Routes, VenueStatus
 from market.intervals import SECOND_NS
 
