@@ -52,6 +52,12 @@ DEAD_LETTERS = "dead_letters.jsonl"
 SIMULATED = "simulated"
 """Folder of the state directory for what is known of simulated venues, apart from the real ones."""
 
+STOP_WITHIN_S, DRAIN_WITHIN_S = 2.5, 1.5
+"""How long a process may take to stop, and what is on its way to the store, out of that."""
+
+STOP_WITH_SERVERS_WITHIN_S, DRAIN_WITH_SERVERS_WITHIN_S = 8.0, 3.0
+"""The same where events may wait for a broker to confirm them; what it holds is not lost."""
+
 WEB = Path(__file__).parent.parent / "web"
 
 
@@ -149,22 +155,28 @@ class System:
             if self.roles & {"store", "refresh", "serve"}:
                 store = await opened.enter_async_context(open_store(self.settings))
             simulating, address = await self._simulators(opened)
-            sinks = [] if store is None else self._sinks(bus, store, ready)
+            tiers = [] if store is None else self._listeners(bus, store, ready)
+            tiers.append([*simulating, *self._connections(bus, address)])
+            distributed = self.settings.is_distributed
+            drain_s = DRAIN_WITH_SERVERS_WITHIN_S if distributed else DRAIN_WITHIN_S
             with _out_of_garbage_collection():
-                await Supervisor(bus).run(sinks, [*simulating, *self._connections(bus, address)])
+                await Supervisor(bus, drain_s=drain_s).run(*tiers)
 
-    def _sinks(self, bus: Bus, store: TimeSeries, ready: Ready | None) -> list[Supervised]:
-        """Make the actors that listen; they are up before any venue is connected to."""
-        parts: list[Supervised] = []
+    def _listeners(
+        self, bus: Bus, store: TimeSeries, ready: Ready | None
+    ) -> list[list[Supervised]]:
+        """Make the actors that listen: those that keep and show, then those that compute."""
+        keeping: list[Supervised] = []
+        computing: list[Supervised] = []
         if "store" in self.roles:
-            parts.append(Writer(bus, store))
+            keeping.append(Writer(bus, store))
+        if "serve" in self.roles:
+            keeping.extend(self._api(bus, store, ready))
         if "refresh" in self.roles:
             fee_bps = taker_fee(self.settings, self.venues)
-            parts.append(Refresher(bus, fee_bps, max_quote_age_s=self.settings.max_quote_age_s))
-            parts.append(CandleBuilder(bus, store))
-        if "serve" in self.roles:
-            parts.extend(self._api(bus, store, ready))
-        return parts
+            computing.append(Refresher(bus, fee_bps, max_quote_age_s=self.settings.max_quote_age_s))
+            computing.append(CandleBuilder(bus, store))
+        return [keeping, computing]
 
     def _api(self, bus: Bus, store: TimeSeries, ready: Ready | None) -> list[Supervised]:
         settings = self.settings

@@ -14,7 +14,12 @@ from typing import Any
 import structlog
 
 from api_service.server import bind
-from cryptotracker.compose import Role, System
+from cryptotracker.compose import (
+    STOP_WITH_SERVERS_WITHIN_S,
+    STOP_WITHIN_S,
+    Role,
+    System,
+)
 from cryptotracker.panel import Panel, PlainPanel
 from cryptotracker.preflight import require_a_venue
 from cryptotracker.settings import Settings
@@ -24,9 +29,6 @@ from market import CryptoTrackerError, SettingsError
 log = structlog.get_logger()
 
 EXIT_TROUBLE, EXIT_USAGE, EXIT_PORT, EXIT_DEPENDENCY, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
-STOP_WITHIN_S = 2.5
-STOP_WITH_SERVERS_WITHIN_S = 8.0
-"""Where events may wait for a broker to confirm them."""
 
 
 class PortError(SettingsError):
@@ -63,7 +65,8 @@ def run_until_stopped(work: Coroutine[Any, Any, None], *, within_s: float = STOP
     """Run ``work`` to its end or until a signal comes; return the exit status.
 
     Args:
-        work: Is cancelled by the first signal.
+        work: Is cancelled by the first signal; those that follow change nothing, since some send
+            a process two of them.
         within_s: A work that has not ended so long after it is ended with the process.
 
     Raises:
@@ -123,6 +126,8 @@ async def _until_stopped(
     task = asyncio.ensure_future(work)
 
     def stop(number: signal.Signals) -> None:
+        if stopped_by:
+            return
         stopped_by.append(number)
         task.cancel()
         _arm_watchdog(EXIT_INTERRUPTED if number is signal.SIGINT else 0, within_s)

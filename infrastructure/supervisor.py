@@ -1,4 +1,8 @@
-"""Runs the parts of a process side by side: restarts what fails, shows it, gives up in the end."""
+"""Runs the parts of a process side by side: restarts what fails, shows it, gives up in the end.
+
+Parts come in tiers: what a tier publishes is for those before it. So a tier starts once all before
+it are listening, and stops before them; they are left to deal with what it published, for a while.
+"""
 
 import asyncio
 import os
@@ -6,6 +10,7 @@ import socket
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import Literal, Protocol, TypeAlias
 
 import structlog
@@ -13,7 +18,7 @@ from tenacity import AsyncRetrying, RetryError, retry_if_exception
 
 from infrastructure.bus.port import Bus
 from infrastructure.retry import FailureWindow
-from market import ActorStatus, GaveUpError, SettingsError
+from market import ActorStatus, BusUnavailableError, GaveUpError, SettingsError
 
 log = structlog.get_logger()
 
@@ -53,34 +58,92 @@ class Supervisor:
     Args:
         bus: Where the state of each part is told, on each change and every ``heartbeat_s``.
         restarts: Failures of one part within ``window_s`` that are forgiven; one more ends all.
+        drain_s: How long all tiers but the first may take to stop and be dealt with; then all that
+            still runs is stopped.
 
     """
 
     def __init__(
-        self, bus: Bus, *, restarts: int = 5, window_s: float = 60.0, heartbeat_s: float = 2.0
+        self,
+        bus: Bus,
+        *,
+        restarts: int = 5,
+        window_s: float = 60.0,
+        heartbeat_s: float = 2.0,
+        drain_s: float = 1.5,
     ) -> None:
         self.bus = bus
         self.restarts = restarts
         self.window_s = window_s
         self.heartbeat_s = heartbeat_s
+        self.drain_s = drain_s
         self._status: dict[str, tuple[State, str, int]] = {}
+        self._failures: list[Exception] = []
+        self._has_failed = asyncio.Event()
 
     async def run(self, *tiers: Sequence[Supervised]) -> None:
-        """Run the parts until cancelled; a tier starts once all before it are listening.
+        """Run the parts until cancelled; a second cancellation stops all of them at once.
 
         Raises:
             GaveUpError: in an ExceptionGroup, when a part failed too often.
             SettingsError: in an ExceptionGroup; trying again would not mend a setting.
 
         """
-        async with asyncio.TaskGroup() as tasks:
-            for part in (part for tier in tiers for part in tier):
-                tasks.create_task(self._beat(part), name=f"{part.name}.heartbeat")
-            for tier in tiers:
-                for part in tier:
-                    tasks.create_task(self._keep_running(part), name=part.name)
-                for part in tier:
-                    await part.listening.wait()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                await self._run(tiers, tasks)
+        except asyncio.CancelledError:
+            if not self._failures:
+                raise
+        raise ExceptionGroup("parts of the process failed", self._failures)
+
+    async def _run(self, tiers: Sequence[Sequence[Supervised]], tasks: asyncio.TaskGroup) -> None:
+        """Run until cancelled or until a part failed for good; stop in order."""
+        beating = [
+            tasks.create_task(self._beat(part), name=f"{part.name}.heartbeat")
+            for part in chain(*tiers)
+        ]
+        running: list[list[asyncio.Task[None]]] = []
+        starting = tasks.create_task(self._start(tiers, tasks, running))
+        try:
+            await self._has_failed.wait()
+        finally:
+            starting.cancel()
+            await self._stop(running)
+        for task in beating:
+            task.cancel()
+
+    async def _start(
+        self,
+        tiers: Sequence[Sequence[Supervised]],
+        tasks: asyncio.TaskGroup,
+        running: list[list[asyncio.Task[None]]],
+    ) -> None:
+        for tier in tiers:
+            running.append(
+                [tasks.create_task(self._run_part(part), name=part.name) for part in tier]
+            )
+            for part in tier:
+                await part.listening.wait()
+
+    async def _stop(self, running: Sequence[Sequence[asyncio.Task[None]]]) -> None:
+        """Stop the last tier first, and the first one once the bus has settled."""
+        try:
+            async with asyncio.timeout(self.drain_s):
+                for tier in reversed(running[1:]):
+                    await _stopped(tier, within_s=self.drain_s / 2)
+                    await self.bus.settle()
+        except (TimeoutError, BusUnavailableError) as error:
+            log.warning("supervisor.not_drained", within_s=self.drain_s, why=repr(error))
+        await _stopped([task for task in chain(*running) if not task.cancelling()])
+
+    async def _run_part(self, part: Supervised) -> None:
+        """Keep a part running; what it fails with in the end, ends all."""
+        try:
+            await self._keep_running(part)
+        except Exception as error:  # noqa: BLE001  # whatever it is, it is raised in the end
+            self._failures.append(error)
+            self._has_failed.set()
 
     async def _keep_running(self, part: Supervised) -> None:
         window = FailureWindow(self.restarts, self.window_s)
@@ -106,22 +169,25 @@ class Supervisor:
             raise
 
     async def _run_once(self, part: Supervised, window: FailureWindow) -> None:
+        ended: Exception
         try:
             await part.run()
+            ended = RuntimeError(f"{part.name} returned; a part runs until it is cancelled")
         except asyncio.CancelledError as error:
             if _is_cancelled():
                 raise
-            await self._note_failure(part, window, error)
-            raise RuntimeError(f"{part.name} was cancelled from within") from error
-        except Exception as error:
-            await self._note_failure(part, window, error)
-            raise
-        ended = RuntimeError(f"{part.name} returned; a part runs until it is cancelled")
+            ended = RuntimeError(f"{part.name} was cancelled from within")
+            ended.__cause__ = error
+        except Exception as error:  # noqa: BLE001  # whatever it is, the part has failed
+            ended = error
+        if _is_cancelled():  # it was to end, and is not started again for ending badly
+            log.error("actor.stopped_badly", actor=part.name, exc_info=ended)
+            raise asyncio.CancelledError from ended
         await self._note_failure(part, window, ended)
         raise ended
 
     async def _note_failure(
-        self, part: Supervised, window: FailureWindow, error: BaseException
+        self, part: Supervised, window: FailureWindow, error: Exception
     ) -> None:
         window.failed()
         part.listening.clear()
@@ -171,6 +237,14 @@ class Supervisor:
             received_ns=now,
             sequence=now,
         )
+
+
+async def _stopped(tier: Sequence[asyncio.Task[None]], *, within_s: float | None = None) -> None:
+    """Cancel the tasks and wait for their end, for so long at most."""
+    for task in tier:
+        task.cancel()
+    if tier:
+        await asyncio.wait(tier, timeout=within_s)
 
 
 def _may_heal(error: BaseException) -> bool:

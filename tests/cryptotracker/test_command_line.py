@@ -112,7 +112,7 @@ async def test_what_was_stored_is_there_after_a_restart(tmp_path: Path) -> None:
             after = (await http.get(f"{url}&order=asc&start=-1h")).json()["data"]
 
     assert before
-    assert {trade["id"] for trade in before} & {trade["id"] for trade in after}
+    assert {trade["id"] for trade in before} <= {trade["id"] for trade in after}
 
 
 async def test_a_taken_port_is_named_with_the_remedy(tmp_path: Path) -> None:
