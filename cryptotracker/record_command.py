@@ -59,12 +59,10 @@ def record(
         rotate_bytes=int(rotate_mb * 2**20),
         secrets=lambda venue: _secrets(settings, venue),
     )
-    status = run_until_stopped(_record(settings, recorder, minutes))
-    typer.echo(f"Recorded {_summary(recorder)} in {to}.")
-    raise typer.Exit(status)
+    raise typer.Exit(run_until_stopped(_record(settings, recorder, to, minutes)))
 
 
-async def _record(settings: Settings, recorder: Recorder, minutes: float | None) -> None:
+async def _record(settings: Settings, recorder: Recorder, to: Path, minutes: float | None) -> None:
     if settings.mode == "live":
         await require_a_venue(settings)
     is_simulating = settings.mode == "simulated" and not settings.simulator
@@ -73,16 +71,31 @@ async def _record(settings: Settings, recorder: Recorder, minutes: float | None)
     system.venues = [recorder.heard(one, settings.instruments) for one in system.venues]
     names = ", ".join([*(one.name for one in system.venues), *(one.name for one in system.polled)])
     typer.echo(f"Recording {names} ({settings.mode}); Ctrl+C ends it.")
-    with recorder, suppress(TimeoutError):
-        for polled in system.polled:
-            recorder.begin(polled.name, _asked_for(polled, settings))
+    for polled in system.polled:
+        recorder.begin(polled.name, _asked_for(polled, settings))
+    with suppress(TimeoutError):
         async with (
             asyncio.timeout(None if minutes is None else minutes * 60),
             asyncio.TaskGroup() as tasks,
         ):
-            tasks.create_task(system.run())
+            tasks.create_task(_write(recorder, to), name="recorder")
             tasks.create_task(_report(recorder))
-            tasks.create_task(_watch(recorder))
+            tasks.create_task(system.run())
+
+
+async def _write(recorder: Recorder, to: Path) -> None:
+    """Write until cancelled; all is on disk, and said, before connections have taken their leave.
+
+    Raises:
+        SettingsError: it cannot be written any more; the text says why.
+
+    """
+    try:
+        with recorder:
+            await _watch(recorder)
+    finally:
+        if recorder.failure is None:
+            typer.echo(f"Recorded {_summary(recorder)} in {to}.")
 
 
 async def _report(recorder: Recorder) -> None:

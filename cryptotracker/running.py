@@ -28,6 +28,9 @@ from market import CryptoTrackerError, SettingsError
 
 log = structlog.get_logger()
 
+FLUSH_WITHIN_S = 0.2
+"""How long whoever reads standard output may hold up the end of a process that hangs."""
+
 EXIT_TROUBLE, EXIT_USAGE, EXIT_PORT, EXIT_DEPENDENCY, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
 
 
@@ -130,7 +133,7 @@ async def _until_stopped(
             return
         stopped_by.append(number)
         task.cancel()
-        _arm_watchdog(EXIT_INTERRUPTED if number is signal.SIGINT else 0, within_s)
+        _arm_watchdog(loop, EXIT_INTERRUPTED if number is signal.SIGINT else 0, within_s)
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -142,15 +145,26 @@ async def _until_stopped(
             raise
 
 
-def _arm_watchdog(status: int, within_s: float) -> None:
+def _arm_watchdog(loop: asyncio.AbstractEventLoop, status: int, within_s: float) -> None:
     def end() -> None:
-        sys.stderr.write(f"cryptotracker: did not stop within {within_s:g} s; ended.\n")
+        late = sorted(_names_of_tasks(loop))
+        why = f" ({', '.join(late)} did not end)" if late else ""
+        sys.stderr.write(f"cryptotracker: did not stop within {within_s:g} s{why}; ended.\n")
         sys.stderr.flush()
+        flushing = threading.Thread(target=sys.stdout.flush, daemon=True)
+        flushing.start()
+        flushing.join(FLUSH_WITHIN_S)
         os._exit(status)
 
     timer = threading.Timer(within_s, end)
     timer.daemon = True
     timer.start()
+
+
+def _names_of_tasks(loop: asyncio.AbstractEventLoop) -> set[str]:
+    """Return the names of the tasks that run still, of those that were given one."""
+    names = {task.get_name() for task in asyncio.all_tasks(loop)}
+    return {name for name in names if not name.startswith("Task-")}
 
 
 def fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -26,6 +26,7 @@ from stream_service.simulator.server import SimulatedVenues
 from stream_service.venue import Venue
 from stream_service.venues import load_venues
 from tests.cryptotracker.test_command_line import command, first_lines, outcome
+from tests.processes import free_port
 from tests.waiting import eventually
 
 VENUES = load_venues()
@@ -34,6 +35,8 @@ INSTRUMENTS = tuple(
 )
 FAULTS: tuple[Fault, ...] = ("lost-frame", "garbage", "bad-checksum", "duplicate-trade", "hang-up")
 BOOKS = 4
+FRAMES_BYTES = 5_000
+"""A recording that is larger has more in it than its beginning."""
 
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 
@@ -174,17 +177,36 @@ async def test_what_was_recorded_until_an_interrupt_can_be_decoded(tmp_path: Pat
         await eventually(lambda: recordings_in(tmp_path / "kept"), within_s=20)
         process.send_signal(signal.SIGINT)
         async with asyncio.timeout(10):
-            ended = await process.wait()
-        assert process.stdout is not None
-        summary = (await process.stdout.read()).decode()
+            summary, errors = await process.communicate()
     [file] = recordings_in(tmp_path / "kept")
 
     status, out, _ = await outcome("decode", "kraken", file, folder=tmp_path)
 
-    assert ended == 130
-    assert "Recorded" in summary
+    assert process.returncode == 130, errors.decode()
+    assert "Recorded" in summary.decode(), errors.decode()
     assert status == 0
     assert {event.venue for event in decoded(out) if isinstance(event, Book)} <= {"kraken"}
+
+
+async def test_a_venue_that_says_no_goodbye_does_not_keep_a_recording_open(tmp_path: Path) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    async with (
+        command("simulate", address, folder=tmp_path, venues="kraken") as simulator,
+        command("record", "kraken", "--to", "kept", folder=tmp_path, simulator=address) as process,
+    ):
+        kept = tmp_path / "kept"
+        await eventually(lambda: any(map(_has_frames, recordings_in(kept))), within_s=30)
+        simulator.send_signal(signal.SIGSTOP)
+        process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(10):
+            said, errors = await process.communicate()
+
+    assert process.returncode == 130, errors.decode()
+    assert "Recorded" in said.decode(), errors.decode()
+
+
+def _has_frames(recording: str) -> bool:
+    return Path(recording).stat().st_size > FRAMES_BYTES
 
 
 @pytest.mark.parametrize(
