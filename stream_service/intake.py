@@ -125,6 +125,7 @@ class Intake:
             log.warning("clock.set", venue=self.venue.name, by_s=by_ns / 1e9)
             self._apart_ns += by_ns
             self.venue_clock.forget()
+            self.pulse.clock_was_set()
             self.ledger.clock_was_set(by_ns)
             self.times_set += 1
             self.was_set.set()

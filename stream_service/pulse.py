@@ -11,7 +11,10 @@ SAMPLES = 512
 
 
 class Pulse:
-    """What the connections to one venue count about themselves."""
+    """What the connections to one venue count about themselves.
+
+    The clock is the venue's; it is told how soon the soonest trade of each second came.
+    """
 
     def __init__(self, venue: str, clock: VenueClock) -> None:
         self.venue = venue
@@ -48,10 +51,16 @@ class Pulse:
         if len(self._delays_ns) > SAMPLES:
             del self._delays_ns[:-SAMPLES]
 
+    def clock_was_set(self) -> None:
+        """Let go of delays that were taken with our clock as it was before."""
+        self._delays_ns.clear()
+
     def status(self, now_ns: int) -> VenueStatus:
         """Return the state of things; the delays are counted from here anew."""
         delays, self._delays_ns = self._delays_ns, []
         clock = self._clock
+        if soonest := min(filter(None, delays), default=0):
+            clock.event(now_ns - soonest, now_ns)
         return VenueStatus(
             venue=self.venue,
             state=self.state,
