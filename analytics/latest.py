@@ -8,6 +8,9 @@ A quote is usable while all of this holds:
 * its instrument is not in trouble at that venue;
 * it was received after the last time that either of them was anything but live.
 
+What a bank's service tells every few minutes or hours (``bank_venues``) is a rate and no offer: its
+bid may be its ask, it may be ``bank_age_ns`` old, and it holds while the service is away.
+
 Newer replaces older by the time of receipt, then by sequence, so the order in which quotes and
 statuses come in does not matter. But what was received far before what is held tells of a clock
 that was set back where it was received: then the newcomer counts. What is from the future by more
@@ -16,12 +19,14 @@ than ``max_age_ns`` counts for nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from math import inf
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from market import Instrument, Quote, VenueStatus
+from market.events import VenueState
 from market.intervals import SECOND_NS
 
 _NEVER = -1
@@ -30,14 +35,36 @@ SET_BACK_NS = 60 * SECOND_NS
 """A newcomer that was received so long and ``max_age_ns`` earlier is no late one."""
 
 
+Why: TypeAlias = Literal["unheard", "silent", "future", "stale", "gap"] | VenueState
+"""Why nothing of a market can be used: its venue was never heard of or fell silent, what is held is
+of the future, too old, or from before it was last in trouble; or the state that it is in.
+"""
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """Why a market cannot be used, and since when."""
+
+    why: Why
+    since_ns: int
+
+
 class LatestQuotes:
     """Holds one quote a venue and instrument. ``version`` rises with every change."""
 
-    def __init__(self, *, max_age_ns: int, max_silence_ns: int = 5 * SECOND_NS) -> None:
+    def __init__(
+        self,
+        *,
+        max_age_ns: int,
+        max_silence_ns: int = 5 * SECOND_NS,
+        bank_venues: Collection[str] = (),
+        bank_age_ns: int = 86_400 * SECOND_NS,
+    ) -> None:
         if max_age_ns <= 0:
             raise ValueError(f"the age limit of quotes must be above 0 ns, not {max_age_ns}")
         self.max_age_ns = max_age_ns
         self.max_silence_ns = max_silence_ns
+        self.bank_venues = frozenset(bank_venues)
+        self.bank_age_ns = bank_age_ns
         self.version = 0
         self._quotes: dict[str, dict[str, dict[str, Quote]]] = {}
         self._venues: dict[str, _Life] = {}
@@ -89,6 +116,25 @@ class LatestQuotes:
             if self._is_usable(quote, now_ns):
                 yield quote
 
+    def age_limit_ns(self, venue: str) -> int:
+        """Return how old what a venue tells may be."""
+        return self.bank_age_ns if venue in self.bank_venues else self.max_age_ns
+
+    def trouble(
+        self, venue: str, instrument: Instrument, received_ns: int, now_ns: int
+    ) -> Trouble | None:
+        """Return why what was received of a market then cannot be used now; None: it can."""
+        if received_ns > now_ns + self.max_age_ns:
+            return Trouble("future", received_ns)
+        limit_ns = self.age_limit_ns(venue)
+        if now_ns - received_ns > limit_ns:
+            return Trouble("stale", received_ns + limit_ns)
+        if venue in self.bank_venues:  # what a bank said holds while nobody asks it
+            return None
+        return self._trouble_of_venue(venue, received_ns, now_ns) or self._trouble_of_instrument(
+            venue, instrument, received_ns, now_ns
+        )
+
     def silent(self, now_ns: int) -> frozenset[str]:
         """Return the venues that were live when last heard of, which is too long ago."""
         heard_after_ns = now_ns - self.max_silence_ns
@@ -108,26 +154,43 @@ class LatestQuotes:
         was_set_back = status.received_ns < life.heard_ns - SET_BACK_NS - self.max_age_ns
         return (_Life() if was_set_back else life).then(status)
 
+    def _trouble_of_venue(self, venue: str, received_ns: int, now_ns: int) -> Trouble | None:
+        life = self._venues.get(venue)
+        if life is None:
+            return Trouble("unheard", received_ns)
+        if not life.live:
+            return Trouble(life.state, life.ended_ns)
+        if now_ns - life.heard_ns > self.max_silence_ns:
+            return Trouble("silent", life.heard_ns + self.max_silence_ns)
+        if life.heard_ns > now_ns + self.max_age_ns:
+            return Trouble("future", received_ns)
+        return Trouble("gap", life.ended_ns) if received_ns <= life.ended_ns else None
+
+    def _trouble_of_instrument(
+        self, venue: str, instrument: Instrument, received_ns: int, now_ns: int
+    ) -> Trouble | None:
+        life = self._instruments.get((venue, instrument))
+        if life is None or life.heard_ns <= self._venues[venue].ended_ns:
+            return None  # trouble ends with its connection
+        if not life.live:
+            return Trouble(life.state, life.ended_ns)
+        if received_ns > life.ended_ns or life.ended_ns > now_ns + self.max_age_ns:
+            return None
+        return Trouble("gap", life.ended_ns)
+
     def _is_usable(self, quote: Quote, now_ns: int) -> bool:
-        if not (0.0 < quote.bid < quote.ask < inf and quote.bid_size >= 0 and quote.ask_size >= 0):
+        if not (0.0 < quote.bid <= quote.ask < inf and quote.bid_size >= 0 and quote.ask_size >= 0):
             return False
-        venue, latest_ns = self._venues.get(quote.venue), now_ns + self.max_age_ns
-        if venue is None or not venue.live or now_ns - venue.heard_ns > self.max_silence_ns:
+        if quote.bid == quote.ask and quote.venue not in self.bank_venues:
             return False
-        if venue.heard_ns > latest_ns or quote.received_ns > latest_ns:
-            return False
-        if quote.received_ns <= venue.ended_ns or now_ns - quote.received_ns > self.max_age_ns:
-            return False
-        life = self._instruments.get((quote.venue, quote.instrument))
-        if life is None or life.heard_ns <= venue.ended_ns:  # trouble ends with its connection
-            return True
-        return life.live and (quote.received_ns > life.ended_ns or life.ended_ns > latest_ns)
+        return self.trouble(quote.venue, quote.instrument, quote.received_ns, now_ns) is None
 
 
 class _Life(msgspec.Struct, frozen=True, kw_only=True):
     """Whether something was live when last ``heard`` of, and when it was last not."""
 
     live: bool = False
+    state: VenueState = "live"
     heard_ns: int = _NEVER
     sequence: int = _NEVER
     ended_ns: int = _NEVER
@@ -138,6 +201,7 @@ class _Life(msgspec.Struct, frozen=True, kw_only=True):
         is_news = (status.received_ns, status.sequence) > (self.heard_ns, self.sequence)
         return _Life(
             live=live if is_news else self.live,
+            state=status.state if is_news else self.state,
             heard_ns=status.received_ns if is_news else self.heard_ns,
             sequence=status.sequence if is_news else self.sequence,
             ended_ns=self.ended_ns if live else max(self.ended_ns, status.received_ns),

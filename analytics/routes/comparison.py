@@ -1,140 +1,147 @@
-"""Arbitrage routes between venues: quotes and statuses in, ranked routes out.
+"""Two markets of one asset at two venues: depths and rates in, what buying and selling returns out.
 
-A route buys a base currency at one venue's ask and sells it at another venue's bid, if need be for
-another currency; `analytics.routes.pricing` has the formula.
-
-A quote touches the routes of its own base currency alone. A rate that moved is seen when a base
-currency is next refreshed; but a rate whose quote grew too old, or whose venue or instrument is in
-trouble, has the routes that rest on it refreshed at once.
+Both pairs that quote in one currency (``direct``) and pairs that need a rate between two (``fx``)
+are compared, at the best levels. Of the former those that pay are cycles too and are found by the
+search; here they are there whether they pay or not, so that the best spread is always seen. The
+latter are comparisons only: the way back from the one currency to the other is no part of them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import permutations
-from typing import TypeAlias
 
 import msgspec
 
-from analytics.latest import LatestQuotes
-from analytics.rates import Rate, Rates
-from analytics.routes.pricing import Leg, price, rank
-from market import Instrument, Quote, Route, Routes, VenueStatus
-from market.intervals import SECOND_NS
+from analytics.rates import SAME, Rate, Rates
+from analytics.routes.identity import canonical, rank
+from analytics.routes.latest_depths import Place
+from analytics.routes.state import Cycle, Depth, Leg, Market
+from market import Quote
 
-FeeBps: TypeAlias = Callable[[str, Instrument], float | None]
-"""The taker fee at a venue for an instrument; None where it is not known."""
-
-_Way: TypeAlias = tuple[Leg, Leg, Rate]
-"""Where to buy, where to sell, the rate between their quote currencies."""
+BPS = 10_000.0
 
 
-class RouteBook:
-    """Keeps the latest quotes and knows which base currencies' routes they changed.
+class Offer(msgspec.Struct, frozen=True):
+    """A market and its depth."""
 
-    Args:
-        fee_bps: An instrument without a known fee is not traded; its quotes still give rates.
-        max_age_ns: Older quotes are not used.
-        max_silence_ns: A venue that has not said for so long that it is live is taken for down.
+    market: Market[float]
+    depth: Depth[float]
 
-    """
+    @property
+    def place(self) -> Place:
+        """Return where it is."""
+        return self.market.venue, self.market.instrument
 
-    def __init__(
-        self, fee_bps: FeeBps, *, max_age_ns: int, max_silence_ns: int = 5 * SECOND_NS
-    ) -> None:
-        self._fee_bps = fee_bps
-        self._latest = LatestQuotes(max_age_ns=max_age_ns, max_silence_ns=max_silence_ns)
-        self._rates = Rates(self._latest)
-        self._changed: set[str] = set()
-        self._silent: frozenset[str] = frozenset()
-        self._last: dict[str, _Refreshed] = {}
-        self._sequence = 0
-        self._now_ns = 0
 
-    def take(self, event: Quote | VenueStatus) -> None:
-        """Take in a quote, or how a venue or an instrument there does."""
-        if isinstance(event, Quote):
-            if self._latest.take_quote(event):
-                self._changed.add(event.instrument.base)
-        elif self._latest.take_status(event):
-            self._changed |= self._touched_by(event)
+class Compared(msgspec.Struct, frozen=True):
+    """Where to buy, where to sell, and what that returns at the best levels."""
 
-    def forget(self) -> None:
-        """Let go of every quote and status, as some were missed; the routes of all have changed."""
-        self._changed |= self._latest.bases()
-        self._latest.forget()
+    buy: Offer
+    sell: Offer
+    rate: Rate
+    gross: float
+    net: float
 
-    def changed(self, now_ns: int) -> set[str]:
-        """Return the base currencies whose routes may differ from their last refresh.
+    @property
+    def is_direct(self) -> bool:
+        """Whether nothing is converted."""
+        return not self.rate.quotes
 
-        A quote came or grew too old, or its venue or instrument went or came back. When the clock
-        was set back all is forgotten: by it, what is held would be new for as long as that was.
-        """
-        if now_ns < self._now_ns - SECOND_NS:
-            self.forget()
-        self._now_ns = now_ns
-        silent = self._latest.silent(now_ns)
-        if silent != self._silent:
-            self._silent = silent
-            self._changed |= self._latest.bases()
-        self._changed.update(base for base, last in self._last.items() if last.expires_ns < now_ns)
-        return set(self._changed)
+    @property
+    def net_bps(self) -> float:
+        """Return what is earned after both fees."""
+        return (self.net - 1.0) * BPS
 
-    def refresh(self, base: str, now_ns: int) -> Routes:
-        """Compute every route of a base currency, best first, suspicious ones last.
+    @property
+    def received_ns(self) -> int:
+        """Return when the newer of both depths was received."""
+        return max(self.buy.depth.received_ns, self.sell.depth.received_ns)
 
-        A route's ``opened_ns`` is the first refresh of the unbroken row that saw it above zero.
-        """
-        legs = self._legs(base, now_ns)
-        ways = list(self._ways(base, legs, now_ns))
-        opened_ns = self._last[base].opened_ns if base in self._last else {}
-        priced = (price(*way, now_ns=now_ns, opened_ns=opened_ns) for way in ways)
-        routes = sorted((route for route in priced if route is not None), key=rank)
-        self._last[base] = _refreshed(legs, ways, routes, self._latest.max_age_ns)
-        self._changed.discard(base)
-        self._sequence = max(self._sequence + 1, now_ns)
-        return Routes(
-            base=base,
-            routes=tuple(routes),
-            event_ns=max((leg.quote.event_ns for leg in legs), default=now_ns),
-            received_ns=now_ns,
-            sequence=self._sequence,
-        )
+    @property
+    def size(self) -> float:
+        """Return how much of the base both best levels hold."""
+        return min(self.buy.depth.asks[0][1], self.sell.depth.bids[0][1])
 
-    def _legs(self, base: str, now_ns: int) -> list[Leg]:
-        quotes = self._latest.of_base(base, now_ns)
-        priced = ((quote, self._fee_bps(quote.venue, quote.instrument)) for quote in quotes)
-        return [Leg(quote, fee_bps) for quote, fee_bps in priced if fee_bps is not None]
+    @property
+    def top_profit(self) -> float:
+        """Return what that much earns, in the currency that is paid in."""
+        market = self.buy.market
+        return self.size * self.buy.depth.asks[0][0] * (self.net - 1.0) / (1.0 - market.taker_fee)
 
-    def _ways(self, base: str, legs: Sequence[Leg], now_ns: int) -> Iterator[_Way]:
-        for buy, sell in permutations(legs, 2):
-            if buy.quote.venue != sell.quote.venue:
-                rate = self._rates.between(sell.currency, buy.currency, now_ns, avoiding=base)
+
+class Comparisons:
+    """Names each pair of markets once."""
+
+    def __init__(self, rates: Rates) -> None:
+        self._rates = rates
+        self._cycles: dict[tuple[Place, Place], Cycle] = {}
+
+    def direct(self, offers: Iterable[Offer]) -> Iterator[Compared]:
+        """Yield what every two markets at two venues return that trade the same two assets."""
+        for buy, sell in _pairs(offers):
+            if buy.market.quote == sell.market.quote and buy.market.base == sell.market.base:
+                yield _compared(buy, sell, SAME)
+
+    def converted(self, offers: Iterable[Offer], now_ns: int) -> Iterator[Compared]:
+        """Yield what every two markets of one base at two venues return, at a rate in between."""
+        for buy, sell in _pairs(offers):
+            if buy.market.quote != sell.market.quote:
+                rate = self._rate(buy.market, sell.market, now_ns)
                 if rate is not None:
-                    yield buy, sell, rate
+                    yield _compared(buy, sell, rate)
 
-    def _touched_by(self, status: VenueStatus) -> set[str]:
-        if status.instrument is None:
-            return self._latest.bases()
-        market = status.venue, status.instrument
-        resting = {base for base, last in self._last.items() if market in last.rate_markets}
-        return (resting | {status.instrument.base}) & self._latest.bases()
+    def until_ns(self, quote: Quote) -> int:
+        """Return when a quote that a rate is read off will be too old."""
+        return self._rates.until_ns(quote)
+
+    def cycle(self, compared: Compared) -> Cycle:
+        """Return the way round; that of a comparison ends with a conversion."""
+        key = compared.buy.place, compared.sell.place
+        cycle = self._cycles.get(key)
+        if cycle is None:
+            cycle = self._cycles[key] = _cycle(compared.buy.market, compared.sell.market)
+        return cycle
+
+    def _rate(self, buy: Market[float], sell: Market[float], now_ns: int) -> Rate | None:
+        """Return what the one currency is worth in the other; one code of two coins has none."""
+        sold, bought = sell.instrument.quote_currency, buy.instrument.quote_currency
+        if sold == bought:
+            return None
+        return self._rates.between(sold, bought, now_ns, avoiding=buy.instrument.base)
 
 
-class _Refreshed(msgspec.Struct, frozen=True):
-    """What is remembered of a refresh: open routes, the markets of its rates, how long it holds."""
-
-    opened_ns: dict[str, int]
-    rate_markets: set[tuple[str, Instrument]]
-    expires_ns: float
+def home_of(market: Market[float]) -> str:
+    """Return the asset that a direct route through a market gets first."""
+    base_first = rank((market.venue, market.base)) < rank((market.venue, market.quote))
+    return market.quote if base_first else market.base
 
 
-def _refreshed(
-    legs: Sequence[Leg], ways: Sequence[_Way], routes: Sequence[Route], max_age_ns: int
-) -> _Refreshed:
-    rates = {rate.source: rate for _, _, rate in ways}
-    rated = [quote for rate in rates.values() for quote in rate.quotes]
-    received = [quote.received_ns for quote in (*rated, *(leg.quote for leg in legs))]
-    return _Refreshed(
-        opened_ns={route.id: route.opened_ns for route in routes if route.net_bps > 0.0},
-        rate_markets={(quote.venue, quote.instrument) for quote in rated},
-        expires_ns=min(received) + max_age_ns if received else float("inf"),
+def _pairs(offers: Iterable[Offer]) -> Iterator[tuple[Offer, Offer]]:
+    for buy, sell in permutations(offers, 2):
+        if buy.market.venue != sell.market.venue and buy.depth.asks and sell.depth.bids:
+            yield buy, sell
+
+
+def _compared(buy: Offer, sell: Offer, rate: Rate) -> Compared:
+    gross = sell.depth.bids[0][0] * rate.value / buy.depth.asks[0][0]
+    net = gross * (1.0 - buy.market.taker_fee) * (1.0 - sell.market.taker_fee)
+    return Compared(buy, sell, rate, gross, net)
+
+
+def _cycle(buy: Market[float], sell: Market[float]) -> Cycle:
+    money, coin = (buy.venue, buy.quote), (buy.venue, buy.base)
+    there, brought = (sell.venue, sell.base), (sell.venue, sell.quote)
+    legs = (
+        Leg("buy", money, coin, buy.instrument),
+        Leg("move", coin, there),
+        Leg("sell", there, brought, sell.instrument),
     )
+    if buy.quote == sell.quote:
+        return canonical("inventory", (*legs, Leg("move", brought, money)))
+    whole = (*legs, Leg("convert", brought, money))
+    return Cycle(f"C|{_nodes(whole)}", "inventory", whole)
+
+
+def _nodes(legs: Sequence[Leg]) -> str:
+    return ">".join(f"{venue}:{asset}" for venue, asset in (leg.source for leg in legs))

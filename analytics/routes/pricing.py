@@ -1,104 +1,206 @@
-"""One route: a quote to buy on, one to sell on, fees and a rate in; its figures out.
+"""One route as it is told: a way round, its size and what it rests on in, a `Route` out.
 
-With ``rate`` units of the buying quote currency for one of the selling one, and fees as fractions::
+With fees of trades as fractions, prices of the best levels, and ``rate`` where a comparison
+converts (1 elsewhere)::
 
-    gross_bps = (bid * rate / ask - 1) * 10_000
-    net_bps   = (bid * (1 - sell_fee) * rate / (ask * (1 + buy_fee)) - 1) * 10_000
-    profit    = size * (bid * (1 - sell_fee) * rate - ask * (1 + buy_fee))
+    gross_bps  = (product of bids / product of asks * rate - 1) * 10_000
+    net_bps    = (the same * (1 - fee) of each trade - 1) * 10_000
+    profit     = amount_out - amount_in     every level, flat fee and lot counted
+    return_bps = profit / amount_in * 10_000
 """
 
-from collections.abc import Mapping
-from functools import cache
-from math import isfinite
+from __future__ import annotations
 
-from analytics.rates import Rate
-from market import Quote, Route
+from collections.abc import Sequence
+
+import msgspec
+
+from analytics.rates import SAME, Rate
+from analytics.routes.doubts import Moves
+from analytics.routes.filling import Fill
+from analytics.routes.flags import Flag
+from analytics.routes.identity import kind_of
+from analytics.routes.live_state import LiveState
+from analytics.routes.state import Cycle, Depth, Leg
+from market import CurvePoint, Instrument, Route, RouteLeg
 
 BPS = 10_000.0
 
-CAPITAL_CONTROLS = frozenset({"KRW"})
-"""Currencies that may not leave their country freely."""
 
-SUSPICIOUS_BPS = 1_000.0
-"""A gross return beyond this, either way, is a false quote or another coin of the same code."""
+class Sized(msgspec.Struct, frozen=True, kw_only=True):
+    """How large a route is; no fills: nothing of it can be carried out."""
 
-
-class Leg:
-    """A quote that may be traded on: what a unit costs and brings there after the taker fee."""
-
-    __slots__ = ("cost", "currency", "fee_bps", "place", "proceeds", "quote")
-
-    def __init__(self, quote: Quote, fee_bps: float) -> None:
-        self.quote = quote
-        self.fee_bps = fee_bps
-        self.cost = quote.ask * (1.0 + fee_bps / BPS)
-        self.proceeds = quote.bid * (1.0 - fee_bps / BPS)
-        self.currency = quote.instrument.quote_currency
-        self.place = f"{quote.venue}.{self.currency}"
+    fills: tuple[Fill[float], ...] = ()
+    limited_by: str = ""
+    curve: tuple[CurvePoint, ...] = ()
+    profit_usd: float | None = None
 
 
-def price(
-    buy: Leg, sell: Leg, rate: Rate, *, now_ns: int, opened_ns: Mapping[str, int]
-) -> Route | None:
-    """Return the route; None where a level is empty or the figures leave the range of floats.
-
-    Args:
-        buy: Where the ask is taken.
-        sell: Where the bid is taken, at another venue, of the same base currency.
-        rate: What one unit of the selling quote currency is worth in the buying one.
-        now_ns: The moment, by our clock.
-        opened_ns: When routes that are open by now became so, by id.
-
-    """
-    ask, bid = buy.quote, sell.quote
-    size = min(ask.ask_size, bid.bid_size)
-    proceeds = sell.proceeds * rate.value
-    gross_bps = (bid.bid * rate.value / ask.ask - 1.0) * BPS
-    net_bps = (proceeds / buy.cost - 1.0) * BPS
-    profit = size * (proceeds - buy.cost)
-    if size <= 0.0 or not isfinite(gross_bps + net_bps + profit):
-        return None
-    name = f"{ask.instrument.base}:{buy.place}>{sell.place}"
-    received = [ask.received_ns, bid.received_ns, *[quote.received_ns for quote in rate.quotes]]
-    oldest_ns = min(received)
+def told(
+    cycle: Cycle,
+    sized: Sized,
+    *,
+    state: LiveState,
+    moves: Moves,
+    why_not: tuple[Flag, ...],
+    rate: Rate = SAME,
+) -> Route:
+    """Return the route; what depends on the moment, its ages and its life, is left at zero."""
+    trades = [(leg, leg.instrument) for leg in cycle.legs if leg.instrument is not None]
+    (buy, buy_instrument), (sell, sell_instrument) = trades[0], trades[-1]
+    gross, net = _returns(trades, state, rate)
+    fills = sized.fills
+    amount_in = fills[0].amount_in if fills else 0.0
+    amount_out = fills[-1].amount_out if fills else 0.0
+    profit = amount_out - amount_in
+    is_compared = any(leg.kind == "convert" for leg in cycle.legs)
     return Route(
-        id=name,
-        base=ask.instrument.base,
-        type="fx" if rate.quotes else "direct",
-        buy_venue=ask.venue,
-        buy_instrument=ask.instrument,
-        buy_price=ask.ask,
-        buy_fee_bps=buy.fee_bps,
-        sell_venue=bid.venue,
-        sell_instrument=bid.instrument,
-        sell_price=bid.bid,
-        sell_fee_bps=sell.fee_bps,
+        id=cycle.id,
+        mode="comparison" if is_compared else cycle.mode,
+        base=cycle.legs[0].target[1],
+        type="fx" if is_compared else kind_of(cycle),
+        start=cycle.start,
+        legs=_legs(cycle, fills, state, moves, rate),
+        buy_venue=buy.source[0],
+        buy_instrument=buy_instrument,
+        buy_price=_best(buy, buy_instrument, state),
+        buy_fee_bps=_fee(buy, buy_instrument, state) * BPS,
+        sell_venue=sell.source[0],
+        sell_instrument=sell_instrument,
+        sell_price=_best(sell, sell_instrument, state),
+        sell_fee_bps=_fee(sell, sell_instrument, state) * BPS,
         rate=rate.value,
         rate_source=rate.source,
-        size=size,
-        gross_bps=gross_bps,
-        net_bps=net_bps,
+        gross_bps=(gross - 1.0) * BPS,
+        net_bps=(net - 1.0) * BPS,
+        size=fills[0].amount_out if fills else 0.0,
+        amount_in=amount_in,
+        amount_out=amount_out,
         profit=profit,
-        age_ns=max(now_ns - oldest_ns, 0),
-        skew_ns=max(received) - oldest_ns,
-        opened_ns=opened_ns.get(name, now_ns) if net_bps > 0.0 else 0,
-        buy_sequence=ask.sequence,
-        sell_sequence=bid.sequence,
-        why_not=_why_not(buy.currency, sell.currency, abs(gross_bps) > SUSPICIOUS_BPS),
+        profit_usd=sized.profit_usd,
+        return_bps=profit / amount_in * BPS if amount_in else 0.0,
+        limited_by=sized.limited_by,
+        curve=sized.curve,
+        fees_usd=_fees_usd(fills, state),
+        transfer_minutes=moves.minutes,
+        age_ns=0,
+        skew_ns=0,
+        opened_ns=0,
+        buy_sequence=state.depth(buy.source[0], buy_instrument).sequence,
+        sell_sequence=state.depth(sell.source[0], sell_instrument).sequence,
+        why_not=why_not,
     )
 
 
-def rank(route: Route) -> tuple[bool, float, str]:
-    """Return the key that sorts best first by net return, suspicious ones last."""
-    return "suspicious" in route.why_not, -route.net_bps, route.id
+def dated(route: Route, now_ns: int, rate: Rate = SAME) -> Route:
+    """Return the route with the ages that it has now; a bank's rate has an age of its own."""
+    trades = [leg for leg in route.legs if leg.instrument is not None]
+    happened = [leg.event_ns for leg in trades]
+    rate_age_ns = max(rate.age_ns(now_ns), 0)
+    age_ns = max(now_ns - min(leg.received_ns for leg in trades), 0)
+    return msgspec.structs.replace(
+        route,
+        age_ns=age_ns if rate.is_bank else max(age_ns, rate_age_ns),
+        skew_ns=max(happened) - min(happened),
+        rate_age_ns=rate_age_ns,
+    )
 
 
-@cache
-def _why_not(bought: str, sold: str, is_suspicious: bool) -> tuple[str, ...]:  # noqa: FBT001  # cached
-    doubts = {
-        "fx_comparison": bought != sold,  # the way back is not part of the route
-        "capital_controls": bought in CAPITAL_CONTROLS or sold in CAPITAL_CONTROLS,
-        "transfer_unknown": True,  # no venue has been asked whether it pays out
-        "suspicious": is_suspicious,
-    }
-    return tuple(doubt for doubt, holds in doubts.items() if holds)
+def _returns(
+    trades: Sequence[tuple[Leg, Instrument]], state: LiveState, rate: Rate
+) -> tuple[float, float]:
+    """Return what a unit becomes at the best levels, before and after the fees of trades."""
+    gross, net = rate.value, rate.value
+    for leg, instrument in trades:
+        price = _best(leg, instrument, state)
+        factor = 1.0 / price if leg.kind == "buy" else price
+        gross *= factor
+        net *= factor * (1.0 - _fee(leg, instrument, state))
+    return gross, net
+
+
+def _legs(
+    cycle: Cycle, fills: Sequence[Fill[float]], state: LiveState, moves: Moves, rate: Rate
+) -> tuple[RouteLeg, ...]:
+    filled: Sequence[Fill[float] | None] = fills or [None] * len(cycle.legs)
+    terms = iter(moves.terms)
+    legs = []
+    for leg, fill in zip(cycle.legs, filled, strict=True):
+        match leg.kind:
+            case "move":
+                known = next(terms)
+                plain = _leg(leg, fill, fee=known.fee, minutes=known.minutes)
+            case "convert":
+                plain = _conversion(leg, fill, rate)
+            case _:
+                plain = _trade(leg, fill, state)
+        legs.append(plain)
+    return tuple(legs)
+
+
+def _trade(leg: Leg, fill: Fill[float] | None, state: LiveState) -> RouteLeg:
+    assert leg.instrument is not None  # noqa: S101  # a trade has a market
+    depth = state.depth(leg.source[0], leg.instrument)
+    price = _best(leg, leg.instrument, state)
+    return msgspec.structs.replace(
+        _leg(leg, fill, fee=None if fill is None else fill.fee),
+        instrument=leg.instrument,
+        price=price,
+        average_price=price if fill is None else fill.average,
+        worst_price=price if fill is None else fill.worst,
+        levels=0 if fill is None else fill.levels,
+        fee_bps=_fee(leg, leg.instrument, state) * BPS,
+        event_ns=depth.event_ns,
+        received_ns=depth.received_ns,
+        sequence=depth.sequence,
+    )
+
+
+def _conversion(leg: Leg, fill: Fill[float] | None, rate: Rate) -> RouteLeg:
+    oldest = min(rate.quotes, key=lambda quote: quote.received_ns)
+    return msgspec.structs.replace(
+        _leg(leg, fill, fee=None),
+        price=rate.value,
+        average_price=rate.value,
+        worst_price=rate.value,
+        event_ns=oldest.event_ns,
+        received_ns=oldest.received_ns,
+        sequence=oldest.sequence,
+    )
+
+
+def _leg(
+    leg: Leg, fill: Fill[float] | None, *, fee: float | None, minutes: float | None = None
+) -> RouteLeg:
+    return RouteLeg(
+        kind=leg.kind,
+        venue=leg.source[0],
+        to_venue=leg.target[0] if leg.kind == "move" else "",
+        source=leg.source[1],
+        target=leg.target[1],
+        amount_in=0.0 if fill is None else fill.amount_in,
+        amount_out=0.0 if fill is None else fill.amount_out,
+        fee=fee,
+        fee_currency="" if leg.kind == "convert" else leg.target[1],
+        minutes=minutes,
+    )
+
+
+def _fees_usd(fills: Sequence[Fill[float]], state: LiveState) -> float | None:
+    """Return what all legs cost; None where one of the fees has no known worth."""
+    total = 0.0
+    for fill in fills:
+        usd = state.usd(fill.fee_asset) if fill.fee else 0.0
+        if usd is None:
+            return None
+        total += fill.fee * usd
+    return total if fills else None
+
+
+def _best(leg: Leg, instrument: Instrument, state: LiveState) -> float:
+    depth: Depth[float] = state.depth(leg.source[0], instrument)
+    return (depth.asks if leg.kind == "buy" else depth.bids)[0][0]
+
+
+def _fee(leg: Leg, instrument: Instrument, state: LiveState) -> float:
+    return state.market(leg.source[0], instrument).taker_fee

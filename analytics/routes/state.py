@@ -98,9 +98,12 @@ class Limits(msgspec.Struct, Generic[N], frozen=True, kw_only=True):
 
 
 class Leg(msgspec.Struct, frozen=True):
-    """One step of a cycle; a trade has a market, a move has none."""
+    """One step of a cycle; a trade has a market, a move has none.
 
-    kind: Literal["buy", "sell", "move"]
+    A conversion is a comparison through a rate; no cycle that can be taken has one.
+    """
+
+    kind: Literal["buy", "sell", "move", "convert"]
     source: Node
     target: Node
     instrument: Instrument | None = None

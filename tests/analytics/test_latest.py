@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.latest import LatestQuotes
+from analytics.latest import LatestQuotes, Trouble
 from market import Quote, VenueStatus
 from market.events import VenueState
 from tests.making import SECOND, a_quote, a_status
@@ -207,3 +207,44 @@ def test_trouble_of_an_instrument_that_ended_in_the_future_ends_no_quote_of_now(
     quote = a_quote(at_ns=NOW)
 
     assert latest(LIVE, trouble, over, quote).of_base("BTC", NOW) == [quote]
+
+
+def test_rate_of_a_bank_may_be_older_and_holds_while_its_service_is_away() -> None:
+    latest = LatestQuotes(max_age_ns=MAX_AGE, bank_venues=("bank",), bank_age_ns=10 * MAX_AGE)
+    rate = a_quote("bank", "USD-KRW", bid=1_350.0, ask=1_350.0, at_ns=NOW)
+    latest.take_quote(rate)
+    latest.take_status(a_status("bank", "down", at_ns=NOW + 1))
+
+    assert latest.of_base("USD", NOW + 10 * MAX_AGE) == [rate]
+    assert latest.of_base("USD", NOW + 10 * MAX_AGE + 1) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "trouble"),
+    [
+        (a_status(state="down", at_ns=NOW + 1), Trouble("down", NOW + 1)),
+        (
+            a_status(state="stale", instrument="BTC-USDT", at_ns=NOW + 1),
+            Trouble("stale", NOW + 1),
+        ),
+        (a_status("binance", "down", at_ns=NOW + 1), None),
+    ],
+)
+def test_trouble_is_told_with_its_reason_and_time(
+    status: VenueStatus, trouble: Trouble | None
+) -> None:
+    quotes = latest(LIVE, status)
+
+    assert quotes.trouble("kraken", a_quote().instrument, NOW, NOW + 2) == trouble
+
+
+def test_silence_and_age_are_told_with_the_time_that_they_began() -> None:
+    quotes = latest(LIVE)
+    instrument = a_quote().instrument
+
+    silent = quotes.trouble("kraken", instrument, NOW, NOW + 5 * SECOND)
+    stale = quotes.trouble("kraken", instrument, NOW, NOW + MAX_AGE + 1)
+
+    assert silent == Trouble("silent", NOW + 4 * SECOND)
+    assert stale == Trouble("stale", NOW + MAX_AGE)
+    assert quotes.trouble("upbit", instrument, NOW, NOW) == Trouble("unheard", NOW)

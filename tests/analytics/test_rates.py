@@ -141,3 +141,29 @@ def test_rate_moves_with_its_market_at_once() -> None:
     assert before is None
     assert after is not None
     assert after.value == 1_400.0
+
+
+def test_bank_s_rate_is_taken_where_no_market_tells_or_where_it_is_asked_for() -> None:
+    latest = LatestQuotes(max_age_ns=100, bank_venues=("bank",))
+    latest.take_status(a_status("upbit", at_ns=1))
+    latest.take_status(a_status("kraken", at_ns=1))
+    for quote in (
+        a_quote("bank", "USD-KRW", bid=1_300.0, ask=1_300.0, at_ns=2),
+        a_quote("upbit", "USDT-KRW", bid=1_349.0, ask=1_351.0, at_ns=2),
+        a_quote("kraken", "USDT-USD", bid=0.99, ask=1.01, at_ns=3),
+    ):
+        latest.take_quote(quote)
+    rates = Rates(latest)
+
+    by_market = rates.between("USDT", "KRW", 4)
+    by_bank = rates.between("USDT", "KRW", 4, by="bank")
+    dollar = rates.between("USD", "KRW", 4)
+
+    assert by_market is not None
+    assert (by_market.value, by_market.is_bank) == (1_350.0, False)
+    assert by_bank is not None
+    assert (by_bank.value, by_bank.is_bank, by_bank.age_ns(4)) == (1_300.0, True, 2)
+    assert by_bank.source == "kraken USDT-USD x bank USD-KRW"
+    assert dollar is not None
+    assert (dollar.value, dollar.source) == (1_350.0, "kraken USDT-USD x upbit USDT-KRW")
+    assert rates.between("USDT", "USD", 4, by="bank") is None
