@@ -35,6 +35,7 @@ from market.events import (
 )
 from market.instrument import Instrument, Listing
 from market.routing import routing_key
+from market.wallet import Wallet
 
 __all__ = [
     "ActorStatus",
@@ -68,5 +69,6 @@ __all__ = [
     "VenueCandle",
     "VenueRefusedError",
     "VenueStatus",
+    "Wallet",
     "routing_key",
 ]

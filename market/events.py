@@ -195,8 +195,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ``amount_in`` of ``start`` in and gets ``amount_out``, ``profit`` more, all fees and steps of
     size paid, which is ``return_bps``. ``limited_by`` says what keeps it from being larger.
 
-    ``age_ns`` is the age of the oldest quote that the route rests on (rate included), ``skew_ns``
-    the distance between oldest and newest. ``opened_ns`` is when it became profitable, 0: it is
+    ``age_ns`` is the age of the oldest quote that the route rests on (a rate included, unless it is
+    a bank's, which may be hours old), ``skew_ns`` the distance in time between the oldest and the
+    newest of those that it trades on. ``opened_ns`` is when it became profitable, 0: it is
     not; ``peak_…`` is its best since then, ``times_seen`` how often it opened within 24 hours.
     ``why_not`` lists what keeps it from being taken; it is takeable when nothing does. None: not
     known.
@@ -247,13 +248,19 @@ class Routes(_Event, frozen=True, gc=False):
     """The best routes of one base currency at one moment, best first; replaces the last.
 
     ``count`` is how many there are in all, ``suspicious`` how many more were put aside because
-    their prices cannot be those of one coin.
+    their prices cannot be those of one coin; a few of those come last. ``unknown_fees`` counts the
+    markets that are not traded because nobody says what that costs, ``truncated`` means that there
+    are more routes than were looked for. ``together_usd`` is the most that direct routes can earn
+    together: they share books, so that their profits must not be added up. None: nothing tells.
     """
 
     base: str
     routes: tuple[Route, ...]
     count: int = 0
     suspicious: int = 0
+    unknown_fees: int = 0
+    together_usd: float | None = None
+    truncated: bool = False
 
 
 class Episode(_Event, frozen=True, gc=False):

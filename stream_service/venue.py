@@ -16,7 +16,7 @@ from typing import Literal, Protocol, TypeAlias, get_args
 
 import msgspec
 
-from market import Book, Event, Instrument, Listing, Summary, Trade, VenueCandle
+from market import Book, Event, Instrument, Listing, Summary, Trade, VenueCandle, Wallet
 
 Channel: TypeAlias = Literal["trade", "quote", "book", "candle", "summary"]
 CHANNELS: frozenset[Channel] = frozenset(get_args(Channel))
@@ -42,6 +42,10 @@ Dialling: TypeAlias = Generator[HttpRequest, bytes, str]
 
 ListingRequests: TypeAlias = Generator[HttpRequest, bytes, list[Listing]]
 """Yields the requests that list the instruments, is sent their bodies, returns the listings."""
+
+
+WalletRequests: TypeAlias = Generator[HttpRequest, bytes, list[Wallet]]
+"""Likewise, for what moving coins in and out costs."""
 
 
 class Outbox:
@@ -272,10 +276,9 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     """The facts about a venue that is streamed.
 
     ``dial`` is told the listings that the connection is for. ``answer`` plays its REST interface: a
-    path with query in, the body out; LookupError for what it does not serve. Fees are the public
-    ones of the lowest tier, per quote currency where the venue distinguishes; ``fee_source`` says
-    where they were read. ``credentials`` names what its users must bring, such as a key,
-    and ``keys`` holds it by those names.
+    path with query in, the body out; LookupError for what it does not serve. ``list_wallets`` is
+    None where what moving coins costs is told to nobody, or to users only. ``credentials`` names
+    what its users must bring, such as a key, and ``keys`` holds it by those names.
 
     ``symbol`` gives the venue's name for an instrument on the stream, ``instrument`` reads such a
     name by its shape alone (ValueError where it cannot), ``quote_currencies`` are those that its
@@ -294,11 +297,9 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     websocket_url: str
     rest_url: str
-    taker_fee_bps: float
-    taker_fee_bps_by_quote_currency: Mapping[str, float] = {}
-    fee_source: str = ""
     dial: Callable[[Venue, Sequence[Listing]], Dialling]
     list_instruments: Callable[[Venue], ListingRequests]
+    list_wallets: Callable[[Venue], WalletRequests] | None = None
     session: type[Session]
     exchange_side: type[ExchangeSide]
     answer: Callable[[str, Market], bytes]
@@ -321,12 +322,6 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     send_interval_s: float = 0.0
     connect_interval_s: float = 0.0
     lifetime_s: float | None = None
-
-    def fee_bps(self, instrument: Instrument) -> float:
-        """Return the taker fee for ``instrument``."""
-        return self.taker_fee_bps_by_quote_currency.get(
-            instrument.quote_currency, self.taker_fee_bps
-        )
 
     @property
     def is_on_this_machine(self) -> bool:

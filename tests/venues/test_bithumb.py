@@ -250,10 +250,6 @@ def test_options_are_heeded_in_camel_case_alone(option: str, *, is_heeded: bool)
     assert bool(wire.exchange.outgoing()) != is_heeded
 
 
-def test_every_market_costs_the_same() -> None:
-    assert VENUE.fee_bps(BTC.instrument) == VENUE.fee_bps(a_listing("ETH-BTC").instrument) == 25.0
-
-
 @pytest.mark.parametrize("symbol", ["KRW-BTC", "BTC_KRW"])
 def test_symbols_of_both_streams_are_read(symbol: str) -> None:
     assert VENUE.instrument(symbol) == BTC.instrument

@@ -186,11 +186,6 @@ def test_a_book_of_no_plausible_time_is_refused(time: int) -> None:
         list(UpbitSession([BTC]).receive(msgspec.json.encode(frame), NOW))
 
 
-def test_won_markets_cost_less_than_the_others() -> None:
-    assert VENUE.fee_bps(BTC.instrument) == 5.0
-    assert VENUE.fee_bps(a_listing("BTC-USDT").instrument) == 25.0
-
-
 def test_the_exchange_tells_no_quote_but_its_book() -> None:
     wire = a_wire()
 

@@ -533,8 +533,6 @@ VENUE = Venue(
         "paper": "https://paper-api.alpaca.markets",
         "live": "https://api.alpaca.markets",
     },
-    taker_fee_bps=25.0,
-    fee_source="crypto fees, tier 1: 0.15 % maker, 0.25 % taker; stocks are free of commission",
     dial=dial,
     list_instruments=list_instruments,
     session=AlpacaSession,

@@ -15,6 +15,8 @@ are documented. The stream before this one, API 1.2.0, is read where recordings 
 from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
+
 from market import Event, FrameError, Instrument, Listing, Trade
 from stream_service import wire
 from stream_service.korean.asking import (
@@ -42,6 +44,8 @@ from stream_service.venue import (
     direct,
 )
 from stream_service.venues.bithumb.v1 import reader as bithumb_v1
+from stream_service.venues.bithumb.wallets import PATH as WALLETS_PATH
+from stream_service.venues.bithumb.wallets import list_wallets
 
 NAME = "bithumb"
 KINDS = {"trade": "trade", "quote": "orderbook", "book": "orderbook", "summary": "ticker"}
@@ -192,18 +196,37 @@ class BithumbSide(ExchangeSide):
 
 
 def answer(path: str, market: Market) -> bytes:
-    """Play Bithumb's REST interface, see `answer_of`."""
-    return answer_of(DIALECT, path, market)
+    """Play Bithumb's REST interface: that of `answer_of`, and what deposits and withdrawals cost.
+
+    Raises:
+        LookupError: it does not serve ``path``, or does not list the market.
+
+    """
+    if path != WALLETS_PATH:
+        return answer_of(DIALECT, path, market)
+    lots = {one.instrument.base: one.lot_size or 1e-8 for one in market.listings}
+    return msgspec.json.encode([_coin_fields(code, lot) for code, lot in lots.items()])
+
+
+def _coin_fields(code: str, lot: float) -> dict[str, object]:
+    """Write a coin of one network of its own name, with a fee of about a dollar."""
+    network = {
+        "net_name": code,
+        "deposit_fee_quantity": "0",
+        "deposit_minimum_quantity": wire.plain(100 * lot),
+        "withdraw_fee_quantity": wire.plain(100 * lot),
+        "withdraw_minimum_quantity": wire.plain(200 * lot),
+    }
+    return {"name": code, "currency": code, "networks": [network]}
 
 
 VENUE = Venue(
     name=NAME,
     websocket_url="wss://ws-api.bithumb.com/websocket/v1",
     rest_url="https://api.bithumb.com",
-    taker_fee_bps=25.0,
-    fee_source="fee page: 0.25 % maker and taker, without a coupon",
     dial=direct,
     list_instruments=list_instruments,
+    list_wallets=list_wallets,
     session=BithumbSession,
     exchange_side=BithumbSide,
     answer=answer,

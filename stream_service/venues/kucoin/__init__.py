@@ -57,8 +57,9 @@ from stream_service.venue import (
     Options,
     Session,
     Venue,
+    WalletRequests,
 )
-from stream_service.venues.kucoin import uta
+from stream_service.venues.kucoin import uta, wallets
 from stream_service.venues.kucoin.frames import (
     ALL_TICKERS,
     ANSWER,
@@ -135,6 +136,15 @@ def list_instruments(_venue: Venue) -> ListingRequests:
         is_new = bytes(content).startswith(b"{")
         rows = SYMBOL_LIST.decode(content).rows if is_new else ROWS.decode(content)
         return [_listing(row) for row in readable(rows, SYMBOL_ROW)]
+    except wire.UNREADABLE as error:
+        raise FrameError(NAME, body, str(error)) from error
+
+
+def list_wallets(_venue: Venue) -> WalletRequests:
+    """Ask for every currency; one that cannot be read does not cost the others."""
+    body = yield HttpRequest(wallets.PATH, about=("wallets", None))
+    try:
+        return wallets.wallets_of(_content(body))
     except wire.UNREADABLE as error:
         raise FrameError(NAME, body, str(error)) from error
 
@@ -634,10 +644,9 @@ VENUE = Venue(
     name=NAME,
     websocket_url="wss://ws-api-spot.kucoin.com/",  # dialling asks for the one of the moment
     rest_url="https://api.kucoin.com",
-    taker_fee_bps=10.0,
-    fee_source="spot fees, level 0: 0.10 % taker, times the coefficient of a symbol, mostly 1",
     dial=dial,
     list_instruments=list_instruments,
+    list_wallets=list_wallets,
     session=KucoinSession,
     exchange_side=KucoinSide,
     answer=answer,

@@ -160,42 +160,68 @@ class KucoinSide(ExchangeSide):
 
 
 def answer(path: str, market: Market) -> bytes:
-    """Play KuCoin's REST interface: the token, the listing, books, trades, minutes and the day.
+    """Play KuCoin's REST interface: token, listing, wallets, books, trades, minutes and the day.
 
     Raises:
         LookupError: it does not serve ``path``, or does not list the symbol.
 
     """
     route, query = wire.route_of(path)
-    instruments = {listing.symbol: listing.instrument for listing in market.listings}
-    content: object
-    match route.removeprefix("/api/v1/market/"):
-        case "/api/v1/bullet-public":
-            content = _bullet_fields(market.websocket_url)
-        case "/api/v2/symbols":
-            content = [_symbol_fields(listing) for listing in market.listings]
-        case "allTickers":
-            content = _all_tickers_fields(market)
-        case "orderbook/level1":
-            content = _rest_top(market.book(instruments[query["symbol"]]))
-        case "orderbook/level2_20" | "orderbook/level2_100":
-            depth = int(route.rpartition("_")[2])
-            content = _rest_book(market.book(instruments[query["symbol"]]), depth)
-        case "histories":
-            trades = market.trades(instruments[query["symbol"]])[-TRADES_TOLD:]
-            content = [_rest_trade(trade) for trade in trades]
-        case "candles":
-            candles = _between(market.candles(instruments[query["symbol"]]), query)
-            content = [_candle_fields(candle) for candle in reversed(candles)]
-        case _:
-            raise LookupError(f"kucoin does not serve {path}")
+    asked = route.removeprefix("/api/v1/market/")
+    content = _of_symbol(asked, query, market) if "symbol" in query else _of_all(asked, market)
     return msgspec.json.encode({"code": "200000", "data": content})
+
+
+def _of_all(asked: str, market: Market) -> object:
+    match asked:
+        case "/api/v1/bullet-public":
+            return _bullet_fields(market.websocket_url)
+        case "/api/v2/symbols":
+            return [_symbol_fields(listing) for listing in market.listings]
+        case "/api/v3/currencies":
+            lots = {one.instrument.base: one.lot_size or 1e-8 for one in market.listings}
+            return [_currency_fields(code, lot) for code, lot in lots.items()]
+        case "allTickers":
+            return _all_tickers_fields(market)
+    raise LookupError(f"kucoin does not serve {asked} of all symbols")
+
+
+def _of_symbol(asked: str, query: dict[str, str], market: Market) -> object:
+    instruments = {listing.symbol: listing.instrument for listing in market.listings}
+    instrument = instruments[query["symbol"]]
+    match asked:
+        case "orderbook/level1":
+            return _rest_top(market.book(instrument))
+        case "orderbook/level2_20" | "orderbook/level2_100":
+            return _rest_book(market.book(instrument), int(asked.rpartition("_")[2]))
+        case "histories":
+            return [_rest_trade(trade) for trade in market.trades(instrument)[-TRADES_TOLD:]]
+        case "candles":
+            candles = _between(market.candles(instrument), query)
+            return [_candle_fields(candle) for candle in reversed(candles)]
+    raise LookupError(f"kucoin does not serve {asked} of a symbol")
 
 
 def _bullet_fields(endpoint: str) -> dict[str, object]:
     server = {"endpoint": endpoint, "encrypt": True, "protocol": "websocket"}
     pings = {"pingInterval": 18_000, "pingTimeout": 10_000}
     return {"token": "2neAiuYvAU61ZDXANAGAsiL4", "instanceServers": [{**server, **pings}]}
+
+
+def _currency_fields(code: str, lot: float) -> dict[str, object]:
+    """Write a coin of one network of its own name, with a fee of about a dollar."""
+    chain = {
+        "chainName": code,
+        "chainId": code.lower(),
+        "withdrawalMinFee": wire.plain(100 * lot),
+        "withdrawFeeRate": "0",
+        "withdrawalMinSize": wire.plain(200 * lot),
+        "depositMinSize": wire.plain(100 * lot),
+        "isWithdrawEnabled": True,
+        "isDepositEnabled": True,
+        "confirms": 1,
+    }
+    return {"currency": code, "name": code, "fullName": code, "chains": [chain]}
 
 
 def _symbol_fields(listing: Listing) -> dict[str, object]:
