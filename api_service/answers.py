@@ -89,10 +89,17 @@ def rows_answer(
     return json_answer(api, {"data": list(rows), "next": older}, stale=stale)
 
 
-def json_answer(api: Api, body: Mapping[str, object], *, stale: bool = False) -> Response:
-    """Answer with ``body`` and what it is worth."""
+def json_answer(
+    api: Api,
+    body: Mapping[str, object],
+    *,
+    stale: bool = False,
+    about: Mapping[str, object] | None = None,
+) -> Response:
+    """Answer with ``body``, what it is worth and ``about`` it what else there is to say."""
     now_ns = api.view.clock()
     meta = {
+        **(about or {}),
         "mode": api.mode,
         "as_of": rfc3339(now_ns),
         "stale": stale or not api.view.venues.any_live(now_ns),

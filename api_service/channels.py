@@ -4,10 +4,12 @@ A key is told again when its state is another one.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from functools import lru_cache
 from operator import itemgetter
 from typing import ClassVar, Generic, TypeAlias, TypeVar
 
+from api_service.route_rows import PREMIUM_STALE_AFTER_NS, premium_row, route_row
 from api_service.rows import (
     actor_row,
     book_row,
@@ -15,12 +17,11 @@ from api_service.rows import (
     decimal,
     gap_row,
     quote_row,
-    route_row,
     summary_row,
     symbol_of,
 )
 from api_service.schemas import StatusSubject
-from api_service.selection import Filter, FoundRoute, find_routes
+from api_service.selection import Filter, FoundRoute, count_suspicious, find_routes
 from api_service.view import LatestView
 from market import (
     ActorStatus,
@@ -29,6 +30,7 @@ from market import (
     Event,
     Gap,
     Instrument,
+    Premium,
     Quote,
     Routes,
     Summary,
@@ -55,6 +57,10 @@ class LatestChannel(ABC, Generic[State]):
     @abstractmethod
     def row(self, state: State, now_ns: int) -> object:
         """Return the public form of a state."""
+
+    def about(self, _wanted: Filter) -> Mapping[str, object]:
+        """Return what is said of the rows as a whole."""
+        return {}
 
     def opens_with(self, _state: State) -> bool:
         """Tell whether a snapshot holds it."""
@@ -131,25 +137,61 @@ class BooksChannel(LatestChannel[Book]):
         return book_row(state, decimal)
 
 
-class RoutesChannel(LatestChannel[FoundRoute]):
-    """The best routes."""
+RouteState: TypeAlias = tuple[FoundRoute, bool]
+"""A route, and whether it is told with all its parts."""
+
+
+class RoutesChannel(LatestChannel[RouteState]):
+    """The best routes; how many are hidden as suspicious is said beside them."""
 
     name = "routes"
     kinds = (Routes, VenueStatus)
 
-    def current(self, wanted: Filter, now_ns: int) -> dict[str, FoundRoute]:
+    def current(self, wanted: Filter, now_ns: int) -> dict[str, RouteState]:
         """See `LatestChannel.current`."""
-        return {found.route.id: found for found in find_routes(self.view, wanted, now_ns)}
+        return {
+            found.route.id: (found, wanted.detail)
+            for found in find_routes(self.view, wanted, now_ns)
+        }
 
-    def row(self, state: FoundRoute, now_ns: int) -> object:
+    def row(self, state: RouteState, now_ns: int) -> object:
         """See `LatestChannel.row`."""
-        return route_row(
-            state.route,
-            why_not=state.why_not,
-            computed_ns=state.computed_ns,
-            now_ns=now_ns,
-            number=decimal,
-        )
+        found, detail = state
+        return route_row(found, now_ns=now_ns, number=decimal, detail=detail)
+
+    def about(self, wanted: Filter) -> Mapping[str, object]:
+        """See `LatestChannel.about`."""
+        hidden = 0 if wanted.terms.suspicious else count_suspicious(self.view, wanted)
+        return {"suspicious": hidden}
+
+
+PremiumState: TypeAlias = tuple[Premium, bool]
+"""A premium, and whether it was not told again for too long."""
+
+
+class PremiumsChannel(LatestChannel[PremiumState]):
+    """How much dearer assets are at one venue than at another."""
+
+    name = "premiums"
+    kinds = (Premium,)
+    max_hz = 2
+
+    def current(self, wanted: Filter, now_ns: int) -> dict[str, PremiumState]:
+        """See `LatestChannel.current`."""
+        return {
+            f"{market_key(venue, instrument)}>{market_key(other, reference)}:{basis}": (
+                premium,
+                now_ns - premium.received_ns > PREMIUM_STALE_AFTER_NS,
+            )
+            for (venue, instrument, other, reference, basis), premium in self.view.current_premiums(
+                now_ns
+            )
+            if wanted.covers((venue, instrument))
+        }
+
+    def row(self, state: PremiumState, now_ns: int) -> object:
+        """See `LatestChannel.row`."""
+        return premium_row(state[0], now_ns=now_ns, number=decimal)
 
 
 class CandlesChannel(LatestChannel[Candle]):

@@ -16,6 +16,7 @@ from api_service.channels import (
     BooksChannel,
     CandlesChannel,
     LatestChannel,
+    PremiumsChannel,
     QuotesChannel,
     RoutesChannel,
     State,
@@ -25,6 +26,7 @@ from api_service.channels import (
 from api_service.live_client import LiveClient
 from api_service.live_protocol import Delivery, write
 from api_service.lossless import (
+    EpisodesChannel,
     EveryQuoteChannel,
     LosslessChannel,
     LosslessStream,
@@ -69,9 +71,11 @@ class LiveHub:
             ("summaries", "latest"): _latest(SummariesChannel(view)),
             ("books", "latest"): _latest(BooksChannel(view)),
             ("routes", "latest"): _latest(RoutesChannel(view)),
+            ("premiums", "latest"): _latest(PremiumsChannel(view)),
             ("candles", "latest"): _latest(CandlesChannel(view)),
             ("status", "latest"): _latest(StatusChannel(view)),
             ("trades", "all"): _lossless(TradesChannel(view)),
+            ("episodes", "all"): _lossless(EpisodesChannel(view)),
             ("quotes", "all"): _lossless(EveryQuoteChannel(view)),
         }
         self._streams: dict[StreamKey, Stream] = {}

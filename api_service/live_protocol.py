@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from api_service.problems import ProblemError, fault
-from api_service.selection import RouteTerms
+from api_service.selection import RouteSort, RouteTerms
 
 PROTOCOL = 1
 SUBPROTOCOL = "cryptotracker.v1"
@@ -31,6 +31,8 @@ class Subscribe(_Message, frozen=True, kw_only=True):
     asset: list[str] | str = []
     interval: str | None = None
     filter: RouteTerms | None = None
+    sort: RouteSort | None = None
+    detail: bool | None = None
     limit: int | None = None
     max_hz: float | None = None
     delivery: Delivery | None = None

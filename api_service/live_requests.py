@@ -10,7 +10,7 @@ from api_service.problems import ProblemError, fault
 from api_service.schemas import Fault
 from api_service.selection import Filter, RouteTerms
 from api_service.streams import StreamKey
-from api_service.view import CANDLES_KEPT, TRADES_KEPT, LatestView
+from api_service.view import CANDLES_KEPT, EPISODES_KEPT, TRADES_KEPT, LatestView
 from market.intervals import INTERVALS
 
 RATES_HZ = (20, 10, 4, 2, 1)
@@ -37,7 +37,16 @@ CHANNELS: dict[str, Rules] = {
     "summaries": Rules(takes=_MARKETS, max_hz=2),
     "books": Rules(takes=_MARKETS),
     "routes": Rules(
-        takes=frozenset({"asset", "filter", "limit", "delivery"}), limits=range(1, 1_001), limit=50
+        takes=frozenset({"asset", "filter", "sort", "detail", "limit", "delivery"}),
+        limits=range(1, 1_001),
+        limit=50,
+    ),
+    "premiums": Rules(takes=_MARKETS, max_hz=2),
+    "episodes": Rules(
+        takes=frozenset({"asset", "limit", "delivery"}),
+        deliveries=("all",),
+        limits=range(EPISODES_KEPT + 1),
+        limit=50,
     ),
     "candles": Rules(
         takes=_MARKETS | {"interval", "limit"},
@@ -73,6 +82,8 @@ def stream_key(asked: Subscribe, view: LatestView) -> StreamKey:
         interval=(asked.interval or "1m") if "interval" in rules.takes else "",
         limit=rules.limit if asked.limit is None else asked.limit,
         terms=_terms(asked.filter or RouteTerms(), view),
+        sort=asked.sort or "best",
+        detail=asked.detail or False,
     )
     delivery = asked.delivery or rules.deliveries[0]
     return StreamKey(asked.channel, wanted, _rate(asked.max_hz, rules, delivery), delivery)
@@ -94,7 +105,7 @@ def _faults(asked: Subscribe) -> Iterator[Fault]:
     if rules is None:
         yield _unknown("channel", asked.channel, CHANNELS)
         return
-    for field in ("symbol", "venue", "asset", "interval", "filter", "limit"):
+    for field in ("symbol", "venue", "asset", "interval", "filter", "sort", "detail", "limit"):
         value = getattr(asked, field)
         if value not in (None, []) and field not in rules.takes:
             yield fault(

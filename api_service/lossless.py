@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from api_service.frames import Frame, Lost
 from api_service.live_protocol import write_rows
+from api_service.route_rows import episode_row
 from api_service.rows import decimal, quote_row, rfc3339, symbol_of, trade_row
 from api_service.selection import Filter
 from api_service.streams import Stream, StreamKey, concerns
@@ -19,14 +20,14 @@ from api_service.subscriptions import (
     Subscription,
 )
 from api_service.view import LatestView
-from market import Event, Instrument, Quote, Trade
+from market import Episode, Event, Instrument, Quote, Trade
 
 ROWS_A_FRAME = 1_000
 
 STARTS_KEPT = 16_384
 """Updates whose time is known, many more than the updates themselves that are."""
 
-Told = TypeVar("Told", Quote, Trade)
+Told = TypeVar("Told", Quote, Trade, Episode)
 
 
 class LosslessChannel(ABC, Generic[Told]):
@@ -95,6 +96,31 @@ class EveryQuoteChannel(LosslessChannel[Quote]):
         """See `LosslessChannel.row`."""
         reason = self.view.why_stale(event, now_ns)
         return quote_row(event, stale_reason=reason, now_ns=now_ns, number=decimal)
+
+
+class EpisodesChannel(LosslessChannel[Episode]):
+    """Every life of a route, when it is over."""
+
+    name = "episodes"
+    kind = Episode
+
+    def recent(self, wanted: Filter) -> Sequence[Episode]:
+        """See `LosslessChannel.recent`."""
+        found = [one for one in self.view.episodes.values() if concerns(one, wanted)]
+        found.sort(key=lambda episode: episode.event_ns)
+        return found[len(found) - min(wanted.limit, len(found)) :]
+
+    def row(self, event: Episode, now_ns: int) -> object:
+        """See `LosslessChannel.row`."""
+        del now_ns
+        return episode_row(event)
+
+    def backfill(self, wanted: Filter, start_ns: int, end_ns: int) -> str | None:
+        """See `LosslessChannel.backfill`."""
+        query = {"start": rfc3339(start_ns), "end": rfc3339(end_ns + 1), "limit": "10000"}
+        if wanted.assets is not None:
+            query["asset"] = ",".join(sorted(wanted.assets))
+        return f"/v1/episodes?{urlencode(query, safe=',:')}"
 
 
 class LosslessStream(Stream, Generic[Told]):

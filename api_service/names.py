@@ -1,5 +1,7 @@
 """From the names that a client gives to instruments and venues that are known, or a problem."""
 
+import heapq
+import re
 from collections.abc import Iterable, Sequence
 
 from api_service.problems import ProblemError, fault
@@ -93,6 +95,22 @@ def series(
         for instrument in sorted(instruments)
         for venue in sorted(venues or view.known.get(instrument, set()))
     ]
+
+
+def near_routes(route_id: str, view: LatestView) -> list[str]:
+    """Return the ids of the three routes that share most of their way with this one."""
+    wanted = _way(route_id)
+    shared = (
+        (len(wanted & _way(route.id)), route.id)
+        for routes in view.routes.values()
+        for route in routes.routes
+    )
+    closest = heapq.nsmallest(3, ((-count, name) for count, name in shared if count))
+    return [name for _, name in closest]
+
+
+def _way(route_id: str) -> set[str]:
+    return set(re.split(r"[|>:]", route_id)) - {""}
 
 
 def _read_instrument(name: str, plain: dict[str, Instrument], view: LatestView) -> Instrument:

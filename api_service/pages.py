@@ -12,15 +12,27 @@ from typing import Generic, TypeAlias, TypeVar
 
 import msgspec
 
+from api_service.problems import ProblemError
 from api_service.view import fullness
-from market import Candle, Gap, StoreUnavailableError, Trade, VenueCandle
+from market import (
+    Candle,
+    Episode,
+    Gap,
+    Premium,
+    StoreUnavailableError,
+    Trade,
+    VenueCandle,
+)
 
 STORE_TIMEOUT_S = 5.0
+ROWS_READ_AT_MOST = 200_000
 
 Place: TypeAlias = tuple[int, str, str, str, str]
 """Time, venue, base, quote currency, id: what rows are ordered by."""
 
-T = TypeVar("T", Trade, Candle, VenueCandle, Gap)
+T = TypeVar("T", Trade, Candle, VenueCandle, Gap, Episode, Premium)
+
+Paged: TypeAlias = Trade | Candle | VenueCandle | Gap | Episode | Premium
 R = TypeVar("R")
 
 Read: TypeAlias = Callable[[int, int, int], Awaitable[Sequence[T]]]
@@ -81,13 +93,17 @@ async def newest(reads: Iterable[Read[T]], fresh: Iterable[T], span: Span) -> Pa
     return Page([found[place] for place in places], _cursor(places[0]) if more else None)
 
 
-def place_of(row: Trade | Candle | VenueCandle | Gap) -> Place:
+def place_of(row: Paged) -> Place:
     """Return what a row is ordered by, which is also what it is known by."""
     match row:
+        case Episode():
+            return (row.event_ns, "", row.base, "", row.route_id)
         case Trade():
             time_ns, name = row.event_ns, row.trade_id
         case Candle() | VenueCandle():
             time_ns, name = row.start_ns, ""
+        case Premium():
+            time_ns, name = row.event_ns, f"{row.reference_venue}:{row.reference} {row.basis}"
         case _:
             time_ns, name = row.start_ns, row.channel
     return (time_ns, row.venue, row.instrument.base, row.instrument.quote_currency, name)
@@ -104,6 +120,27 @@ def read_cursor(text: str) -> Place:
         return _place_decoder.decode(base64.urlsafe_b64decode(text.encode() + b"=="))
     except (binascii.Error, msgspec.DecodeError, UnicodeError) as error:
         raise ValueError("a cursor is taken as it is from `next` of an earlier answer") from error
+
+
+def only(read: Read[T], is_meant: Callable[[T], bool]) -> Read[T]:
+    """Return a read of those rows alone; the others are read over, to a limit.
+
+    Its reads raise ProblemError: too many others lie between.
+    """
+
+    async def read_those(start_ns: int, end_ns: int, limit: int) -> Sequence[T]:
+        at_most = limit
+        while True:
+            rows = await read(start_ns, end_ns, at_most)
+            meant = [row for row in rows if is_meant(row)]
+            if len(meant) >= limit or len(rows) < at_most:
+                return meant[-limit:]
+            at_most *= 4
+            if at_most > ROWS_READ_AT_MOST:
+                detail = f"More than {ROWS_READ_AT_MOST} rows would have to be looked through."
+                raise ProblemError("range-too-large", detail)
+
+    return read_those
 
 
 async def within_time(reading: Awaitable[R]) -> R:
@@ -135,7 +172,7 @@ def _fuller(row: T, known: T | None) -> T:
     return known if known is not None and _rank(known) > _rank(row) else row
 
 
-def _rank(row: Trade | Candle | VenueCandle | Gap) -> tuple[float, ...]:
+def _rank(row: Paged) -> tuple[float, ...]:
     return fullness(row) if isinstance(row, Candle | VenueCandle) else ()
 
 

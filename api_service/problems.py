@@ -50,6 +50,9 @@ KINDS: Mapping[str, Kind] = {
     "method-not-allowed": Kind(405, "Read only", "Everything here is read with GET."),
     "unknown-symbol": Kind(404, "No such symbol", "GET /v1/instruments lists what is followed."),
     "unknown-venue": Kind(404, "No such venue", "GET /v1/venues lists the venues."),
+    "unknown-route": Kind(
+        404, "No such route", "Routes come and go; GET /v1/routes lists those there are."
+    ),
     "unknown-subscription": Kind(404, "No such subscription", "Each ack lists those there are."),
     "unknown-session": Kind(
         404, "No such session", "It ended more than a minute ago, or before a restart: subscribe."

@@ -9,18 +9,17 @@ from pydantic import AfterValidator, Field
 
 from api_service.answers import Api, Names, RowsQuery
 from api_service.names import read_instruments, read_venues, series, split
-from api_service.pages import Page, Read, Span, newest, read_cursor
+from api_service.pages import ROWS_READ_AT_MOST, Page, Read, Span, newest, read_cursor
 from api_service.problems import ProblemError, fault
 from api_service.rows import S
 from api_service.times import TIME_PATTERN, read_time
 from api_service.view import Key
-from market import Candle, Gap, Trade, VenueCandle
+from market import Candle, Episode, Gap, Premium, Trade, VenueCandle
 
-ROWS_READ_AT_MOST = 200_000
 DAY_NS = 86_400 * S
 """How far ahead of ours a venue's clock may be."""
 
-T = TypeVar("T", Trade, Candle, VenueCandle, Gap)
+T = TypeVar("T", Trade, Candle, VenueCandle, Gap, Episode, Premium)
 
 
 def _checked_time(text: str) -> str:
@@ -41,15 +40,20 @@ Time = Annotated[
 Cursor = Annotated[str, Field(max_length=500), AfterValidator(_checked_cursor)]
 
 
-class RangeQuery(RowsQuery):
+class PageQuery(RowsQuery):
     """Which part of history; a page holds the newest rows of it."""
 
-    venue: Names = Field(None, description="Venues with commas; all that list it when left out")
     start: Time | None = Field(None, description="From then on: RFC 3339, a day, -1h or now")
     end: Time | None = Field(None, description="Until then, exclusive; to the last if left out")
     limit: int = Field(100, ge=1, le=10_000, description="Rows a page")
     order: Literal["asc", "desc"] = Field("asc", description="Order of the rows within the page")
     before: Cursor | None = Field(None, description="Leads to older rows; it comes in `next`")
+
+
+class RangeQuery(PageQuery):
+    """Which part, and at which venues."""
+
+    venue: Names = Field(None, description="Venues with commas; all that list it when left out")
 
 
 class SeriesQuery(RangeQuery):
@@ -98,7 +102,7 @@ def check_names(api: Api, symbol: str | None, venue: str | None) -> None:
     read_venues(split(venue), api.view)
 
 
-def span_of(query: RangeQuery, now_ns: int) -> Span:
+def span_of(query: PageQuery, now_ns: int) -> Span:
     """Read the range, and where in it the page ends.
 
     Raises:
@@ -117,7 +121,7 @@ def span_of(query: RangeQuery, now_ns: int) -> Span:
     return Span(start_ns=start_ns, end_ns=end_ns, limit=query.limit, before=before)
 
 
-def ordered(page: Page[T], query: RangeQuery) -> list[T]:
+def ordered(page: Page[T], query: PageQuery) -> list[T]:
     """Return the rows in the order asked for."""
     return page.rows if query.order == "asc" else page.rows[::-1]
 

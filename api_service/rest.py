@@ -17,7 +17,7 @@ from api_service.answers import (
     promised,
     rows_answer,
 )
-from api_service.names import read_assets, read_instruments, read_venue, read_venues, split
+from api_service.names import read_instruments, read_venues, split
 from api_service.rows import (
     MS,
     S,
@@ -25,7 +25,6 @@ from api_service.rows import (
     book_row,
     quote_row,
     rfc3339,
-    route_row,
     summary_row,
     symbol_of,
 )
@@ -34,13 +33,12 @@ from api_service.schemas import (
     BookRow,
     InstrumentRow,
     QuoteRow,
-    RouteRow,
     StatusAnswer,
     StatusRow,
     SummaryRow,
     VenueRow,
 )
-from api_service.selection import Filter, RouteKind, RouteSort, RouteTerms, find_routes
+from api_service.selection import Filter
 from api_service.view import Key
 
 router = APIRouter(prefix="/v1", tags=["latest"], responses=promised(*ASKED_WRONGLY))
@@ -63,20 +61,6 @@ class BooksQuery(MarketsQuery):
     """Which books, how deep."""
 
     depth: int = Field(10, ge=1, le=1_000, description="Levels a side at most")
-
-
-class RoutesQuery(RowsQuery):
-    """Which routes, in which order."""
-
-    asset: Names = Field(None, description="Base currencies with commas; all when left out")
-    buy: Names = Field(None, description="Venue to buy at")
-    sell: Names = Field(None, description="Venue to sell at")
-    min_net_bps: float | None = Field(None, description="Leave out those that return less")
-    max_age_ms: float | None = Field(None, ge=0, description="Leave out those on older quotes")
-    kind: RouteKind | None = Field(None, description="fx: the quote currencies differ")
-    takeable: bool | None = Field(None, description="Only those that can, or cannot, be taken")
-    sort: RouteSort = Field("-net_bps", description="A minus: largest first")
-    limit: int = Field(100, ge=1, le=10_000, description="Rows at most")
 
 
 @router.get("/quotes", response_model=Answer[QuoteRow])
@@ -118,36 +102,6 @@ async def books(api: Reads, query: Annotated[BooksQuery, InQuery()]) -> Response
     """Return the latest books; one that is being rebuilt is left out."""
     found = sorted(_markets(api, query).of(api.view.books), key=_by_market)
     return rows_answer(api, [book_row(book, query.number, depth=query.depth) for _, book in found])
-
-
-@router.get("/routes", response_model=Answer[RouteRow])
-async def routes(api: Reads, query: Annotated[RoutesQuery, InQuery()]) -> Response:
-    """Return the arbitrage routes there are, best first."""
-    now_ns = api.view.clock()
-    wanted = Filter(
-        assets=read_assets(split(query.asset)),
-        limit=query.limit,
-        terms=RouteTerms(
-            buy=read_venue(query.buy, api.view),
-            sell=read_venue(query.sell, api.view),
-            min_net_bps=query.min_net_bps,
-            max_age_ms=query.max_age_ms,
-            kind=query.kind,
-            takeable=query.takeable,
-        ),
-    )
-    found = find_routes(api.view, wanted, now_ns, query.sort)
-    rows = [
-        route_row(
-            one.route,
-            why_not=one.why_not,
-            computed_ns=one.computed_ns,
-            now_ns=now_ns,
-            number=query.number,
-        )
-        for one in found
-    ]
-    return rows_answer(api, rows, stale=any("stale" in one.why_not for one in found))
 
 
 @router.get("/venues", response_model=Answer[VenueRow])

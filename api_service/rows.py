@@ -2,7 +2,7 @@
 
 import base64
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
 from typing import TypeAlias
@@ -18,8 +18,6 @@ from api_service.schemas import (
     Number,
     QuarantineRow,
     QuoteRow,
-    RouteLeg,
-    RouteRow,
     SummaryRow,
     TradeRow,
 )
@@ -32,7 +30,6 @@ from market import (
     Instrument,
     Listed,
     Quote,
-    Route,
     Summary,
     Trade,
     VenueCandle,
@@ -46,6 +43,9 @@ MS = 1_000_000
 S = 1_000_000_000
 """Nanoseconds in a second."""
 
+BPS = 10_000.0
+"""Basis points in one."""
+
 
 def decimal(value: float) -> str:
     """Write the shortest decimal that reads back as ``value``, never with an exponent."""
@@ -56,6 +56,11 @@ def decimal(value: float) -> str:
 def computed(value: float) -> float:
     """Return a figure of our own without the digits that floats add: twelve are significant."""
     return float(f"{value:.12g}")
+
+
+def known(value: float | None, number: NumberFormat) -> Number | None:
+    """Write a number as asked for, or None where there is none."""
+    return None if value is None else number(value)
 
 
 def rfc3339(time_ns: int) -> str:
@@ -98,48 +103,6 @@ def quote_row(
     }
 
 
-def route_row(
-    route: Route,
-    *,
-    why_not: Sequence[str],
-    computed_ns: int,
-    now_ns: int,
-    number: NumberFormat,
-) -> RouteRow:
-    """Return the public form of a route that was computed at ``computed_ns``."""
-    buy, sell = route.buy_instrument, route.sell_instrument
-    return {
-        "id": route.id,
-        "asset": route.base,
-        "kind": route.type,
-        "buy": _leg(
-            route.buy_venue,
-            buy,
-            price=number(route.buy_price),
-            fee_bps=route.buy_fee_bps,
-            sequence=route.buy_sequence,
-        ),
-        "sell": _leg(
-            route.sell_venue,
-            sell,
-            price=number(route.sell_price),
-            fee_bps=route.sell_fee_bps,
-            sequence=route.sell_sequence,
-        ),
-        "rate": {"value": number(computed(route.rate)), "source": route.rate_source},
-        "gross_bps": route.gross_bps,
-        "net_bps": route.net_bps,
-        "size": number(route.size),
-        "profit": number(computed(route.profit)),
-        "currency": buy.quote_currency,
-        "age_ms": age_ms(computed_ns - route.age_ns, now_ns),
-        "skew_ms": age_ms(0, route.skew_ns),
-        "open_s": age_ms(route.opened_ns, now_ns) / 1_000 if route.opened_ns else 0.0,
-        "takeable": not why_not,
-        "why_not": list(why_not),
-    }
-
-
 def candle_row(candle: Candle | VenueCandle, number: NumberFormat) -> CandleRow:
     """Return the public form of a candle."""
     return {
@@ -167,12 +130,12 @@ def summary_row(
         "exchange": summary.venue,
         "venue_symbol": summary.symbol,
         "last": number(summary.last),
-        "open": _known(summary.open, number),
-        "high": _known(summary.high, number),
-        "low": _known(summary.low, number),
-        "volume": _known(summary.volume, number),
-        "bid": _known(summary.bid, number),
-        "ask": _known(summary.ask, number),
+        "open": known(summary.open, number),
+        "high": known(summary.high, number),
+        "low": known(summary.low, number),
+        "volume": known(summary.volume, number),
+        "bid": known(summary.bid, number),
+        "ask": known(summary.ask, number),
         "timestamp": rfc3339(summary.event_ns),
         "recv_ts": rfc3339(summary.received_ns),
         "age_ms": age_ms(summary.received_ns, now_ns),
@@ -188,9 +151,9 @@ def listing_row(listed: Listed, number: NumberFormat) -> ListingRow:
         "symbol": symbol_of(listed.instrument),
         "venue_symbol": listed.symbol,
         "status": "trading" if listed.trading else "halted",
-        "tick_size": _known(listed.tick_size, number),
-        "lot_size": _known(listed.lot_size, number),
-        "minimum_notional": _known(listed.minimum_notional, number),
+        "tick_size": known(listed.tick_size, number),
+        "lot_size": known(listed.lot_size, number),
+        "minimum_notional": known(listed.minimum_notional, number),
         "ts": rfc3339(listed.event_ns),
     }
 
@@ -272,22 +235,6 @@ def actor_row(status: ActorStatus, *, heard_ns: int, now_ns: int) -> ActorRow:
 def symbol_of(instrument: Instrument) -> str:
     """Return the instrument's name."""
     return str(instrument)
-
-
-def _known(value: float | None, number: NumberFormat) -> Number | None:
-    return None if value is None else number(value)
-
-
-def _leg(
-    venue: str, instrument: Instrument, *, price: Number, fee_bps: float, sequence: int
-) -> RouteLeg:
-    return {
-        "venue": venue,
-        "symbol": symbol_of(instrument),
-        "price": price,
-        "fee_bps": fee_bps,
-        "sequence": str(sequence),
-    }
 
 
 @lru_cache(maxsize=10_000)

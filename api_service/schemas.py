@@ -46,47 +46,6 @@ class QuoteRow(TypedDict):
     sequence: Sequence
 
 
-class RouteLeg(TypedDict):
-    """One side of a route: the quote it rests on."""
-
-    venue: Venue
-    symbol: Symbol
-    price: Price
-    fee_bps: Annotated[float, Field(description="Taker fee, hundredths of a percent")]
-    sequence: Sequence
-
-
-class RouteRate(TypedDict):
-    """How the two quote currencies are compared."""
-
-    value: Annotated[Number, Field(description="Buying quote currency for one selling one")]
-    source: Annotated[str, Field(description="Quotes it is read off; empty: same currency")]
-
-
-class RouteRow(TypedDict):
-    """Buy at one venue, sell at another."""
-
-    id: Annotated[str, Field(description="Names the route for as long as it exists")]
-    asset: Annotated[str, Field(description="Base currency")]
-    kind: Annotated[
-        Literal["direct", "fx", "triangular", "cycle"],
-        Field(description="fx: the quote currencies differ"),
-    ]
-    buy: RouteLeg
-    sell: RouteLeg
-    rate: RouteRate
-    gross_bps: Annotated[float, Field(description="Difference of prices before fees, in bps")]
-    net_bps: Annotated[float, Field(description="Return after both taker fees, in bps")]
-    size: Annotated[Number, Field(description="Base currency that both best levels hold")]
-    profit: Annotated[Number, Field(description="Earned on ``size`` after fees, in ``currency``")]
-    currency: Annotated[str, Field(description="Buying quote currency")]
-    age_ms: Annotated[float, Field(description="Age of the oldest quote it rests on, in ms")]
-    skew_ms: Annotated[float, Field(description="Time between oldest and newest quote, in ms")]
-    open_s: Annotated[float, Field(description="Seconds that it has been profitable; 0: it is not")]
-    takeable: Annotated[bool, Field(description="Whether nothing is known to keep from taking it")]
-    why_not: Annotated[list[str], Field(description="What keeps it from being taken")]
-
-
 class CandleRow(TypedDict):
     """The trades of one interval."""
 

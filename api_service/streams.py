@@ -99,6 +99,7 @@ class LatestStream(Stream, Generic[State]):
         super().__init__(key, number)
         self.channel = channel
         self._told = channel.current(key.wanted, channel.view.clock())
+        self._about = channel.about(key.wanted)
         self._noted = 0
 
     def hears(self, event: Event) -> bool:
@@ -134,10 +135,11 @@ class LatestStream(Stream, Generic[State]):
             key for key, state in told.items() if key not in current and self.channel.forgets(state)
         ]
         noted, self._noted = self._noted, 0
+        known, self._about = self._about, self.channel.about(self.key.wanted)
         self._told = current
-        if changed or gone:
+        if changed or gone or known != self._about:
             self.seq += 1
-            head = {"sub": self.sub, "seq": self.seq, "merged": noted}
+            head = {"sub": self.sub, "seq": self.seq, "merged": noted, **self._about}
             rows = [self.channel.row(state, now_ns) for state in changed]
             yield Frame(seq=self.seq, text=write_rows("update", head, rows, gone))
 
@@ -149,7 +151,7 @@ class LatestStream(Stream, Generic[State]):
             for state in self._told.values()
             if self.channel.opens_with(state)
         ]
-        return write_rows("snapshot", {"sub": self.sub, "seq": self.seq}, rows)
+        return write_rows("snapshot", {"sub": self.sub, "seq": self.seq, **self._about}, rows)
 
     def backfill(self, first_ns: int, last_ns: int) -> None:
         """See `Source.backfill`; the latest needs none."""

@@ -20,6 +20,7 @@ from market import (
     Gap,
     Instrument,
     Listed,
+    Premium,
     Quote,
     Route,
     Routes,
@@ -36,19 +37,24 @@ Key: TypeAlias = tuple[str, Instrument]
 CandleKey: TypeAlias = tuple[str, Instrument, str]
 """Venue, instrument and interval."""
 
+PremiumKey: TypeAlias = tuple[str, Instrument, str, Instrument, str]
+"""Venue and instrument, those they are held against, and the basis."""
+
 K = TypeVar("K")
 C = TypeVar("C", Candle, VenueCandle)
-E = TypeVar("E", Quote, Book, Summary, Listed, Routes)
+E = TypeVar("E", Quote, Book, Summary, Listed, Routes, Premium)
 
 Listener: TypeAlias = Callable[[Sequence[Event]], None]
 
 TRADES_KEPT = 500
 CANDLES_KEPT = 20
 GAPS_KEPT = 1_000
+EPISODES_KEPT = 500
 ACTOR_SILENT_AFTER_NS = 8 * S
 """An actor tells its state every two seconds; one that has not for so long has no process."""
 
 ACTOR_FORGOTTEN_AFTER_NS = 300 * S
+PREMIUM_FORGOTTEN_AFTER_NS = 120 * S
 ROUTES_STALE_AFTER_NS = 15 * S
 ROUTES_BEHIND_AFTER_NS = 2 * S
 """Routes follow a quote within a tenth of a second; those that a quote outlived by so much are
@@ -79,6 +85,8 @@ class LatestView(Actor[Event]):
         VenueStatus,
         ActorStatus,
         Gap,
+        Episode,
+        Premium,
     )
     overflow = Overflow.DROP_OLDEST
     capacity = 200_000
@@ -100,6 +108,8 @@ class LatestView(Actor[Event]):
         self.routes: dict[str, Routes] = {}
         self.actors: dict[tuple[str, str], tuple[ActorStatus, int]] = {}
         self.gaps: deque[Gap] = deque(maxlen=GAPS_KEPT)
+        self.episodes: dict[tuple[str, int], Episode] = {}
+        self.premiums: dict[PremiumKey, Premium] = {}
         self.known: dict[Instrument, set[str]] = {}
         self.lag_ns = 0
         self._seen: Counter[type[Event]] = Counter()
@@ -127,14 +137,23 @@ class LatestView(Actor[Event]):
         """Return why a quote must not be relied on; None: it is fresh."""
         return self.venues.why_stale(quote, now_ns)
 
-    def why_not(self, route: Route, routes: Routes, now_ns: int) -> tuple[str, ...]:
+    def why_not(self, route: Route, computed_ns: int, now_ns: int) -> tuple[str, ...]:
         """Return what keeps a route from being taken, its quotes having gone stale included."""
-        legs = (route.buy_venue, route.buy_instrument), (route.sell_venue, route.sell_instrument)
-        if now_ns - routes.received_ns > ROUTES_STALE_AFTER_NS or any(
-            self.venues.why_not_live(leg[0], now_ns) or self._is_ahead(leg, routes) for leg in legs
+        if "stale" not in route.why_not and (
+            now_ns - computed_ns > ROUTES_STALE_AFTER_NS
+            or any(
+                self.venues.why_not_live(market[0], now_ns) or self._is_ahead(market, computed_ns)
+                for market in _markets_of(route)
+            )
         ):
             return (*route.why_not, "stale")
         return route.why_not
+
+    def current_premiums(self, now_ns: int) -> Iterable[tuple[PremiumKey, Premium]]:
+        """Return the premiums that were told not too long ago, by what they compare."""
+        for key, premium in sorted(self.premiums.items()):
+            if now_ns - premium.received_ns <= PREMIUM_FORGOTTEN_AFTER_NS:
+                yield key, premium
 
     def current_actors(self, now_ns: int) -> Iterable[tuple[ActorStatus, int]]:
         """Return the last status of each actor and when it was heard, by name.
@@ -149,19 +168,19 @@ class LatestView(Actor[Event]):
             elif status.actor not in speaking and now_ns - heard_ns <= ACTOR_FORGOTTEN_AFTER_NS:
                 yield _lost(status), heard_ns
 
-    def _is_ahead(self, leg: Key, routes: Routes) -> bool:
+    def _is_ahead(self, market: Key, computed_ns: int) -> bool:
         """Tell whether a quote came so long after the routes that they should know it."""
-        quote = self.quotes.get(leg)
-        return quote is not None and quote.received_ns - routes.received_ns > ROUTES_BEHIND_AFTER_NS
+        quote = self.quotes.get(market)
+        return quote is not None and quote.received_ns - computed_ns > ROUTES_BEHIND_AFTER_NS
 
     def _take(self, event: Event, now_ns: int) -> bool:
         match event:
             case Routes():
                 return _put(self.routes, event.base, event, now_ns)
-            case VenueStatus() | ActorStatus() | Gap():
+            case Premium():
+                return _put(self.premiums, premium_key(event), event, now_ns)
+            case VenueStatus() | ActorStatus() | Gap() | Episode():
                 return self._take_report(event, now_ns)
-            case Episode():
-                return False
             case _:
                 self.known.setdefault(event.instrument, set()).add(event.venue)
                 return self._take_of_market(event, (event.venue, event.instrument), now_ns)
@@ -207,8 +226,19 @@ class LatestView(Actor[Event]):
                 self._take_status(event, now_ns)
             case Gap() if event not in self.gaps:
                 self.gaps.append(event)
+            case Episode():
+                return self._take_episode(event)
             case _:
                 return False
+        return True
+
+    def _take_episode(self, episode: Episode) -> bool:
+        life = episode.route_id, episode.event_ns
+        if life in self.episodes:
+            return False
+        self.episodes[life] = episode
+        if len(self.episodes) > EPISODES_KEPT:
+            del self.episodes[next(iter(self.episodes))]
         return True
 
     def _take_status(self, status: VenueStatus, now_ns: int) -> None:
@@ -216,6 +246,27 @@ class LatestView(Actor[Event]):
         if status.state != "live":
             for key in [key for key in self.books if _speaks_of(status, key)]:
                 del self.books[key]
+
+
+def premium_key(premium: Premium) -> PremiumKey:
+    """Return what two premiums share of which the newer replaces the older."""
+    return (
+        premium.venue,
+        premium.instrument,
+        premium.reference_venue,
+        premium.reference,
+        premium.basis,
+    )
+
+
+def _markets_of(route: Route) -> Iterable[Key]:
+    """Return the markets that a route trades on."""
+    if not route.legs:
+        yield route.buy_venue, route.buy_instrument
+        yield route.sell_venue, route.sell_instrument
+    for leg in route.legs:
+        if leg.instrument is not None and leg.kind != "convert":
+            yield leg.venue, leg.instrument
 
 
 def _lost(status: ActorStatus) -> ActorStatus:

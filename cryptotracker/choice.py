@@ -89,7 +89,8 @@ def _check_names(settings: Settings) -> None:
     streamed, polled = load_venues(), load_polled()
     known: dict[str, Venue | PolledVenue] = {**streamed, **polled}
     _refuse_unknown("VENUES", set(settings.venues) - {*known, ALL}, (*known, ALL))
-    _refuse_unknown("TAKER_FEE_BPS", set(settings.taker_fee_bps) - set(streamed), streamed)
+    charging = {name.partition(".")[0] for name in settings.taker_fee_bps}
+    _refuse_unknown("TAKER_FEE_BPS", charging - set(streamed), streamed)
     keyed = {name: venue.credentials for name, venue in known.items() if venue.credentials}
     _refuse_unknown("CREDENTIALS", set(settings.credentials) - set(keyed), keyed)
     for name, given in settings.credentials.items():

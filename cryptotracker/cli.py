@@ -10,9 +10,12 @@ import typer
 from cryptotracker.compose import Role
 from cryptotracker.decode_command import decode
 from cryptotracker.doctor import doctor
+from cryptotracker.explain_command import explain
+from cryptotracker.fees_command import fees
 from cryptotracker.quarantine import quarantine
 from cryptotracker.record_command import record
 from cryptotracker.replay_command import replay
+from cryptotracker.routes_command import routes
 from cryptotracker.running import (
     EXIT_DEPENDENCY,
     EXIT_PORT,
@@ -46,9 +49,12 @@ app.command()(decode)
 app.command()(doctor)
 app.command()(venues)
 app.command()(symbols)
+app.command()(fees)
 app.command()(record)
 app.command()(replay)
 app.command()(quarantine)
+app.command()(routes)
+app.command()(explain)
 
 
 @app.command()

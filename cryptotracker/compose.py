@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -17,19 +17,22 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from analytics.routes.terms import BoardTerms
 from api_service.app import create_app
 from api_service.live_hub import LiveHub
 from api_service.server import ApiServer
 from api_service.view import LatestView
 from cryptotracker import __version__
 from cryptotracker.choice import chosen_polled, chosen_venues, with_keys
+from cryptotracker.costs import read_costs
 from cryptotracker.settings import Settings, embedded_file
 from infrastructure.bus.local import LocalBus
 from infrastructure.bus.port import Bus
 from infrastructure.retry import patience
 from infrastructure.supervisor import Supervised, Supervisor
 from infrastructure.timeseries.port import TimeSeries
-from market import Instrument, SettingsError, StoreUnavailableError
+from market import SettingsError, StoreUnavailableError
+from market.intervals import SECOND_NS
 from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
 from storage_service.writer import Writer
@@ -105,20 +108,6 @@ def _influx(settings: Settings) -> AbstractAsyncContextManager[TimeSeries]:
     )
 
 
-def taker_fee(
-    settings: Settings, venues: Sequence[Venue]
-) -> Callable[[str, Instrument], float | None]:
-    """Return the function that knows the taker fees, in basis points; None: unknown."""
-    by_name = {venue.name: venue for venue in venues}
-
-    def fee_bps(venue: str, instrument: Instrument) -> float | None:
-        if venue in settings.taker_fee_bps:
-            return settings.taker_fee_bps[venue]
-        return by_name[venue].fee_bps(instrument) if venue in by_name else None
-
-    return fee_bps
-
-
 class System:
     """The parts of one process, made but not yet running.
 
@@ -173,10 +162,22 @@ class System:
         if "serve" in self.roles:
             keeping.extend(self._api(bus, store, ready))
         if "refresh" in self.roles:
-            fee_bps = taker_fee(self.settings, self.venues)
-            computing.append(Refresher(bus, fee_bps, max_quote_age_s=self.settings.max_quote_age_s))
+            costs, terms = read_costs(self.settings), self._board_terms
+            computing.append(Refresher(bus, costs, terms, store=store))
             computing.append(CandleBuilder(bus, store))
         return [keeping, computing]
+
+    @property
+    def _board_terms(self) -> BoardTerms:
+        settings = self.settings
+        return BoardTerms(
+            max_age_ns=round(settings.max_quote_age_s * SECOND_NS),
+            max_skew_ns=round(settings.max_skew_s * SECOND_NS),
+            capital_usd=settings.route_capital_usd,
+            bank_venues=frozenset(venue.name for venue in self.polled),
+            bank_age_ns=round(settings.max_bank_rate_age_s * SECOND_NS),
+            reference_venue=settings.premium_reference,
+        )
 
     def _api(self, bus: Bus, store: TimeSeries, ready: Ready | None) -> list[Supervised]:
         settings = self.settings

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, repeat
+from typing import get_args
 
 import typer
 from rich.console import Group
@@ -13,6 +14,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from api_service.route_rows import start_of
+from api_service.route_schemas import RouteKind
+from api_service.selection import Filter, RouteTerms, by_worth, find_routes
 from api_service.view import LatestView
 from cryptotracker import __version__
 from cryptotracker.settings import Settings, shown
@@ -58,16 +62,17 @@ class Shown:
             yield name, state, str(row["instruments"]), rate, latency
 
     def best(self) -> Iterable[str]:
-        """Return a line on the best route of each type."""
-        routes = [route for known in self._routes() for route in known]
-        for name in ("direct", "fx"):
-            of_type = [r for r in routes if r.type == name and "suspicious" not in r.why_not]
-            if of_type:
-                yield line_of(max(of_type, key=lambda route: route.net_bps))
-
-    def _routes(self) -> Iterable[tuple[Route, ...]]:
-        if self.view is not None:
-            yield from (known.routes for known in self.view.routes.values())
+        """Return a line on the best route of each kind, the best of all first."""
+        if self.view is None:
+            return []
+        found = [
+            one
+            for kind in get_args(RouteKind)
+            for one in find_routes(
+                self.view, Filter(limit=1, terms=RouteTerms(kind=kind)), self._clock()
+            )
+        ]
+        return [line_of(one.route, one.why_not) for one in sorted(found, key=by_worth)]
 
 
 class Panel(Shown):
@@ -111,15 +116,25 @@ class PlainPanel(Shown):
             best = list(self.best()) or ["no route between fresh quotes"]
 
 
-def line_of(route: Route) -> str:
-    """Return a route as one line: ``BTC binance USDT → kraken USDT  ▲ +12.3 bps net``."""
+def line_of(route: Route, why_not: Sequence[str]) -> str:
+    """Return a route as one line.
+
+    ``BTC  direct  binance USDT → kraken USDT  ▲ +12.3 bps net  +1.20 $ on 1,000 USDT``.
+    """
     arrow = "▲" if route.net_bps > 0 else "▼"
-    caveat = f"  ({', '.join(route.why_not)})" if route.why_not else ""
+    caveat = f"  ({', '.join(why_not)})" if why_not else ""
     return (
-        f"{route.base}  {route.buy_venue} {route.buy_instrument.quote_currency} → "
+        f"{route.base}  {route.type}  {route.buy_venue} {route.buy_instrument.quote_currency} → "
         f"{route.sell_venue} {route.sell_instrument.quote_currency}  "
-        f"{arrow} {route.net_bps:+,.1f} bps net{caveat}"
+        f"{arrow} {route.net_bps:+,.1f} bps net{_money(route)}{caveat}"
     )
+
+
+def _money(route: Route) -> str:
+    if route.amount_in <= 0.0:
+        return ""
+    dollars = "" if route.profit_usd is None else f"  {route.profit_usd:+,.2f} $"
+    return f"{dollars} on {route.amount_in:,.6g} {start_of(route)}"
 
 
 _STOP = "Ctrl+C stops everything"

@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableSettingError
 
+from analytics.routes.costs import fee_key, fee_name
 from market import Instrument, SettingsError
 from stream_service.transport import TransportName, installed_transports
 from stream_service.venue import CHANNELS, Channel
@@ -95,11 +96,30 @@ class Settings(BaseSettings):
         min_length=1,
         description="Quote currencies to follow the assets in; also followed in one another",
     )
-    taker_fee_bps: dict[str, float] = Field(
-        {}, description='Taker fees in place of the public ones, such as {"kraken": 26}'
+    taker_fee_bps: dict[str, Annotated[float, Field(ge=0, lt=10_000, allow_inf_nan=False)]] = Field(
+        {},
+        description='Taker fees in place of the public ones, such as {"kraken": 26}, '
+        '{"upbit.USDT": 25} or {"kraken.BTC-USD": 20}',
+    )
+    fees_file: str = Field(
+        "",
+        description="TOML file of fees, wallets and coins of other names, over those that ship: "
+        "see docs/COSTS.md and `cryptotracker fees`",
     )
     max_quote_age_s: float = Field(
         15.0, gt=0, description="Older quotes are stale and make no route"
+    )
+    max_skew_s: float = Field(
+        5.0, gt=0, description="Quotes of one route may be so far apart in time, by venue clocks"
+    )
+    max_bank_rate_age_s: float = Field(
+        86_400.0, gt=0, description="Older exchange rates of banks are not used; they come rarely"
+    )
+    route_capital_usd: float = Field(
+        10_000.0, gt=0, description="Most that a route may put in, in dollars"
+    )
+    premium_reference: str = Field(
+        "binance", description="Venue that premiums are told over, where it has a market"
     )
     simulator: str = Field(
         "", description="host:port of a running `cryptotracker simulate`; empty: one of our own"
@@ -152,6 +172,14 @@ class Settings(BaseSettings):
         if unknown := sorted(set(names) - CHANNELS):
             raise ValueError(f"{', '.join(unknown)} is none of {', '.join(get_args(Channel))}")
         return names
+
+    @field_validator("taker_fee_bps")
+    @classmethod
+    def _fees_are_of_something(cls, fees: dict[str, float]) -> dict[str, float]:
+        named = {fee_name(fee_key(name)): bps for name, bps in fees.items()}
+        if len(named) < len(fees):
+            raise ValueError("two of the fees are of the same, in other letters: leave one out")
+        return named
 
     @field_validator("transport")
     @classmethod

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import permutations
-from typing import Annotated, TypeAlias, get_args
+from typing import Annotated, get_args
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from analytics.routes.costs import Fee, Key, fee_name
 from cryptotracker.choice import chosen_polled, chosen_venues, keyed, missing_credentials
+from cryptotracker.costs import shipped_facts
 from cryptotracker.known import known_venues, venue_named
+from cryptotracker.printed import print_json, print_table
 from cryptotracker.recorded import complain
 from cryptotracker.settings import Settings, read_settings
 from infrastructure.log import configure_logging
@@ -29,19 +30,17 @@ from stream_service.venue import Channel, Venue
 
 WITHIN_S = 20.0
 SHOWN = 8
-WIDE = 160
-"""Columns where the output is no terminal."""
 
 
 class VenueRow(msgspec.Struct, kw_only=True):
-    """A venue as it is shown; fees in hundredths of a percent."""
+    """A venue as it is shown; fees in hundredths of a percent, of a part of its markets by name."""
 
     name: str
     kind: str
     channels: tuple[str, ...]
     quote_currencies: tuple[str, ...]
     taker_fee_bps: float | None
-    taker_fee_bps_by_quote_currency: dict[str, float]
+    other_taker_fees_bps: dict[str, float]
     fee_source: str
     credentials: tuple[str, ...]
     needs_credentials: bool
@@ -60,23 +59,24 @@ class SymbolRow(msgspec.Struct, kw_only=True):
     minimum_notional: float | None
 
 
-Row: TypeAlias = VenueRow | SymbolRow
-
-
 def venues(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,  # noqa: FBT002  # a flag of the command line
 ) -> None:
     """Show every venue: what it tells, what it costs, what it needs."""
+    fees = shipped_facts().fees
     rows = [
-        _polled_row(one) if isinstance(one, PolledVenue) else _streamed_row(one)
+        _polled_row(one) if isinstance(one, PolledVenue) else _streamed_row(one, fees)
         for one in known_venues().values()
     ]
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     heads = ("venue", "kind", "channels", "quote currencies", "taker fee", "key", "limits")
-    _print_table(heads, map(_cells, rows))
-    typer.echo("Taker fees are the public ones of the lowest tier, in hundredths of a percent.")
+    print_table(heads, map(_cells, rows))
+    typer.echo(
+        "Taker fees are the public ones of the lowest tier, in hundredths of a percent; "
+        "`cryptotracker fees` shows those in use."
+    )
 
 
 def symbols(
@@ -96,10 +96,10 @@ def symbols(
     configure_logging("error", settings.log_format)
     rows, troubles = asyncio.run(_listed(settings, query))
     if as_json:
-        _print_json(rows)
+        print_json(rows)
     elif rows:
         heads = ("venue", "symbol", "instrument", "status", "tick", "lot", "minimum")
-        _print_table(heads, map(_symbol_cells, rows))
+        print_table(heads, map(_symbol_cells, rows))
     else:
         typer.echo(f"No venue that answered lists anything like {query!r}.", err=True)
     for trouble in troubles:
@@ -162,23 +162,29 @@ async def _listings(venue: Venue) -> list[Listing] | str:
         return str(error) or type(error).__name__
 
 
-def _streamed_row(venue: Venue) -> VenueRow:
+def _streamed_row(venue: Venue, fees: Mapping[Key, Fee]) -> VenueRow:
     pace = f"{venue.rest_interval_s:g} s between requests"
     size = f"{venue.instruments_at_most} instruments a connection"
     most = venue.connections_at_most
     connections = "" if most is None else f", {most} connection{'s' if most > 1 else ''}"
+    fee = fees.get((venue.name,))
     return VenueRow(
         name=venue.name,
         kind="streamed",
         channels=get_args(Channel),
         quote_currencies=venue.quote_currencies,
-        taker_fee_bps=venue.taker_fee_bps,
-        taker_fee_bps_by_quote_currency=dict(venue.taker_fee_bps_by_quote_currency),
-        fee_source=venue.fee_source,
+        taker_fee_bps=None if fee is None else fee.bps,
+        other_taker_fees_bps=_parts(venue.name, fees),
+        fee_source="" if fee is None else fee.source,
         credentials=venue.credentials,
         needs_credentials=bool(venue.credentials),
         limits=f"{size}{connections}, {pace}",
     )
+
+
+def _parts(venue: str, fees: Mapping[Key, Fee]) -> dict[str, float]:
+    named = {fee_name(key).partition("."): fee.bps for key, fee in fees.items()}
+    return {part: bps for (name, _, part), bps in named.items() if name == venue and part}
 
 
 def _polled_row(venue: PolledVenue) -> VenueRow:
@@ -191,7 +197,7 @@ def _polled_row(venue: PolledVenue) -> VenueRow:
         channels=("summary",),
         quote_currencies=venue.quote_currencies,
         taker_fee_bps=None,
-        taker_fee_bps_by_quote_currency={},
+        other_taker_fees_bps={},
         fee_source="",
         credentials=venue.credentials,
         needs_credentials=bool(venue.credentials) and not venue.credentials_optional,
@@ -201,7 +207,7 @@ def _polled_row(venue: PolledVenue) -> VenueRow:
 
 def _cells(row: VenueRow) -> tuple[str, ...]:
     fee = "" if row.taker_fee_bps is None else f"{row.taker_fee_bps:g}"
-    others = ", ".join(f"{one} {fee:g}" for one, fee in row.taker_fee_bps_by_quote_currency.items())
+    others = ", ".join(f"{one} {fee:g}" for one, fee in row.other_taker_fees_bps.items())
     key = "needed" if row.needs_credentials else ("optional" if row.credentials else "")
     return (
         row.name,
@@ -235,16 +241,3 @@ def _symbol_cells(row: SymbolRow) -> tuple[str, ...]:
     figures = (row.tick_size, row.lot_size, row.minimum_notional)
     plain = ("" if figure is None else wire.plain(figure) for figure in figures)
     return (row.venue, row.symbol, row.instrument, row.status, *plain)
-
-
-def _print_json(rows: Iterable[Row]) -> None:
-    for row in rows:
-        typer.echo(msgspec.json.encode(row))
-
-
-def _print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    console = Console()
-    table = Table(*heads, box=None)
-    for row in rows:
-        table.add_row(*row)
-    Console(width=None if console.is_terminal else WIDE).print(table)

@@ -16,7 +16,8 @@ from refresher_service.stored_trades import StoredTrades
 class CandleBuilder(Actor[Trade | VenueStatus]):
     """Acknowledges trades only once the closed candles that they are in are safe.
 
-    Open candles are published at once, then at most ``publish_hz`` times a second an instrument.
+    Of several replicas one works: two that share the trades would both make half a candle. Open
+    candles are published at once, then at most ``publish_hz`` times a second an instrument.
     What a predecessor knew of candles that were open is read back from the store.
 
     Args:
@@ -44,6 +45,7 @@ class CandleBuilder(Actor[Trade | VenueStatus]):
     ) -> None:
         super().__init__(bus)
         self._intervals = tuple(known_interval(interval) for interval in intervals)
+        self._store = store
         self._books: dict[str, tuple[CandleBook, ...]] = {}
         self._stored = StoredTrades(store, clock)
         self._pace: Pace[tuple[str, str, Instrument]] = Pace(publish_hz)
@@ -55,7 +57,21 @@ class CandleBuilder(Actor[Trade | VenueStatus]):
         self._stored.begin()
 
     async def run(self) -> None:
-        """See `Actor.run`; beside it, open candles that wait for their slot are published."""
+        """See `Actor.run`; whoever does not lead stands by."""
+        async with self.bus.lead(self.name) as lead:
+            while True:
+                self.waiting_for = "" if lead.is_held else "another process builds the candles"
+                await lead.held()
+                self.waiting_for = ""
+                async with asyncio.TaskGroup() as tasks:
+                    working = tasks.create_task(self._work(), name=f"{self.name}.work")
+                    await lead.lost()
+                    working.cancel()
+                self._books.clear()
+                self._stored = StoredTrades(self._store, self._clock)
+
+    async def _work(self) -> None:
+        """Build candles; beside it, open ones that wait for their slot are published."""
         async with asyncio.TaskGroup() as tasks:
             tick = every(self._pace.tick_s, self._publish_all_growing)
             tasks.create_task(tick, name=f"{self.name}.tick")

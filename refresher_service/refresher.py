@@ -1,70 +1,136 @@
-"""From quotes to routes: keeps the latest quotes, publishes each base currency's routes."""
+"""From quotes and books to routes: what pays now, how long it paid, how much dearer it is there.
+
+Of several replicas one leads and publishes; the others compute all the same and keep still, so that
+each can take over at once. What a leader told of lives that ended is heard by all: whoever takes
+over tells those of the last seconds that nobody told, and no other.
+"""
 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from analytics.routes.comparison import FeeBps, RouteBook
+import structlog
+
+from analytics.routes.board import RouteBoard
+from analytics.routes.costs import Costs
+from analytics.routes.lives import DAY_NS
+from analytics.routes.terms import BoardTerms
 from infrastructure.actor import Actor
-from infrastructure.bus.port import Bus, Overflow
-from market import Quote, VenueStatus
+from infrastructure.bus.port import Bus, Lead, Overflow
+from infrastructure.timeseries.port import TimeSeries
+from market import Book, Episode, Listed, Quote, StoreUnavailableError, Summary, VenueStatus
 from market.intervals import SECOND_NS
+from market.routing import kind_of
+from refresher_service.closings import Closings
 from refresher_service.pace import Pace, every
 
+RECOVER_S = 2.0
+"""How long the store may take to tell of the time before our start; routes do not wait longer."""
 
-class Refresher(Actor[Quote | VenueStatus]):
+EPISODES_READ = 20_000
+PREMIUM_EVERY_NS = 2 * SECOND_NS
+
+log = structlog.get_logger()
+
+
+class Refresher(Actor[Quote | Book | Listed | Summary | VenueStatus | Episode]):
     """Publishes what changed at once, then at most ``publish_hz`` times a second a base currency.
 
     The last change always comes, if need be when the slot is over. Quotes that grow too old and
     venues that fall silent change routes as well, though no event says so. No state is kept on
-    disk: a second after a restart the flow has brought it back, but for when routes opened.
+    disk: a second after a restart the flow has brought it back.
 
     Args:
-        bus: Where quotes and statuses come from and routes go to.
-        fee_bps: The taker fee; an instrument without one is not traded.
-        max_quote_age_s: Older quotes are not used.
+        bus: Where quotes, books and statuses come from and routes go to.
+        costs: What trades and transfers cost; a market of an unknown fee is not traded.
+        terms: What routes keep to.
+        store: Where listings and lives from before our start are read.
         publish_hz: Per base currency.
         clock: The time of receipt, in nanoseconds.
 
     """
 
     name = "refresher.routes"
-    handles = (Quote, VenueStatus)
+    handles = (Quote, Book, Listed, Summary, VenueStatus, Episode)
     overflow = Overflow.DROP_OLDEST
+    pause_s = 0.02
 
     def __init__(
         self,
         bus: Bus,
-        fee_bps: FeeBps,
+        costs: Costs,
+        terms: BoardTerms,
         *,
-        max_quote_age_s: float,
+        store: TimeSeries | None = None,
         publish_hz: float = 10.0,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         super().__init__(bus)
-        self._book = RouteBook(fee_bps, max_age_ns=round(max_quote_age_s * SECOND_NS))
+        self._board = RouteBoard(costs, terms)
+        self._bank_venues = terms.bank_venues
+        self._store = store
+        self._closings = Closings(self._board.lives)
         self._pace: Pace[str] = Pace(publish_hz)
         self._clock = clock
+        self._lead: Lead | None = None
+        self._premiums_ns = 0
+
+    @property
+    def patterns(self) -> list[str]:
+        """See `Actor.patterns`; of summaries, which tell of a day, only those that are rates."""
+        kinds = [f"{kind_of(kind)}.#" for kind in self.handles if kind is not Summary]
+        return kinds + [f"{kind_of(Summary)}.{venue}.#" for venue in sorted(self._bank_venues)]
 
     async def recover(self) -> None:
         """See `Actor.recover`; what came while nobody listened is missing, so all starts anew."""
-        self._book.forget()
+        self._board.forget()
+        if self._store is None:
+            return
+        try:
+            async with asyncio.timeout(RECOVER_S):
+                now_ns = self._clock()
+                for listed in await self._store.listings():
+                    self._board.take(listed)
+                self._board.lives.remember(
+                    await self._store.episodes(
+                        None, start_ns=now_ns - DAY_NS, end_ns=now_ns, limit=EPISODES_READ
+                    )
+                )
+        except (TimeoutError, StoreUnavailableError) as error:
+            log.warning("routes.begun_without_past", why=str(error) or "the store is too slow")
 
     async def run(self) -> None:
         """See `Actor.run`; beside it, what waits for its slot or grew too old is published."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(every(self._pace.tick_s, self._publish), name=f"{self.name}.tick")
+        async with self.bus.lead(self.name) as self._lead, asyncio.TaskGroup() as tasks:
+            tasks.create_task(every(self._pace.tick_s, self._refresh), name=f"{self.name}.tick")
             await super().run()
 
-    async def receive(self, events: Sequence[Quote | VenueStatus]) -> None:
+    async def receive(
+        self, events: Sequence[Quote | Book | Listed | Summary | VenueStatus | Episode]
+    ) -> None:
         """Take in the whole batch, then publish the routes that it changed."""
         for event in events:
-            self._book.take(event)
-        await self._publish()
+            if isinstance(event, Episode):
+                self._board.lives.hear(event)
+            else:
+                self._board.take(event)
+        await self._refresh()
 
-    async def _publish(self) -> None:
+    async def _refresh(self) -> None:
         now_ns = self._clock()
-        due = [base for base in self._book.changed(now_ns) if self._pace.admits(base, now_ns)]
+        leads = self._lead is not None and self._lead.is_held
+        if self._closings.note(leads=leads, now_ns=now_ns):
+            log.info("routes.taken_over")
+            self._board.touch_all()
+        due = [base for base in self._board.changed(now_ns) if self._pace.admits(base, now_ns)]
         for base in sorted(due):
-            await self.bus.publish([self._book.refresh(base, now_ns)])
+            routes = self._board.refresh(base, now_ns)
+            if leads:
+                await self.bus.publish([routes])
             await asyncio.sleep(0)  # between two base currencies others have their turn
+        episodes = self._closings.due(now_ns)
+        if episodes:
+            await self.bus.publish(episodes)
+        if leads and not 0 <= now_ns - self._premiums_ns < PREMIUM_EVERY_NS:
+            self._premiums_ns = now_ns
+            await self.bus.publish(self._board.premiums(now_ns))

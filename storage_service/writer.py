@@ -5,7 +5,18 @@ from collections.abc import Hashable, Sequence
 from infrastructure.actor import Actor
 from infrastructure.bus.port import Bus
 from infrastructure.timeseries.port import Stored, TimeSeries
-from market import Candle, Gap, Listed, Quote, Summary, Trade, VenueCandle, VenueStatus
+from market import (
+    Candle,
+    Episode,
+    Gap,
+    Listed,
+    Premium,
+    Quote,
+    Summary,
+    Trade,
+    VenueCandle,
+    VenueStatus,
+)
 from market.intervals import start_of
 
 
@@ -13,11 +24,23 @@ class Writer(Actor[Stored]):
     """Batches grow with the load, so a slow store slows nothing but itself.
 
     Candles are stored once they are closed. Summaries tell of a day and come many times a second,
-    venues tell every second how they do: of each minute the first one is stored.
+    venues tell every second how they do, premiums come every few seconds: of each minute the first
+    one is stored.
     """
 
     name = "storage.writer"
-    handles = (Trade, Quote, Candle, VenueCandle, Summary, Listed, Gap, VenueStatus)
+    handles = (
+        Trade,
+        Quote,
+        Candle,
+        VenueCandle,
+        Summary,
+        Listed,
+        Gap,
+        VenueStatus,
+        Episode,
+        Premium,
+    )
     batch = 5_000
     pause_s = 0.05
 
@@ -25,7 +48,7 @@ class Writer(Actor[Stored]):
         super().__init__(bus)
         self.store = store
         self._stored: dict[Hashable, int] = {}
-        """Start of the minute of the last summary and status that the store has."""
+        """Start of the minute of the last summary, status and premium that the store has."""
 
     async def receive(self, events: Sequence[Stored], /) -> None:
         """Write the batch whole, but for open candles and for more of a minute than one."""
@@ -41,6 +64,8 @@ def _is_wanted(event: Stored, minutes: dict[Hashable, int]) -> bool:
             return event.closed
         case Summary():
             return _is_first((event.venue, event.instrument), event.event_ns, minutes)
+        case Premium():
+            return _is_first(_comparison_of(event), event.event_ns, minutes)
         case VenueStatus():
             is_whole = event.instrument is None
             return is_whole and _is_first((event.venue, event.state), event.event_ns, minutes)
@@ -54,3 +79,9 @@ def _is_first(key: Hashable, event_ns: int, minutes: dict[Hashable, int]) -> boo
     is_first = minutes.get(key) != minute
     minutes[key] = minute
     return is_first
+
+
+def _comparison_of(premium: Premium) -> Hashable:
+    """Return what is held against what, and by which kind of rate."""
+    market, reference = premium.instrument, premium.reference
+    return premium.venue, market, premium.reference_venue, reference, premium.basis

@@ -6,12 +6,18 @@ from typing import Literal
 from market import (
     Book,
     Candle,
+    CurvePoint,
+    Episode,
     Gap,
     Instrument,
     Level,
     Listed,
     Listing,
+    Premium,
     Quote,
+    Route,
+    RouteLeg,
+    Routes,
     Summary,
     Trade,
     VenueCandle,
@@ -224,3 +230,186 @@ def a_status(
 
 def a_listing(instrument: str = "BTC-USDT", symbol: str | None = None) -> Listing:
     return Listing(instrument=Instrument.parse(instrument), symbol=symbol or instrument)
+
+
+CURVE = (
+    (0.0, 0.0),
+    (50.0, 0.4),
+    (100.0, 0.7),
+    (150.0, 0.9),
+    (200.0, 1.0),
+    (250.0, 0.95),
+    (300.0, 0.7),
+    (400.0, 0.0),
+)
+"""What a route of `a_route` puts in, and what part of its profit that earns."""
+
+
+def a_route(  # noqa: PLR0913  # as a_quote
+    base: str = "BTC",
+    *,
+    buy_venue: str = "kraken",
+    sell_venue: str = "upbit",
+    kind: Literal["direct", "fx", "triangular", "cycle"] = "direct",
+    net_bps: float = 5.0,
+    profit_usd: float | None = None,
+    why_not: Sequence[str] = (),
+) -> Route:
+    """Buy 2 at 100 with 2 bps, sell them dearer with 3 bps; depth takes one bps of 200 USDT."""
+    instrument = Instrument(base, "USDT")
+    gross_bps = net_bps + 5.0
+    profit = 0.02 * (net_bps - 1.0)
+    nodes = [f"{buy_venue}:USDT", f"{buy_venue}:{base}", f"{sell_venue}:{base}"]
+    return Route(
+        id=f"{'C' if kind == 'fx' else 'I'}|{'>'.join([*nodes, f'{sell_venue}:USDT'])}",
+        mode="comparison" if kind == "fx" else "inventory",
+        base=base,
+        type=kind,
+        start="USDT",
+        legs=_legs(instrument, buy_venue, sell_venue, 100.0 * (1.0 + gross_bps / 10_000)),
+        buy_venue=buy_venue,
+        buy_instrument=instrument,
+        buy_price=100.0,
+        buy_fee_bps=2.0,
+        sell_venue=sell_venue,
+        sell_instrument=instrument,
+        sell_price=100.0 * (1.0 + gross_bps / 10_000),
+        sell_fee_bps=3.0,
+        rate=1.0,
+        rate_source="",
+        size=2.0,
+        amount_in=200.0,
+        amount_out=200.0 + profit,
+        gross_bps=gross_bps,
+        net_bps=net_bps,
+        profit=profit,
+        profit_usd=profit if profit_usd is None else profit_usd,
+        return_bps=net_bps - 1.0,
+        limited_by="marginal",
+        curve=tuple(CurvePoint(amount_in, part * profit) for amount_in, part in CURVE),
+        fees_usd=0.1,
+        age_ns=20_000_000,
+        skew_ns=5_000_000,
+        opened_ns=0,
+        buy_sequence=1,
+        sell_sequence=2,
+        why_not=tuple(why_not),
+    )
+
+
+def _legs(instrument: Instrument, buy: str, sell: str, price: float) -> tuple[RouteLeg, ...]:
+    base, money = instrument.base, instrument.quote_currency
+    bought, sold = 2.0 * (1.0 - 0.0002), 2.0 * (1.0 - 0.0002) * price * (1.0 - 0.0003)
+    return (
+        RouteLeg(
+            kind="buy",
+            venue=buy,
+            source=money,
+            target=base,
+            instrument=instrument,
+            price=100.0,
+            average_price=100.0,
+            worst_price=100.0,
+            levels=1,
+            amount_in=200.0,
+            amount_out=bought,
+            fee=0.0004,
+            fee_currency=base,
+            fee_bps=2.0,
+            event_ns=1,
+            received_ns=1,
+            sequence=1,
+        ),
+        RouteLeg(
+            kind="move",
+            venue=buy,
+            to_venue=sell,
+            source=base,
+            target=base,
+            amount_in=bought,
+            amount_out=bought,
+            fee=0.0,
+            fee_currency=base,
+        ),
+        RouteLeg(
+            kind="sell",
+            venue=sell,
+            source=base,
+            target=money,
+            instrument=instrument,
+            price=price,
+            average_price=price * 0.9999,
+            worst_price=price * 0.9998,
+            levels=2,
+            amount_in=bought,
+            amount_out=sold * 0.9999,
+            fee=0.06,
+            fee_currency=money,
+            fee_bps=3.0,
+            event_ns=1,
+            received_ns=1,
+            sequence=2,
+        ),
+    )
+
+
+def a_routes(base: str, *routes: Route, at_ns: int = 1, suspicious: int = 0) -> Routes:
+    return Routes(
+        base=base,
+        routes=routes,
+        count=len(routes),
+        suspicious=suspicious,
+        event_ns=at_ns,
+        received_ns=at_ns,
+        sequence=at_ns,
+    )
+
+
+def an_episode(
+    base: str = "BTC",
+    *,
+    sell_venue: str = "upbit",
+    opened_ns: int = SECOND,
+    closed_ns: int = 3 * SECOND,
+    reason: str = "prices",
+) -> Episode:
+    return Episode(
+        route_id=f"I|kraken:USDT>kraken:{base}>{sell_venue}:{base}>{sell_venue}:USDT",
+        base=base,
+        type="direct",
+        mode="inventory",
+        opened_ns=opened_ns,
+        closed_ns=closed_ns,
+        reason=reason,
+        peak_net_bps=12.5,
+        peak_profit_usd=3.25,
+        peak_ns=(opened_ns + closed_ns) // 2,
+        updates=7,
+        event_ns=closed_ns,
+        received_ns=closed_ns,
+        sequence=closed_ns,
+    )
+
+
+def a_premium(
+    instrument: str = "BTC-KRW",
+    *,
+    basis: Literal["bank", "stable", "same"] = "stable",
+    premium: float = 0.0125,
+    at_ns: int = 1,
+) -> Premium:
+    return Premium(
+        venue="upbit",
+        instrument=Instrument.parse(instrument),
+        reference_venue="binance",
+        reference=Instrument(Instrument.parse(instrument).base, "USDT"),
+        basis=basis,
+        premium=premium,
+        rate=1380.0,
+        rate_source="upbit:USDT-KRW" if basis == "stable" else "alpha_vantage:USD-KRW",
+        rate_age_ns=400_000_000,
+        age_ns=500_000_000,
+        event_ns=at_ns,
+        received_ns=at_ns,
+        sequence=at_ns,
+    )

@@ -2,20 +2,20 @@
 /** The page: puts its parts together, opens the feed, listens for keys. */
 import { effect, signal } from "@preact/signals";
 import { render } from "preact";
-import { Board } from "./board.js";
-import { Detail, forget } from "./detail.js";
 import { Banner, Header, switchTheme } from "./header.js";
 import { Help, listenForKeys } from "./keys.js";
 import { keepOrder } from "./ranking.js";
 import { Routes, stepRow } from "./routes.js";
-import { keepSettings, settings } from "./settings.js";
+import { forget, keepSettings, settings } from "./settings.js";
 import { paused, startFeed } from "./store.js";
 import { announcement, html } from "./ui.js";
 import { VenueStrip, opened } from "./venues.js";
 import { t } from "./words.js";
 
-/** Loaded after the rest; what it stands for until then is its empty panel. */
+/** Loaded after the rest; what they stand for until then is their empty panels. */
 const chart = signal(/** @type {any} */ ("section"));
+const detail = signal(/** @type {any} */ ("section"));
+const board = signal(/** @type {any} */ ("section"));
 
 /** Loaded when it is first asked for. */
 const records = signal(/** @type {any} */ (null));
@@ -26,7 +26,7 @@ function Page() {
     <${Banner} />
     <${VenueStrip} />
     <main>
-      <${Routes} /><${Detail} /><${Board} /><${chart.value} />
+      <${Routes} /><${detail.value} /><${board.value} /><${chart.value} />
     </main>
     <${Footer} />
     <${Help} />
@@ -66,6 +66,8 @@ startFeed();
 const place = /** @type {HTMLElement} */ (document.getElementById("app"));
 place.replaceChildren();
 render(html`<${Page} />`, place);
+import("./detail.js").then(({ Detail }) => (detail.value = Detail));
+import("./board.js").then(({ Board }) => (board.value = Board));
 import("./chart.js").then(({ Chart }) => (chart.value = Chart));
 effect(() => {
   if (opened.value === null || records.peek()) return;

@@ -1,12 +1,12 @@
 // @ts-check
 /** Prices of every asset at every venue, in one currency: who is best, and how far off the others are. */
-import { computed } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { goTo } from "./keys.js";
 import { boardOf, currencies } from "./prices.js";
 import { language, set, settings } from "./settings.js";
 import { now, quotes, venues } from "./store.js";
 import { Choice, Moving, Panel, Skeleton, Trouble, html } from "./ui.js";
-import { exact, price, signed, span, t } from "./words.js";
+import { exact, named, price, signed, span, t } from "./words.js";
 
 const all = computed(() => [...(quotes.rows.value?.values() ?? [])].map(judged));
 const offered = computed(() => currencies(all.value));
@@ -26,12 +26,25 @@ function judged(quote) {
   return { ...quote, stale: true, stale_reason: reason };
 }
 
+/** Loaded when they are first asked for. */
+const loaded = signal(/** @type {typeof import("./premium.js") | null} */ (null));
+effect(() => {
+  if (settings.board.value !== "premium" || loaded.peek()) return;
+  import("./premium.js").then((module) => (loaded.value = module));
+});
+
 export function Board() {
+  const { Premiums, PremiumTools } = settings.board.value === "premium" ? (loaded.value ?? {}) : {};
+  const tools = html`<${Views} /><span class="gap"></span><${PremiumTools ?? Tools} />`;
   return html`
-    <${Panel} name="board" title=${t("board")} tools=${html`<span class="gap"></span><${Tools} />`}>
-      <${Body} />
-    <//>
+    <${Panel} name="board" title=${t("board")} tools=${tools}><${Premiums ?? Body} /><//>
   `;
+}
+
+function Views() {
+  return ["prices", "premium"].map((view) => html`
+    <button key=${view} class="chip" aria-pressed=${settings.board.value === view}
+      data-testid="board-${view}" onClick=${() => set("board")(view)}>${named("view", view)}</button>`);
 }
 
 function Tools() {

@@ -149,21 +149,21 @@ export class LiveFeed {
   }
 
   /** @param {Message} message */
-  #snapshot({ sub, seq, data = [] }) {
+  #snapshot({ sub, seq, data = [], suspicious }) {
     const wanted = this.#find((each) => each.sub === sub);
     if (!wanted) return;
     Object.assign(wanted, { seq: Number(seq), lagging: null });
-    wanted.listener.snapshot(data);
+    wanted.listener.snapshot(data, suspicious);
   }
 
   /** @param {Message} message */
-  #update({ sub, seq, data = [], gone = [] }) {
+  #update({ sub, seq, data = [], gone = [], suspicious }) {
     const wanted = this.#find((each) => each.sub === sub);
     if (!wanted) return;
     if (wanted.seq === null) return;
     if (Number(seq) !== wanted.seq + 1) return this.#missed(wanted);
     wanted.seq = Number(seq);
-    wanted.listener.update(data, gone);
+    wanted.listener.update(data, gone, suspicious);
   }
 
   /** @param {Message} message */

@@ -3,6 +3,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import { settings } from "./settings.js";
 import { now, routes, venues } from "./store.js";
+import { venuesOf } from "./way.js";
 
 export const OLD_MS = 1000;
 const STALE_MS = 5000;
@@ -16,27 +17,41 @@ export const held = signal(false);
 /** Ids in the order shown. */
 export const order = signal(/** @type {string[]} */ ([]));
 
-const SORTS = /** @type {Record<string, (route: Route) => number>} */ ({
-  net: (route) => -route.net_bps,
-  gross: (route) => -route.gross_bps,
-  age: (route) => route.age_ms,
-  open: (route) => -route.open_s,
+/** What the server calls each order, and how it is made here. */
+const SORTS = /** @type {Record<string, {asked: string, by: (route: Route) => number[]}>} */ ({
+  best: {
+    asked: "best",
+    by: (route) => {
+      const [profit, net] = [dollars(route), netOf(route)];
+      const pays = profit === null ? net > 0 : profit > 0;
+      const last = [!route.takeable, !pays, route.kind === "fx"].map(Number);
+      return [...last, -Math.max(profit ?? 0, 0), -net];
+    },
+  },
+  profit: { asked: "-profit_usd", by: (route) => [-(dollars(route) ?? -Infinity), -netOf(route)] },
+  net: { asked: "-net_bps", by: (route) => [-netOf(route)] },
+  return: { asked: "-return_bps", by: (route) => [-route.return_bps] },
+  gross: { asked: "-gross_bps", by: (route) => [-route.gross_bps] },
+  age: { asked: "age_ms", by: (route) => [route.age_ms] },
+  open: { asked: "-open_s", by: (route) => [-route.open_s] },
 });
+
+/** The order chosen, or the usual one. */
+export const sorting = () => SORTS[settings.sort.value] ?? SORTS.best;
 
 /** What would be shown if nothing held the rows. */
 export const wanted = computed(() => {
   const all = [...(routes.rows.value?.values() ?? [])];
-  const plain = all.filter((route) => showSuspicious.value || !isSuspicious(route));
-  const fitting = plain.filter(fits);
+  const fitting = all.filter(fits);
   const fresh = fitting.filter((route) => !staleness(route));
   const stale = fitting.filter(staleness);
-  const sort = SORTS[settings.sort.value] ?? SORTS.net;
-  for (const part of [fresh, stale]) part.sort((one, other) => sort(one) - sort(other));
+  for (const part of [fresh, stale]) sort(part, sorting());
+  const plain = all.filter((route) => !isSuspicious(route) && !staleness(route));
   return {
     ids: [...fresh, ...stale].slice(0, SHOWN).map((route) => route.id),
-    best: plain.filter((route) => !staleness(route)).sort((a, b) => b.net_bps - a.net_bps)[0],
+    best: sort(plain, SORTS.best)[0],
     stale: stale.length,
-    suspicious: all.filter(isSuspicious).length,
+    suspicious: routes.hidden.value + all.filter(isSuspicious).length,
   };
 });
 
@@ -78,36 +93,59 @@ export function keepOrder() {
     due = setTimeout(resort, Math.max(0, sortedAt + RESORT_MS - performance.now()));
   });
   effect(() => {
-    for (const name of /** @type {const} */ (["q", "min", "takeable", "sort"])) settings[name].value;
+    for (const name of FILTERS) settings[name].value;
+    settings.sort.value;
     showSuspicious.value;
     resort();
   });
 }
 
+/** Settings that leave routes out. */
+export const FILTERS = /** @type {const} */ (["q", "min", "takeable", "kind", "mode", "notional"]);
+
 /** Age of the oldest quote that a route rests on, in ms. @param {Route} route */
 export const ageOf = (route) => route.age_ms + Math.max(0, now.value - route.at);
 
+/** Net return, of the notional where one was asked for. @param {Route} route */
+export const netOf = (route) => route.at_notional?.return_bps ?? route.net_bps;
+
 /** Why its prices cannot be trusted now, or null. @param {Route} route @returns {Staleness | null} */
 export function staleness(route) {
-  for (const leg of [route.buy, route.sell]) {
-    const venue = venues.value.get(leg.venue);
+  for (const name of venuesOf(route)) {
+    const venue = venues.value.get(name);
     if (venue && venue.state !== "live") return { venue };
   }
   const ageMs = ageOf(route);
-  return ageMs > STALE_MS ? { ageMs } : null;
+  return ageMs > STALE_MS || route.why_not.includes("stale") ? { ageMs } : null;
+}
+
+
+/** Profit in dollars, of the notional where one was asked for; null: not known. @param {Route} route */
+const dollars = (route) => (route.at_notional ?? route).profit_usd;
+
+/** @param {Route[]} routes @param {{by: (route: Route) => number[]}} order */
+function sort(routes, { by }) {
+  const keys = new Map(routes.map((route) => [route, by(route)]));
+  return routes.sort((one, other) => {
+    const others = keys.get(other) ?? [];
+    return (keys.get(one) ?? []).map((part, place) => part - others[place]).find(Boolean) ?? 0;
+  });
 }
 
 /** @param {Route} route */
-const isSuspicious = (route) => route.why_not.includes("suspicious");
+const isSuspicious = (route) =>
+  route.why_not.includes("suspicious") || route.why_not.includes("identity_unverified");
 
 /** @param {Route} route */
 function fits(route) {
-  const min = settings.min.value;
-  if (min !== "" && route.net_bps < Number(min)) return false;
-  if (settings.takeable.value && !route.takeable) return false;
-  const words = settings.q.value.toLowerCase().split(/\s+/);
-  const text = `${route.asset} ${route.buy.venue} ${route.sell.venue}`.toLowerCase();
-  return words.every((word) => text.includes(word));
+  const { q, min, takeable, kind, mode, notional } = settings;
+  if (isSuspicious(route) && !showSuspicious.value) return false;
+  if (notional.value !== "" && !route.at_notional) return false;
+  if (min.value !== "" && netOf(route) < Number(min.value)) return false;
+  if (takeable.value && !route.takeable) return false;
+  if (![route.kind, ""].includes(kind.value) || ![route.mode, ""].includes(mode.value)) return false;
+  const text = `${route.asset} ${venuesOf(route).join(" ")}`.toLowerCase();
+  return q.value.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }
 
 /** @param {string[]} one @param {string[]} other */

@@ -2,45 +2,35 @@
 /** The table of the best routes: values change in place, rows move only when nobody looks closely. */
 import { useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { Filters, Search, clearFilters, useSubscription } from "./filters.js";
 import {
-  OLD_MS, ageOf, held, moved, resort, showSuspicious, shown, staleness, wanted,
+  FILTERS, OLD_MS, ageOf, held, moved, netOf, resort, showSuspicious, shown, staleness, wanted,
 } from "./ranking.js";
 import { set, settings } from "./settings.js";
-import { feed, paused, phase, routes, venues } from "./store.js";
+import { phase, routes, venues } from "./store.js";
 import { Moving, Panel, Skeleton, Trouble, announce, html } from "./ui.js";
+import { kindOf, limitOf, venuesOf } from "./way.js";
 import { amount, arrow, direction, moneyDigits, named, signed, span, t } from "./words.js";
 
-const COLUMNS = /** @type {[string, Key, boolean][]} name, title, sortable */ ([
-  ["asset", "asset", false],
-  ["route", "column_route", false],
-  ["net", "column_net", true],
-  ["profit", "column_profit", false],
-  ["size", "column_size", false],
-  ["gross", "column_gross", true],
-  ["age", "column_age", true],
-  ["open", "column_open_for", true],
-  ["state", "column_state", false],
+const COLUMNS = /** @type {{name: string, title: Key, sort?: string, under?: Key, underSort?: string}[]} */ ([
+  { name: "asset", title: "asset" },
+  { name: "route", title: "column_route" },
+  { name: "net", title: "column_net", sort: "net", under: "column_gross", underSort: "gross" },
+  { name: "return", title: "column_return", sort: "return", under: "limited_by" },
+  { name: "profit", title: "column_profit", sort: "profit", under: "column_amount_in" },
+  { name: "age", title: "column_age", sort: "age", under: "column_open_for", underSort: "open" },
+  { name: "state", title: "column_state" },
 ]);
-const WIDE = 500;
-
 export function Routes() {
   useSubscription();
   useNews();
-  const tools = html`<${Notes} /><span class="gap"></span><${Filters} />`;
+  const tools = html`<${Notes} /><span class="gap"></span><${Search} />`;
   return html`
     <${Panel} name="routes" title=${t("routes")} tools=${tools} on=${pointing}>
+      <${Filters} />
       <${Body} />
     <//>
   `;
-}
-
-/** A filter looks at more routes than the table shows. */
-function useSubscription() {
-  const narrow = settings.q.value !== "" || settings.takeable.value !== "";
-  useEffect(() => {
-    const limit = narrow ? WIDE : 60;
-    return feed.subscribe({ channel: "routes", limit, max_hz: 4 }, routes.listener);
-  }, [narrow]);
 }
 
 function useNews() {
@@ -72,32 +62,6 @@ function Notes() {
   `;
 }
 
-function Filters() {
-  return html`
-    <input id="filter" type="search" class="filter" placeholder="/ ${t("filter")}"
-      aria-label=${t("filter")} value=${settings.q.value} onInput=${typed("q")} />
-    <label class="choice"><span class="muted">${t("min_bps")}</span>
-      <input type="number" step="any" class="bps" data-testid="min-bps" value=${settings.min.value}
-        onInput=${typed("min")} />
-    </label>
-    <label class="choice">
-      <input type="checkbox" checked=${settings.takeable.value !== ""}
-        onChange=${ticked} />
-      ${t("takeable_only")}
-    </label>
-    <button data-testid="pause" aria-pressed=${paused.value} title="p"
-      onClick=${() => (paused.value = !paused.value)}>
-      ${paused.value ? t("resume") : t("pause")}
-    </button>
-  `;
-}
-
-/** @param {"q" | "min"} name @returns {(event: any) => void} */
-const typed = (name) => (event) => set(name)(event.currentTarget.value);
-
-/** @param {any} event */
-const ticked = (event) => set("takeable")(event.currentTarget.checked ? "1" : "");
-
 function Body() {
   if (routes.problem.value) return html`<${Trouble} problem=${routes.problem.value} />`;
   if (routes.rows.value === null) return html`<${Skeleton} text=${waitingFor()} />`;
@@ -112,19 +76,16 @@ function waitingFor() {
 
 function Empty() {
   const best = wanted.value.best;
-  if (!best) return html`<div class="state" data-testid="empty"><p>${t("routes_none")}</p></div>`;
-  const values = { asset: best.asset, buy: best.buy.venue, sell: best.sell.venue };
+  const filtered = FILTERS.some((name) => settings[name].value !== "");
   return html`
     <div class="state" data-testid="empty">
-      <strong>${t("routes_empty")}</strong>
-      <p>${t("routes_empty_best", { ...values, net: signed(best.net_bps, 1) })}</p>
-      <button onClick=${clearFilters}>${t("show_all")}</button>
+      <strong>${t(filtered ? "routes_empty" : "routes_none")}</strong>
+      ${best && html`<p>${t("routes_empty_best", {
+        asset: best.asset, buy: best.buy.venue, sell: best.sell.venue, net: signed(netOf(best), 1),
+      })}</p>`}
+      ${filtered && html`<button onClick=${clearFilters}>${t("show_all")}</button>`}
     </div>
   `;
-}
-
-function clearFilters() {
-  for (const name of /** @type {const} */ (["q", "min", "takeable"])) settings[name].value = "";
 }
 
 function Table() {
@@ -134,8 +95,7 @@ function Table() {
   return html`
     <div class="scroll" ...${focusing}>
       <table role="grid" aria-labelledby="routes-title">
-        <thead><tr>${COLUMNS.map(([name, title, sorts]) =>
-          html`<${Heading} key=${name} name=${name} title=${t(title)} sorts=${sorts} />`)}</tr></thead>
+        <thead><tr>${COLUMNS.map((column) => html`<${Heading} key=${column.name} ...${column} />`)}</tr></thead>
         <tbody onKeyDown=${followKey}>
           ${shown.value.map(({ route, gone }) => html`
             <${Row} key=${route.id} route=${route} gone=${gone} chosen=${route.id === chosen}
@@ -162,57 +122,72 @@ const focusing = {
   onFocusOut: () => hold({ focus: false }),
 };
 
-/** @param {{name: string, title: string, sorts: boolean}} props */
-function Heading({ name, title, sorts }) {
-  const current = settings.sort.value === name;
-  if (!sorts) return html`<th scope="col" class="col-${name}">${title}</th>`;
-  const sort = current ? (name === "age" ? "ascending" : "descending") : "none";
+/** @param {{name: string, title: Key, sort?: string, under?: Key, underSort?: string}} props */
+function Heading({ name, title, sort, under, underSort }) {
+  const current = settings.sort.value;
+  const dollars = settings.notional.value;
+  const turned = current === "age" ? "ascending" : "descending";
+  const sorted = [sort, underSort].includes(current) ? turned : "none";
   return html`
-    <th scope="col" class="col-${name}" aria-sort=${sort}>
-      <button class="sort" onClick=${() => set("sort")(name)}>
-        ${title}<span aria-hidden="true">${current ? (name === "age" ? " ↑" : " ↓") : ""}</span>
-      </button>
+    <th scope="col" class="col-${name}" aria-sort=${sort ? sorted : undefined}>
+      <${Title} text=${name === "net" && dollars ? t("column_net_on", { dollars }) : t(title)} sort=${sort} />
+      ${under && html`<small><${Title} text=${t(under)} sort=${underSort} /></small>`}
     </th>
+  `;
+}
+
+/** @param {{text: string, sort?: string}} props */
+function Title({ text, sort }) {
+  if (!sort) return text;
+  const current = settings.sort.value === sort;
+  return html`
+    <button class="sort" aria-pressed=${current} onClick=${() => set("sort")(current ? "best" : sort)}>
+      ${text}<span aria-hidden="true">${current ? (sort === "age" ? " ↑" : " ↓") : ""}</span>
+    </button>
   `;
 }
 
 /** @param {{route: Route, gone: boolean, chosen: boolean, inTab: boolean}} props */
 function Row({ route, gone, chosen, inTab }) {
   const stale = gone ? { ageMs: 0 } : staleness(route);
-  const profit = Number(route.profit);
-  const digits = moneyDigits(route.currency);
-  const look = stale ? "" : direction(route.net_bps);
+  const net = netOf(route);
+  const look = stale ? "" : direction(net);
+  const ageMs = ageOf(route);
   return html`
     <tr class=${stale ? "stale" : ""} tabindex=${inTab ? 0 : -1} aria-selected=${chosen}
       data-testid="route-row" data-route-id=${route.id} onClick=${() => set("route")(route.id)}>
       <td class="col-asset">${route.asset}</td>
-      <td class="col-route">
-        ${route.buy.venue} → ${route.sell.venue}
-        <small class="muted"> ${currencyPath(route)}</small>
+      <td class="col-route" title=${route.id}>
+        ${venuesOf(route).join(" → ")}<small class="muted">${kindOf(route)}</small>
       </td>
       <td class="col-net ${look}">
-        <span aria-hidden="true">${arrow(route.net_bps, 1)} </span>
-        <${Moving} text=${signed(route.net_bps, 1)} testid="route-net" title="${route.net_bps} bps" />
+        <span aria-hidden="true">${arrow(net, 1)} </span>
+        <${Moving} text=${signed(net, 1)} testid="route-net" title="${net} bps" />
+        <small class="muted">${signed(route.gross_bps, 1)}</small>
       </td>
-      <td class="col-profit ${look}">
-        <${Moving} text=${signed(profit, digits)} title="${route.profit} ${route.currency}" />
-        <small class="muted"> ${route.currency}</small>
+      <td class="col-return num" title=${limitOf(route)}>
+        ${Number(route.amount_in) > 0 ? signed(route.return_bps, 1) : "–"}
+        <small class="muted">${limitOf(route)}</small>
       </td>
-      <td class="col-size num" title="${route.size} ${route.asset}">${amount(route.size)}</td>
-      <td class="col-gross num muted">${signed(route.gross_bps, 1)}</td>
-      <${Age} route=${route} />
-      <td class="col-open num">${route.open_s > 0 ? span(route.open_s * 1000) : "–"}</td>
+      <${Profit} route=${route} stale=${stale} />
+      <td class="col-age num ${ageMs > OLD_MS ? "muted" : ""}" title=${t("age_of_row")}>
+        ${span(ageMs)}<small class="muted">${route.open_s > 0 ? span(route.open_s * 1000) : "–"}</small>
+      </td>
       <td class="col-state"><${State} route=${route} stale=${stale} gone=${gone} /></td>
     </tr>
   `;
 }
 
-/** @param {{route: Route}} props */
-function Age({ route }) {
-  const ageMs = ageOf(route);
-  const look = ageMs > OLD_MS ? "muted" : "";
+/** @param {{route: Route, stale: Staleness | null}} props */
+function Profit({ route, stale }) {
+  const { profit, amount_in: put, profit_usd: dollars } = route.at_notional ?? route;
+  const exactly = `${profit} ${route.currency}`;
+  if (Number(put) === 0) return html`<td class="col-profit num">–</td>`;
+  const text = dollars === null ? signed(Number(profit), moneyDigits(route.currency)) : `${signed(dollars, 2)} $`;
   return html`
-    <td class="col-age num ${look}" title=${t("age_of_row")}>${span(ageMs)}</td>
+    <td class="col-profit num ${stale ? "" : direction(Number(profit))}" title=${exactly}>
+      ${text}<small class="muted" title="${put} ${route.currency}">${amount(put)} ${route.currency}</small>
+    </td>
   `;
 }
 
@@ -220,21 +195,16 @@ function Age({ route }) {
 function State({ route, stale, gone }) {
   if (gone) return html`<span class="dashed">◌ ${t("route_gone")}</span>`;
   if (stale) return html`<span class="dashed" data-testid="stale">◌ ${staleText(stale)}</span>`;
-  if (route.takeable) return html`<span>✓ ${t("takeable")}</span>`;
-  const flags = route.why_not.map((flag) => named("short", flag));
-  return html`<span class="flag">▲ ${flags.join(" · ")}</span>`;
+  if (route.takeable) return `✓ ${t("takeable")}`;
+  const [first, ...others] = route.why_not.map((flag) => named("short", flag));
+  const more = others.length > 0 && html`<small class="muted">${others.join(" · ")}</small>`;
+  return html`<span class="flag" title=${others.join(", ")}>▲ ${first}</span>${more}`;
 }
 
 /** @param {Staleness} stale */
 function staleText(stale) {
   if ("ageMs" in stale) return t("stale");
   return `${t("stale")}: ${stale.venue.venue} ${named("state", stale.venue.state)}`;
-}
-
-/** @param {Route} route */
-function currencyPath(route) {
-  const [from, to] = [route.buy, route.sell].map((leg) => leg.symbol.split("-").at(-1));
-  return from === to ? from : `${from}→${to}`;
 }
 
 /** @param {KeyboardEvent} event */

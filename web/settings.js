@@ -9,12 +9,17 @@ const SHARED = {
   q: "",
   min: "",
   takeable: "",
-  sort: "net",
+  kind: "",
+  mode: "",
+  notional: "",
+  sort: "best",
   route: "",
   market: "",
   interval: "1m",
   currency: "",
   side: "buy",
+  board: "prices",
+  dearer: "upbit",
 };
 const PERSONAL = { language: "", theme: "", palette: "", tab: "routes" };
 
@@ -25,6 +30,9 @@ export const settings = restored();
 
 /** What sets one. @param {Name} name @returns {(value: string) => void} */
 export const set = (name) => (value) => (settings[name].value = value);
+
+/** Let the detail follow the best route again. */
+export const forget = () => (settings.route.value = "");
 
 /** Whether one section is shown at a time, and the detail as a sheet over it; as in style.css. */
 export const isPhone = () => matchMedia("(max-width: 760px)").matches;

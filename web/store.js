@@ -27,10 +27,19 @@ const moving = computed(() => phase.value.name === "live" && !paused.value);
 
 /** @type {LiveTable<Route>} */
 export const routes = liveTable((route) => route.id);
+/**
+ * The one route in the detail, with all its parts.
+ * @type {LiveTable<Route>}
+ */
+export const detailed = liveTable((route) => route.id);
+/** @type {LiveTable<Premium>} */
+export const premiums = liveTable(premiumKey);
 /** @type {LiveTable<Quote>} */
 export const quotes = liveTable((quote) => `${quote.venue}:${quote.symbol}`);
 /** @type {LiveTable<Status>} */
 export const status = liveTable((item) => item.subject, countVenueGaps);
+
+const tables = [routes, detailed, premiums, quotes, status];
 
 /** Venues by name, in alphabetical order. */
 export const venues = computed(() => {
@@ -62,7 +71,7 @@ export function startFeed() {
     document.documentElement.toggleAttribute("data-frozen", frozen);
   });
   effect(() => {
-    if (moving.value) batch(() => [routes, quotes, status].forEach((table) => table.show()));
+    if (moving.value) batch(() => tables.forEach((table) => table.show()));
   });
 }
 
@@ -83,6 +92,7 @@ function tick() {
 function liveTable(keyOf, onUpdate) {
   const rows = signal(/** @type {Map<string, T> | null} */ (null));
   const problem = signal(/** @type {Problem | null} */ (null));
+  const hidden = signal(0);
   /** @type {Map<string, T> | null} */ let latest = null;
 
   const show = () => {
@@ -98,21 +108,29 @@ function liveTable(keyOf, onUpdate) {
   return {
     rows,
     problem,
+    hidden,
     show,
     listener: {
-      snapshot(items) {
+      snapshot(items, count = 0) {
         latest = new Map();
         problem.value = null;
+        hidden.value = count;
         upsert(items);
       },
-      update(items, gone) {
+      update(items, gone, count = 0) {
         for (const key of gone) latest?.delete(key);
+        hidden.value = count;
         upsert(items);
         onUpdate?.(items);
       },
       refused: (refusal) => (problem.value = refusal),
     },
   };
+}
+
+/** As `gone` names it. @param {Premium} premium */
+function premiumKey({ venue, symbol, reference_venue: other, reference_symbol: reference, basis }) {
+  return `${venue}:${symbol}>${other}:${reference}:${basis}`;
 }
 
 /** @param {Status[]} items */

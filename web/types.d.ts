@@ -26,6 +26,8 @@ interface Message {
   time_out: string;
   problem: Problem;
   retry_after_s?: number;
+  /** Routes that are hidden as suspicious. */
+  suspicious?: number;
 }
 
 /** What a stream is asked to carry. */
@@ -37,14 +39,17 @@ interface StreamRequest {
   interval?: string;
   limit?: number;
   max_hz?: number;
+  sort?: string;
+  detail?: boolean;
+  filter?: Record<string, string | number | boolean>;
 }
 
 /** Who hears a stream. */
 interface Listener {
-  /** Replaces all that was told. */
-  snapshot(items: any[]): void;
+  /** Replaces all that was told; `hidden` counts what there is beside. */
+  snapshot(items: any[], hidden?: number): void;
   /** Adds, changes and removes. */
-  update(items: any[], gone: string[]): void;
+  update(items: any[], gone: string[], hidden?: number): void;
   /** The server will not serve this request. */
   refused(problem: Problem): void;
 }
@@ -99,30 +104,90 @@ interface Quote extends Heard {
   stale_reason: string | null;
 }
 
-interface Leg {
+/** The first or last trade of a route. */
+interface Edge {
   venue: string;
   symbol: string;
   price: string;
   fee_bps: number;
 }
 
+/** One step of a route. */
+interface Leg {
+  kind: "buy" | "sell" | "move" | "convert";
+  venue: string;
+  to_venue: string;
+  source: string;
+  target: string;
+  /** Null: it is no trade. */
+  symbol: string | null;
+  price: string | null;
+  average_price: string | null;
+  worst_price: string | null;
+  levels: number;
+  amount_in: string;
+  amount_out: string;
+  fee: string | null;
+  fee_currency: string;
+  minutes: number | null;
+  age_ms: number | null;
+}
+
+/** A part of the return; null: not known. */
+interface ReceiptLine {
+  what: string;
+  venue: string;
+  bps: number | null;
+}
+
+/** `legs`, `curve` and `receipt` come where they were asked for, `at_notional` with a notional. */
 interface Route extends Heard {
   id: string;
   asset: string;
-  kind: "direct" | "fx";
-  buy: Leg;
-  sell: Leg;
-  rate: { value: string; source: string } | null;
+  kind: "direct" | "fx" | "triangular" | "cycle";
+  mode: "inventory" | "transfer" | "comparison";
+  buy: Edge;
+  sell: Edge;
+  rate: { value: string; source: string; age_ms: number };
   gross_bps: number;
   net_bps: number;
   size: string;
+  amount_in: string;
   profit: string;
   currency: string;
+  profit_usd: number | null;
+  return_bps: number;
+  limited_by: string;
+  fees_usd: number | null;
+  transfer_minutes: number | null;
+  transfer_risk_bps: number | null;
   age_ms: number;
   skew_ms: number;
   open_s: number;
+  peak_net_bps: number;
+  peak_profit_usd: number | null;
+  times_seen: number;
   takeable: boolean;
   why_not: string[];
+  at_notional?: { amount_in: string; profit: string; profit_usd: number; return_bps: number };
+  legs?: Leg[];
+  curve?: [string, string][];
+  receipt?: ReceiptLine[];
+}
+
+interface Premium extends Heard {
+  asset: string;
+  venue: string;
+  symbol: string;
+  reference_venue: string;
+  reference_symbol: string;
+  basis: "bank" | "stable" | "same";
+  premium_bps: number;
+  rate: string;
+  rate_source: string;
+  rate_age_ms: number;
+  age_ms: number;
+  stale: boolean;
 }
 
 /** An instrument that is not live while its venue is. */
@@ -244,6 +309,8 @@ interface CandlesWanted {
 interface LiveTable<T> {
   rows: Signal<Map<string, T> | null>;
   problem: Signal<Problem | null>;
+  /** How many there are that are not told unless asked for. */
+  hidden: Signal<number>;
   listener: Listener;
   /** Let what has gathered be seen. */
   show(): void;

@@ -131,6 +131,38 @@ class LocalMailbox:
         self._dead_letters.add([DeadLetter(mailbox=self._name, reason=reason, event=event)])
 
 
+class LocalLead:
+    """The lead of one of those that stand for it."""
+
+    def __init__(self) -> None:
+        self._held = asyncio.Event()
+        self._lost = asyncio.Event()
+        self._lost.set()
+
+    @property
+    def is_held(self) -> bool:
+        """See `Lead.is_held`."""
+        return self._held.is_set()
+
+    async def held(self) -> None:
+        """See `Lead.held`."""
+        await self._held.wait()
+
+    async def lost(self) -> None:
+        """See `Lead.lost`."""
+        await self._lost.wait()
+
+    def grant(self) -> None:
+        """Make it ours."""
+        self._held.set()
+        self._lost.clear()
+
+    def take_away(self) -> None:
+        """Make it ours no more."""
+        self._held.clear()
+        self._lost.set()
+
+
 class LocalBus:
     """Hands each event to the mailboxes that want it.
 
@@ -144,6 +176,7 @@ class LocalBus:
         self._open: list[_Queue] = []
         self._wanted: dict[str, tuple[_Queue, ...]] = {}
         self._dead_letters = _DeadLetters(dead_letters)
+        self._standing: dict[str, deque[LocalLead]] = {}
         self._since_turn = 0
 
     async def publish(self, events: Sequence[Event]) -> None:
@@ -194,6 +227,20 @@ class LocalBus:
             if overflow is Overflow.DROP_OLDEST:
                 self._open.remove(queue)
             self._wanted.clear()
+
+    @asynccontextmanager
+    async def lead(self, name: str) -> AsyncIterator[LocalLead]:
+        """See `Bus.lead`; the first to stand has it, then the next."""
+        standing, lead = self._standing.setdefault(name, deque()), LocalLead()
+        standing.append(lead)
+        standing[0].grant()
+        try:
+            yield lead
+        finally:
+            lead.take_away()
+            standing.remove(lead)
+            if standing:
+                standing[0].grant()
 
     async def put_aside(self, letters: Sequence[DeadLetter]) -> None:
         """See `Bus.put_aside`."""

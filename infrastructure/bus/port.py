@@ -86,6 +86,24 @@ class Mailbox(Protocol):
         """Put one event of the last `receive` aside with the reason; safe once this returns."""
 
 
+class Lead(Protocol):
+    """A part that one process at a time has, of all that stand for it under one name.
+
+    It is lost when the bus is; then another has it, and it may come back. Two never have it at
+    once, but for what one of them publishes while it is being stopped.
+    """
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it is ours at this moment."""
+
+    async def held(self) -> None:
+        """Wait until it is ours."""
+
+    async def lost(self) -> None:
+        """Wait until it is not ours."""
+
+
 class Bus(Protocol):
     """Publish under routing keys, listen by patterns."""
 
@@ -114,6 +132,12 @@ class Bus(Protocol):
         """Open the mailbox ``name``, bound to ``patterns``, for as long as the context lasts.
 
         Two that open the same WAIT mailbox share its events between them.
+        """
+
+    def lead(self, name: str) -> AbstractAsyncContextManager[Lead]:
+        """Stand for the lead of ``name`` for as long as the context lasts.
+
+        When whoever has it leaves, or its process dies, another one gets it within five seconds.
         """
 
     async def put_aside(self, letters: Sequence[DeadLetter]) -> None:

@@ -9,9 +9,11 @@ import msgspec
 from infrastructure.timeseries.port import Stored
 from market import (
     Candle,
+    Episode,
     Gap,
     Instrument,
     Listed,
+    Premium,
     Quote,
     Summary,
     Trade,
@@ -35,22 +37,26 @@ OPTIONAL: dict[type[Stored], frozenset[str]] = {
 
 SPARSE: dict[type[Stored], frozenset[str]] = {
     VenueStatus: frozenset({"instrument", "latency_ms", "clock_offset_ms", "clock_error_ms"}),
+    Episode: frozenset({"peak_profit_usd"}),
 }
 """Fields that may be None where any number can be: a store leaves them out."""
 
+_MARKET = ("venue", "instrument")
 _KNOWN_BY: dict[type[Stored], tuple[str, ...]] = {
-    Trade: ("trade_id",),
-    Quote: ("sequence",),
-    Candle: ("interval", "start_ns"),
-    VenueCandle: ("interval", "start_ns"),
-    Summary: ("event_ns",),
-    Listed: (),
-    Gap: ("channel", "start_ns"),
-    VenueStatus: ("event_ns",),
+    Trade: (*_MARKET, "trade_id"),
+    Quote: (*_MARKET, "sequence"),
+    Candle: (*_MARKET, "interval", "start_ns"),
+    VenueCandle: (*_MARKET, "interval", "start_ns"),
+    Summary: (*_MARKET, "event_ns"),
+    Listed: _MARKET,
+    Gap: (*_MARKET, "channel", "start_ns"),
+    VenueStatus: (*_MARKET, "event_ns"),
+    Episode: ("route_id", "event_ns"),
+    Premium: (*_MARKET, "reference_venue", "reference", "basis", "event_ns"),
 }
-"""Fields that events are known by, beside venue and instrument."""
+"""Fields that events are known by."""
 
-_FREE_TEXT = frozenset({"trade_id", "reason", "symbol", "name"})
+_FREE_TEXT = frozenset({"trade_id", "reason", "symbol", "name", "rate_source"})
 
 
 def sift(events: Sequence[Stored]) -> tuple[list[Stored], Refused]:
@@ -72,11 +78,12 @@ def sift(events: Sequence[Stored]) -> tuple[list[Stored], Refused]:
 def identity_of(event: Stored) -> Hashable:
     """Return what an event is known by: two with the same are the same one."""
     kind = type(event)
-    own = (getattr(event, name) for name in _KNOWN_BY[kind])
-    return kind, event.venue, event.instrument, *own
+    return kind, *(getattr(event, name) for name in _KNOWN_BY[kind])
 
 
-RANKED_BY: dict[type[Stored], tuple[str, ...]] = {
+Ranked: TypeAlias = Candle | VenueCandle | Listed
+
+RANKED_BY: dict[type[Ranked], tuple[str, ...]] = {
     Candle: ("trades",),
     VenueCandle: ("closed", "received_ns"),
     Listed: ("received_ns",),
@@ -86,7 +93,9 @@ RANKED_BY: dict[type[Stored], tuple[str, ...]] = {
 
 def rank_of(event: Stored) -> tuple[float, ...]:
     """Return what must not be less than that of the same one which is known."""
-    return tuple(getattr(event, name) for name in RANKED_BY.get(type(event), ()))
+    if not isinstance(event, Ranked):
+        return ()
+    return tuple(getattr(event, name) for name in RANKED_BY[type(event)])
 
 
 def fault_of(event: Stored) -> str | None:

@@ -8,30 +8,40 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 import duckdb
+import msgspec
 
 from infrastructure.timeseries.batch import Refused, sift
-from infrastructure.timeseries.embedded_tables import ALL_GAPS, LISTINGS, MERGES, NEWEST, TABLES
+from infrastructure.timeseries.embedded_tables import (
+    ALL_GAPS,
+    EPISODES,
+    LISTINGS,
+    MERGES,
+    NEWEST,
+    TABLES,
+)
 from infrastructure.timeseries.port import GapTerms, Stored
 from infrastructure.timeseries.question import (
-    SERIES_COLUMNS,
+    PARTED,
     S,
     Series,
     Span,
     codes_of,
+    columns_of,
     of_any_series,
     table_of,
 )
 from market import (
     Candle,
+    Episode,
     Gap,
     Instrument,
     Listed,
     PoisonousError,
+    Premium,
     Quote,
     SettingsError,
     StoreUnavailableError,
@@ -160,6 +170,27 @@ class EmbeddedTimeSeries:
         """See `TimeSeries.statuses`."""
         return await self._newest(Series(VenueStatus, venue, None), Span(start_ns, end_ns, limit))
 
+    async def episodes(
+        self, base: str | None, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Episode]:
+        """See `TimeSeries.episodes`."""
+        span = Span(start_ns, end_ns, limit)
+        given = {
+            "base": base,
+            "start_ns": span.start_ns,
+            "end_ns": span.end_ns,
+            "at_most": span.limit,
+        }
+        found = await self._reading.do(lambda connection: _rows(connection, EPISODES, given))
+        return [msgspec.convert(row, Episode) for row in reversed(found)]
+
+    async def premiums(
+        self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Premium]:
+        """See `TimeSeries.premiums`."""
+        series = Series(Premium, venue, instrument)
+        return await self._newest(series, Span(start_ns, end_ns, limit))
+
     async def listings(self) -> Sequence[Listed]:
         """See `TimeSeries.listings`."""
         found = await self._reading.do(lambda connection: _rows(connection, LISTINGS, {}))
@@ -215,7 +246,7 @@ def _write(connection: duckdb.DuckDBPyConnection, events: Sequence[Stored]) -> R
 
 
 def _append(connection: duckdb.DuckDBPyConnection, kind: type[Stored], rows: Sequence[Row]) -> None:
-    columns = [*SERIES_COLUMNS, *_own_columns(kind)]
+    columns = list(columns_of(kind))
     if merge := MERGES.get(kind):
         with connection.appender(f"arriving_{table_of(kind)}", columns=columns) as arriving:
             arriving.append_rows(rows)
@@ -227,13 +258,11 @@ def _append(connection: duckdb.DuckDBPyConnection, kind: type[Stored], rows: Seq
 
 def _row(event: Stored) -> Row:
     """Return the columns of the event in the order of its fields."""
-    own = (getattr(event, name) for name in _own_columns(type(event)))
-    return event.venue, *codes_of(event.instrument), *own
-
-
-@cache
-def _own_columns(kind: type[Stored]) -> tuple[str, ...]:
-    return tuple(name for name in kind.__struct_fields__ if name not in ("venue", "instrument"))
+    row: list[object] = []
+    for name in event.__struct_fields__:
+        value = getattr(event, name)
+        row += codes_of(value) if name in PARTED else (value,)
+    return tuple(row)
 
 
 def _read(connection: duckdb.DuckDBPyConnection, series: Series[S], span: Span) -> list[S]:

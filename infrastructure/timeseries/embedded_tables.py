@@ -5,7 +5,7 @@ A table has the fields of its events as columns, the instrument parted in two.
 
 from infrastructure.timeseries.port import Stored
 from infrastructure.timeseries.question import other_fields, table_of, time_field
-from market import Candle, Gap, Listed, Quote, Summary, Trade, VenueCandle, VenueStatus
+from market import Candle, Gap, Listed, Premium, Quote, Summary, Trade, VenueCandle, VenueStatus
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS trade (
@@ -57,6 +57,23 @@ CREATE TABLE IF NOT EXISTS venue_status (
     latency_ms DOUBLE, clock_offset_ms DOUBLE, clock_error_ms DOUBLE,
     event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
     PRIMARY KEY (venue, base, quote_currency, event_ns)
+);
+CREATE TABLE IF NOT EXISTS episode (
+    route_id VARCHAR, base VARCHAR, type VARCHAR, mode VARCHAR,
+    opened_ns BIGINT, closed_ns BIGINT, reason VARCHAR,
+    peak_net_bps DOUBLE, peak_profit_usd DOUBLE, peak_ns BIGINT, updates BIGINT,
+    event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
+    PRIMARY KEY (route_id, event_ns)
+);
+CREATE TABLE IF NOT EXISTS premium (
+    venue VARCHAR, base VARCHAR, quote_currency VARCHAR,
+    reference_venue VARCHAR, reference_base VARCHAR, reference_quote_currency VARCHAR,
+    basis VARCHAR, premium DOUBLE, rate DOUBLE, rate_source VARCHAR, rate_age_ns BIGINT,
+    age_ns BIGINT, event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
+    PRIMARY KEY (
+        venue, base, quote_currency,
+        reference_venue, reference_base, reference_quote_currency, basis, event_ns
+    )
 );
 ALTER TABLE gap ADD COLUMN IF NOT EXISTS missing BIGINT;
 CREATE TEMP TABLE arriving_candle AS FROM candle LIMIT 0;
@@ -111,6 +128,10 @@ ALL_GAPS = (
     "ORDER BY start_ns DESC, venue DESC, base DESC, quote_currency DESC, channel DESC "
     "LIMIT $at_most"
 )
+EPISODES = (
+    "SELECT * FROM episode WHERE event_ns >= $start_ns AND event_ns < $end_ns "
+    "AND ($base IS NULL OR base = $base) ORDER BY event_ns DESC, route_id DESC LIMIT $at_most"
+)
 LISTINGS = "SELECT * FROM listed ORDER BY venue, base, quote_currency"
 
 
@@ -127,5 +148,5 @@ def _newest_text(kind: type[Stored]) -> str:
 
 NEWEST: dict[type[Stored], str] = {
     kind: _newest_text(kind)
-    for kind in (Trade, Quote, Candle, VenueCandle, Summary, Gap, VenueStatus)
+    for kind in (Trade, Quote, Candle, VenueCandle, Summary, Gap, VenueStatus, Premium)
 }

@@ -1,10 +1,11 @@
 """The store in InfluxDB 2: two buckets, one for what is kept a day, one for what is kept for ever.
 
-    <prefix>/raw       trade, quote, summary, venue_status   expires
-    <prefix>/candles   candle, venue_candle, gap, listed     stays
+    <prefix>/raw       trade, quote, summary, venue_status                     expires
+    <prefix>/candles   candle, venue_candle, gap, listed, episode, premium     stays
 
-Tags are ``venue``, ``base`` and ``quote_currency``, with ``interval`` for candles and ``channel``
-for gaps; all else is a field. `line_protocol` says what the time of a point is.
+Tags are ``venue``, ``base`` and ``quote_currency``, with ``interval`` for candles, ``channel`` for
+gaps, and for premiums the market that they are over and ``basis``. Those of an episode are
+``base``, ``type`` and ``mode``. All else is a field. `line_protocol` says what the time is.
 """
 
 from __future__ import annotations
@@ -14,19 +15,21 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from infrastructure.timeseries.batch import RANKED_BY, Refused, sift
+from infrastructure.timeseries.batch import RANKED_BY, Ranked, Refused, sift
 from infrastructure.timeseries.influx_lines import Inlet
-from infrastructure.timeseries.influx_questions import all_gaps, listings, newest
+from infrastructure.timeseries.influx_questions import all_gaps, episodes, listings, newest
 from infrastructure.timeseries.influx_ranks import not_outdone
 from infrastructure.timeseries.influx_server import Bucket, InfluxServer, reach
 from infrastructure.timeseries.port import GapTerms, Stored
 from infrastructure.timeseries.question import S, Series, Span
 from market import (
     Candle,
+    Episode,
     Gap,
     Instrument,
     Listed,
     PoisonousError,
+    Premium,
     Quote,
     SettingsError,
     Summary,
@@ -37,6 +40,9 @@ from market import (
 
 EXPIRING = (Trade, Quote, Summary, VenueStatus)
 """Kinds that are kept for a while only."""
+
+PLAIN = (Gap, Episode, Premium)
+"""Kinds that stay, and of which the later of two replaces the earlier whatever it says."""
 
 _DAY_S = 86_400
 _YEAR_S = 364 * _DAY_S
@@ -99,7 +105,7 @@ class InfluxTimeSeries:
         """
         kept, refused = await asyncio.to_thread(sift, events)
         refused += await self._raw_inlet.put([one for one in kept if isinstance(one, EXPIRING)])
-        refused += await self._lasting_inlet.put([one for one in kept if isinstance(one, Gap)])
+        refused += await self._lasting_inlet.put([one for one in kept if isinstance(one, PLAIN)])
         for kind in RANKED_BY:
             refused += await self._rewrite([one for one in kept if isinstance(one, kind)])
         if refused:
@@ -174,11 +180,24 @@ class InfluxTimeSeries:
         """See `TimeSeries.statuses`."""
         return await self._newest(Series(VenueStatus, venue, None), Span(start_ns, end_ns, limit))
 
+    async def episodes(
+        self, base: str | None, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Episode]:
+        """See `TimeSeries.episodes`."""
+        return await episodes(self._server, self._lasting, base, Span(start_ns, end_ns, limit))
+
+    async def premiums(
+        self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Premium]:
+        """See `TimeSeries.premiums`."""
+        series = Series(Premium, venue, instrument)
+        return await self._newest(series, Span(start_ns, end_ns, limit))
+
     async def listings(self) -> Sequence[Listed]:
         """See `TimeSeries.listings`."""
         return await listings(self._server, self._lasting)
 
-    async def _rewrite(self, events: Sequence[Stored]) -> Refused:
+    async def _rewrite(self, events: Sequence[Ranked]) -> Refused:
         if not events:
             return []
         async with self._rewriting:

@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
+import msgspec
+
 from infrastructure.timeseries.batch import OPTIONAL, SPARSE, identity_of
 from infrastructure.timeseries.influx_server import Bucket, InfluxServer, Row, Value
 from infrastructure.timeseries.line_protocol import NOT_KNOWN, ROOM_NS, millisecond_of
@@ -11,6 +13,7 @@ from infrastructure.timeseries.question import (
     S,
     Series,
     Span,
+    columns_of,
     of_any_series,
     other_fields,
     table_of,
@@ -18,9 +21,11 @@ from infrastructure.timeseries.question import (
 )
 from market import (
     Candle,
+    Episode,
     Gap,
     Instrument,
     Listed,
+    Premium,
     Quote,
     Summary,
     Trade,
@@ -41,9 +46,13 @@ _CONDITIONS: dict[type[Stored], str] = {
     Summary: "",
     VenueStatus: "",
     Gap: "",
+    Premium: "",
 }
 _SHIFTED = (Trade, Quote)
 """Kinds whose time key is not their time, see `line_protocol`."""
+
+_CROWDED = (*_SHIFTED, Premium)
+"""Kinds of which a series has several at one time, so that a limit may cut through them."""
 
 
 def _columns(names: Iterable[str]) -> str:
@@ -67,6 +76,11 @@ _OF_CHANNEL = '"channel" = $channel'
 _IS_VENUE = '"venue" = ${}'
 _IS_INSTRUMENT = '("base" = ${} AND "quote_currency" = ${})'
 _NEWEST_FIRST = " ORDER BY time DESC LIMIT $at_most"
+_EPISODES = (
+    f'SELECT {_columns(columns_of(Episode))} FROM "episode" '  # noqa: S608  # as above
+    f"WHERE time >= $from_ns AND time < $to_ns{_OF_EVENT_TIME}"
+)
+_OF_BASE = ' AND "base" = $base'
 _LISTINGS = f'SELECT {_columns((*SERIES_COLUMNS, *other_fields(Listed)))} FROM "listed"'  # noqa: S608  # as above
 
 
@@ -78,7 +92,7 @@ async def newest(
     InfluxDB shows a point field by field while it is written; a row with holes is left out.
     """
     rows = await _ask(server, bucket, series, span)
-    if len(rows) == span.limit and series.kind in _SHIFTED:
+    if len(rows) == span.limit and series.kind in _CROWDED:
         rows += await _ask(server, bucket, series, _oldest_millisecond(rows, span))
     whole = (row for row in rows if _is_whole(series.kind, row))
     events = {identity_of(event): event for event in (_event(series, row) for row in whole)}
@@ -105,6 +119,18 @@ async def all_gaps(
     return sorted(gaps.values(), key=_by_start)[-span.limit :]
 
 
+async def episodes(
+    server: InfluxServer, bucket: Bucket, base: str | None, span: Span
+) -> Sequence[Episode]:
+    """Return the newest episodes that ended in the span, oldest first."""
+    rows = await _ask_for_episodes(server, bucket, base, span)
+    if len(rows) == span.limit:
+        rows += await _ask_for_episodes(server, bucket, base, _oldest_millisecond(rows, span))
+    whole = (_told(Episode, row) for row in rows if _is_whole(Episode, row))
+    known = {identity_of(one): one for one in (msgspec.convert(row, Episode) for row in whole)}
+    return sorted(known.values(), key=lambda one: (one.event_ns, one.route_id))[-span.limit :]
+
+
 async def listings(server: InfluxServer, bucket: Bucket) -> Sequence[Listed]:
     """Return the last terms of each venue and instrument, by venue and instrument."""
     rows = await server.query(bucket, _LISTINGS, {})
@@ -128,6 +154,21 @@ async def _ask_for_gaps(
         codes = ((one.base, one.quote_currency) for one in terms.instruments)
         meant.append(_any_of(_IS_INSTRUMENT, codes, given))
     return await server.query(bucket, " AND ".join([_ALL_GAPS, *meant]) + _NEWEST_FIRST, given)
+
+
+async def _ask_for_episodes(
+    server: InfluxServer, bucket: Bucket, base: str | None, span: Span
+) -> list[Row]:
+    given: dict[str, Value] = {
+        "base": base,
+        "start_ns": _in_64_bits(span.start_ns),
+        "end_ns": _in_64_bits(span.end_ns),
+        "from_ns": _in_64_bits(millisecond_of(span.start_ns)),
+        "to_ns": _in_64_bits(millisecond_of(span.end_ns - 1) + ROOM_NS),
+        "at_most": span.limit,
+    }
+    text = _EPISODES if base is None else _EPISODES + _OF_BASE
+    return await server.query(bucket, text + _NEWEST_FIRST, given)
 
 
 def _is_none(names: Collection[object] | None) -> bool:

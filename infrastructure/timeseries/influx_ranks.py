@@ -2,17 +2,16 @@
 
 from collections.abc import Hashable, Iterator, Sequence
 
-from infrastructure.timeseries.batch import RANKED_BY, rank_of
+from infrastructure.timeseries.batch import RANKED_BY, Ranked, rank_of
 from infrastructure.timeseries.influx_server import Bucket, InfluxServer, Value
 from infrastructure.timeseries.line_protocol import time_key
-from infrastructure.timeseries.port import Stored
 from infrastructure.timeseries.question import codes_of, table_of
 from market import Candle, VenueCandle
 
 _DAY_NS = 86_400 * 10**9
 
 
-def _ranks_text(kind: type[Stored]) -> str:
+def _ranks_text(kind: type[Ranked]) -> str:
     columns = ", ".join(f'"{name}"' for name in (*RANKED_BY[kind], "base", "quote_currency"))
     return (
         f'SELECT {columns} FROM "{table_of(kind)}" WHERE "venue" = $venue '  # noqa: S608  # all of it from here
@@ -25,8 +24,8 @@ _OF_ONE_INSTRUMENT = ' AND "base" = $base AND "quote_currency" = $quote_currency
 
 
 async def not_outdone(
-    server: InfluxServer, bucket: Bucket, events: Sequence[Stored]
-) -> list[Stored]:
+    server: InfluxServer, bucket: Bucket, events: Sequence[Ranked]
+) -> list[Ranked]:
     """Return the events, all of one kind, that none in the bucket outdoes, see `rank_of`."""
     stored: dict[Hashable, tuple[Value, ...]] = {}
     for text, given in _rank_questions(events):
@@ -38,10 +37,10 @@ async def not_outdone(
     return [event for event in events if rank_of(event) >= stored.get(_place(event), ())]
 
 
-def _rank_questions(events: Sequence[Stored]) -> Iterator[tuple[str, dict[str, Value]]]:
+def _rank_questions(events: Sequence[Ranked]) -> Iterator[tuple[str, dict[str, Value]]]:
     """Ask by series and day or by moment of the venue, whichever takes fewer questions."""
-    by_series: dict[Hashable, list[Stored]] = {}
-    by_moment: dict[Hashable, list[Stored]] = {}
+    by_series: dict[Hashable, list[Ranked]] = {}
+    by_moment: dict[Hashable, list[Ranked]] = {}
     for event in events:
         both, at_ns = (event.venue, _interval(event)), time_key(event)
         by_series.setdefault((both, event.instrument, at_ns // _DAY_NS), []).append(event)
@@ -63,9 +62,9 @@ def _rank_questions(events: Sequence[Stored]) -> Iterator[tuple[str, dict[str, V
         )
 
 
-def _place(event: Stored) -> Hashable:
+def _place(event: Ranked) -> Hashable:
     return event.venue, *codes_of(event.instrument), _interval(event), time_key(event)
 
 
-def _interval(event: Stored) -> str:
+def _interval(event: Ranked) -> str:
     return event.interval if isinstance(event, Candle | VenueCandle) else ""

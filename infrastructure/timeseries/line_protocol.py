@@ -5,15 +5,16 @@ changes: prices and sizes are floats, whole numbers carry an ``i``. See
 https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/ for the escapes.
 
 InfluxDB knows a point by its tags and time: two trades of one instant would become one. So the time
-of trades and quotes is shifted within their millisecond, always by the same amount for the same
-event, and the true time is a field:
+of trades, quotes and episodes is shifted within their millisecond, always by the same amount for
+the same event, and the true time is a field:
 
     time = event_ns rounded down to the millisecond + number mod 1,000,000
 
 The number of a quote is its sequence, that of a trade its trade id, or the CRC-32 of an id that is
-no number. Two numbers that count up cannot meet unless a venue makes a million events of one
-instrument in one millisecond. Numbers without any order meet with a probability of n² / 2,000,000
-for n events of one instrument in one millisecond; then the later one replaces the earlier.
+no number, that of an episode the CRC-32 of its route's id. Two numbers that count up cannot meet
+unless a venue makes a million events of one instrument in one millisecond. Numbers without any
+order meet with a probability of n² / 2,000,000 for n events of one instrument in one millisecond;
+then the later one replaces the earlier.
 
 What a venue lists has one point an instrument, at the epoch, which the last terms replace.
 """
@@ -27,9 +28,11 @@ from infrastructure.timeseries.port import Stored
 from infrastructure.timeseries.question import table_of
 from market import (
     Candle,
+    Episode,
     Gap,
     Instrument,
     Listed,
+    Premium,
     Quote,
     Summary,
     Trade,
@@ -69,8 +72,10 @@ def time_key(event: Stored) -> int:
             return millisecond_of(event.event_ns) + event.sequence % ROOM_NS
         case Candle() | VenueCandle() | Gap():
             return event.start_ns
-        case Summary() | VenueStatus():
+        case Summary() | VenueStatus() | Premium():
             return event.event_ns
+        case Episode():
+            return millisecond_of(event.event_ns) + crc32(event.route_id.encode()) % ROOM_NS
         case Listed():
             return 0
 
@@ -87,12 +92,16 @@ def _number(trade_id: str) -> int:
 
 
 def _point(event: Stored) -> str:
+    if isinstance(event, Episode):
+        return f"episode,base={_tag(event.base)},type={event.type},mode={event.mode}"
     point = f"{table_of(type(event))},{_series(event.venue, event.instrument)}"
     match event:
         case Candle() | VenueCandle():
             return f"{point},interval={_tag(event.interval)}"
         case Gap():
             return f"{point},channel={_tag(event.channel)}"
+        case Premium():
+            return f"{point},{_reference(event)},basis={event.basis}"
         case _:
             return point
 
@@ -127,12 +136,26 @@ def _fields(event: Stored) -> str:
                 f"symbol={_text(event.symbol)},trading={_flag(event.trading)},"
                 f"{_numbers(event, _OF_THE_TERMS)}"
             )
-        case VenueStatus():
-            fields = _status_fields(event)
         case _:
-            missing = _known(event.missing)
-            fields = f"end_ns={event.end_ns}i,reason={_text(event.reason)},missing={missing}i"
+            fields = _report_fields(event)
     return fields
+
+
+def _report_fields(event: VenueStatus | Episode | Premium | Gap) -> str:
+    match event:
+        case VenueStatus():
+            return _status_fields(event)
+        case Episode():
+            return _episode_fields(event)
+        case Premium():
+            return (
+                f"premium={float(event.premium)!r},rate={float(event.rate)!r},"
+                f"rate_source={_text(event.rate_source)},"
+                f"rate_age_ns={event.rate_age_ns}i,age_ns={event.age_ns}i"
+            )
+        case Gap():
+            missing = _known(event.missing)
+            return f"end_ns={event.end_ns}i,reason={_text(event.reason)},missing={missing}i"
 
 
 _OF_A_DAY = ("open", "high", "low", "volume", "bid", "ask")
@@ -158,6 +181,19 @@ def _status_fields(status: VenueStatus) -> str:
     )
 
 
+def _episode_fields(episode: Episode) -> str:
+    """Write an episode; a peak in dollars that is not known is left out."""
+    fields = (
+        f"route_id={_text(episode.route_id)},opened_ns={episode.opened_ns}i,"
+        f"closed_ns={episode.closed_ns}i,reason={_text(episode.reason)},"
+        f"peak_net_bps={float(episode.peak_net_bps)!r},peak_ns={episode.peak_ns}i,"
+        f"updates={episode.updates}i"
+    )
+    if episode.peak_profit_usd is None:
+        return fields
+    return f"{fields},peak_profit_usd={float(episode.peak_profit_usd)!r}"
+
+
 def _numbers(event: Summary | Listed, names: Sequence[str]) -> str:
     return ",".join(f"{name}={float(_known(getattr(event, name)))!r}" for name in names)
 
@@ -177,6 +213,15 @@ def _series(venue: str, instrument: Instrument | None) -> str:
     return (
         f"venue={_tag(venue)},base={_tag(instrument.base)},"
         f"quote_currency={_tag(instrument.quote_currency)}"
+    )
+
+
+def _reference(premium: Premium) -> str:
+    """Write the market that a premium is over."""
+    return (
+        f"reference_venue={_tag(premium.reference_venue)},"
+        f"reference_base={_tag(premium.reference.base)},"
+        f"reference_quote_currency={_tag(premium.reference.quote_currency)}"
     )
 
 

@@ -11,9 +11,11 @@ import msgspec
 
 from market import (
     Candle,
+    Episode,
     Gap,
     Instrument,
     Listed,
+    Premium,
     Quote,
     Summary,
     Trade,
@@ -21,7 +23,9 @@ from market import (
     VenueStatus,
 )
 
-Stored: TypeAlias = Quote | Trade | Candle | VenueCandle | Summary | Listed | Gap | VenueStatus
+Stored: TypeAlias = (
+    Quote | Trade | Candle | VenueCandle | Summary | Listed | Gap | VenueStatus | Episode | Premium
+)
 
 
 class GapTerms(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +55,8 @@ class TimeSeries(Protocol):
         with more trades stays), a gap by venue, instrument, channel and start. A candle of the
         venue's is known as ours are: a closed one stays over an open one, else the one that was
         received later. A summary or a status is known by venue, instrument and time; of what a
-        venue lists only the terms that were received last stay.
+        venue lists only the terms that were received last stay. An episode is known by route and
+        end, a premium by both its markets, basis and time.
 
         Raises:
             StoreUnavailableError: the store does not answer; nothing or a part was stored.
@@ -117,6 +122,24 @@ class TimeSeries(Protocol):
         self, venue: str, *, start_ns: int, end_ns: int, limit: int
     ) -> Sequence[VenueStatus]:
         """Return the newest ``limit`` statuses of the whole venue in the range, oldest first."""
+
+    async def episodes(
+        self, base: str | None, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Episode]:
+        """Return the newest ``limit`` episodes that ended in the range, oldest first.
+
+        Args:
+            base: The asset that their routes get first; None: no matter.
+            start_ns: The first end that is meant.
+            end_ns: The first end that is meant no more.
+            limit: How many at most.
+
+        """
+
+    async def premiums(
+        self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Premium]:
+        """Return the newest ``limit`` premiums over whatever market in the range, oldest first."""
 
     async def listings(self) -> Sequence[Listed]:
         """Return the last terms of each venue and instrument, by venue and instrument."""

@@ -11,6 +11,7 @@ from market import (
     Gap,
     Instrument,
     Listed,
+    Premium,
     Quote,
     Summary,
     Trade,
@@ -18,9 +19,15 @@ from market import (
     VenueStatus,
 )
 
-S = TypeVar("S", Quote, Trade, Candle, VenueCandle, Summary, Listed, Gap, VenueStatus)
+S = TypeVar("S", Quote, Trade, Candle, VenueCandle, Summary, Listed, Gap, VenueStatus, Premium)
 
 SERIES_COLUMNS = ("venue", "base", "quote_currency")
+
+PARTED = {
+    "instrument": ("base", "quote_currency"),
+    "reference": ("reference_base", "reference_quote_currency"),
+}
+"""Fields that are an instrument, and the two columns that each of them is kept in."""
 
 
 class Series(msgspec.Struct, Generic[S], frozen=True):
@@ -48,7 +55,7 @@ class Series(msgspec.Struct, Generic[S], frozen=True):
 
         """
         known = {"venue": self.venue, "instrument": self.instrument, "interval": self.interval}
-        return msgspec.convert({**known, **others}, self.kind)
+        return msgspec.convert({**known, **others, **_reference(others)}, self.kind)
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -84,10 +91,15 @@ def table_of(kind: type[Stored]) -> str:
     return named.get(kind) or kind.__name__.lower()
 
 
+def columns_of(kind: type[Stored]) -> tuple[str, ...]:
+    """Return what the fields of an event are kept in, in their order."""
+    return tuple(column for name in kind.__struct_fields__ for column in PARTED.get(name, (name,)))
+
+
 def other_fields(kind: type[Stored]) -> tuple[str, ...]:
-    """Return the fields that differ within a series."""
-    series = Series.__struct_fields__
-    return tuple(name for name in kind.__struct_fields__ if name not in series)
+    """Return the columns that differ within a series."""
+    series = (*SERIES_COLUMNS, "interval")
+    return tuple(name for name in columns_of(kind) if name not in series)
 
 
 def of_any_series(kind: type[S], row: Mapping[str, object]) -> S:
@@ -95,3 +107,11 @@ def of_any_series(kind: type[S], row: Mapping[str, object]) -> S:
     venue, base, quote_currency = (str(row[name]) for name in SERIES_COLUMNS)
     others = {name: row[name] for name in other_fields(kind)}
     return Series(kind, venue, Instrument(base, quote_currency)).event(others)
+
+
+def _reference(row: Mapping[str, object]) -> dict[str, Instrument]:
+    """Return the second market of a row that names one, as an instrument."""
+    if PARTED["reference"][0] not in row:
+        return {}
+    base, quote_currency = (str(row[name]) for name in PARTED["reference"])
+    return {"reference": Instrument(base, quote_currency)}

@@ -75,6 +75,18 @@ class AwayStore:
         del venue, start_ns, end_ns, limit
         await self._answer()
 
+    async def episodes(
+        self, base: str | None, *, start_ns: int, end_ns: int, limit: int
+    ) -> NoReturn:
+        del base, start_ns, end_ns, limit
+        await self._answer()
+
+    async def premiums(
+        self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
+    ) -> NoReturn:
+        del venue, instrument, start_ns, end_ns, limit
+        await self._answer()
+
     async def listings(self) -> NoReturn:
         await self._answer()
 

@@ -10,16 +10,15 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from api_service.live_protocol import SUBPROTOCOL
+from api_service.route_schemas import RouteRow
 from api_service.schemas import (
     CandleRow,
     QuoteRow,
-    RouteRow,
     StatusSubject,
     SummaryRow,
     TradeRow,
 )
 from api_service.server import ApiServer
-from tests.api.routes import a_route, routes_of
 from tests.api.serving import Api, LiveSocket, an_api, live, served
 from tests.making import (
     MINUTE,
@@ -27,6 +26,8 @@ from tests.making import (
     a_candle,
     a_gap,
     a_quote,
+    a_route,
+    a_routes,
     a_status,
     a_summary,
     a_trade,
@@ -89,12 +90,12 @@ async def test_what_comes_between_two_updates_is_merged_into_one(
 async def test_a_route_that_is_no_longer_there_is_gone(api: Api, server: ApiServer) -> None:
     now_ns = api.clock.now_ns
     here, there = a_route("BTC"), a_route("BTC", sell_venue="bitstamp", net_bps=3.0)
-    await api.feed(routes_of("BTC", here, there, at_ns=now_ns))
+    await api.feed(a_routes("BTC", here, there, at_ns=now_ns))
 
     async with live(server) as client:
         await client.subscribe("routes", filter={"min_net_bps": 1.0}, limit=10)
         snapshot = await client.hear("snapshot")
-        await api.feed(routes_of("BTC", here, at_ns=now_ns))
+        await api.feed(a_routes("BTC", here, at_ns=now_ns))
         update = await client.hear("update")
 
     TypeAdapter(list[RouteRow]).validate_python(snapshot["data"], strict=True, extra="forbid")

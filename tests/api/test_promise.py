@@ -12,18 +12,21 @@ from schemathesis.checks import positive_data_acceptance
 
 from infrastructure.bus.port import DeadLetter
 from market import Event
-from tests.api.routes import a_route, routes_of
 from tests.api.serving import an_api
 from tests.making import (
     a_book,
     a_candle,
     a_gap,
     a_listed,
+    a_premium,
     a_quote,
+    a_route,
+    a_routes,
     a_status,
     a_summary,
     a_trade,
     a_venue_candle,
+    an_episode,
 )
 
 HOST = "127.0.0.1"
@@ -38,6 +41,10 @@ WITH_PARAMETERS = (
     "/v1/summaries",
     "/v1/listings",
     "/v1/quarantine",
+    "/v1/episodes",
+    "/v1/premiums",
+    "/v1/premiums/history",
+    "/v1/routes/{route_id}",
 )
 
 WITHOUT = ("/v1/venues", "/v1/instruments", "/v1/status", "/healthz", "/readyz")
@@ -62,7 +69,9 @@ def promised() -> Iterator[BaseSchema]:
         a_summary(at_ns=now_ns),
         a_listed(at_ns=now_ns),
         a_venue_candle(start_ns=now_ns),
-        routes_of("BTC", a_route(), at_ns=now_ns),
+        a_routes("BTC", a_route(), at_ns=now_ns),
+        an_episode(),
+        a_premium(at_ns=now_ns),
     ]
     api.view.listening.set()
     asyncio.run(api.feed(*one_of_each))

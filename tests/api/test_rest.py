@@ -11,13 +11,11 @@ from api_service.schemas import (
     BookRow,
     InstrumentRow,
     QuoteRow,
-    RouteRow,
     StatusAnswer,
     SummaryRow,
     VenueRow,
 )
 from market import ActorStatus
-from tests.api.routes import a_route, routes_of
 from tests.api.serving import Api
 from tests.making import a_book, a_gap, a_quote, a_status, a_summary, a_trade
 
@@ -87,7 +85,7 @@ async def test_every_fault_is_told_at_once_with_what_was_meant(
 ) -> None:
     await api.feed(a_quote())
 
-    response = await client.get("/v1/routes?lmit=3&sort=best&min_net_bps=much")
+    response = await client.get("/v1/routes?lmit=3&sort=nicest&min_net_bps=much")
 
     problem = response.json()
     assert response.status_code == 400
@@ -138,62 +136,6 @@ async def test_an_unknown_name_is_refused_with_what_was_meant(
     assert response.status_code == 404
     assert response.json()["type"] == f"/problems/{kind}"
     assert response.json()["errors"][0].get("did_you_mean", [None])[0] == meant
-
-
-async def test_routes_come_best_first_and_meet_the_terms(
-    api: Api, client: httpx2.AsyncClient
-) -> None:
-    now_ns = api.clock.now_ns
-    await api.feed(
-        a_status("kraken", at_ns=now_ns),
-        a_status("upbit", at_ns=now_ns),
-        routes_of("BTC", a_route("BTC", net_bps=5.0), at_ns=now_ns),
-        routes_of("ETH", a_route("ETH", net_bps=9.0), at_ns=now_ns),
-        routes_of("XRP", a_route("XRP", net_bps=-2.0), at_ns=now_ns),
-    )
-
-    answer = (await client.get("/v1/routes?min_net_bps=0")).json()
-
-    TypeAdapter(Answer[RouteRow]).validate_python(answer, strict=True, extra="forbid")
-    assert [route["asset"] for route in answer["data"]] == ["ETH", "BTC"]
-    assert answer["data"][0]["takeable"] is True
-
-
-async def test_a_route_through_a_venue_that_is_down_cannot_be_taken(
-    api: Api, client: httpx2.AsyncClient
-) -> None:
-    now_ns = api.clock.now_ns
-    await api.feed(
-        a_status("kraken", at_ns=now_ns),
-        a_status("upbit", "down", at_ns=now_ns),
-        routes_of("BTC", a_route("BTC", why_not=("fx_comparison",)), at_ns=now_ns),
-    )
-
-    [route] = (await client.get("/v1/routes")).json()["data"]
-
-    assert route["why_not"] == ["fx_comparison", "stale"]
-    assert route["takeable"] is False
-    assert (await client.get("/v1/routes?takeable=true")).json()["data"] == []
-
-
-async def test_routes_that_do_not_meet_the_terms_are_left_out(
-    api: Api, client: httpx2.AsyncClient
-) -> None:
-    await api.feed(routes_of("BTC", a_route("BTC"), at_ns=api.clock.now_ns), a_quote("upbit"))
-
-    found = [
-        (await client.get(f"/v1/routes?{terms}")).json()["data"]
-        for terms in (
-            "asset=btc",
-            "asset=ETH",
-            "sell=upbit",
-            "buy=upbit",
-            "kind=fx",
-            "max_age_ms=9",
-        )
-    ]
-
-    assert [len(rows) for rows in found] == [1, 0, 1, 0, 0, 0]
 
 
 async def test_a_book_is_as_deep_as_asked(api: Api, client: httpx2.AsyncClient) -> None:

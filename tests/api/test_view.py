@@ -3,9 +3,18 @@
 import asyncio
 
 from market import ActorStatus, Event, VenueStatus
-from tests.api.routes import a_route, routes_of
 from tests.api.serving import Api
-from tests.making import MINUTE, SECOND, a_book, a_candle, a_quote, a_status, a_trade
+from tests.making import (
+    MINUTE,
+    SECOND,
+    a_book,
+    a_candle,
+    a_quote,
+    a_route,
+    a_routes,
+    a_status,
+    a_trade,
+)
 from tests.waiting import eventually
 
 
@@ -30,7 +39,7 @@ async def test_what_is_published_is_seen(api: Api) -> None:
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(api.view.run())
         await eventually(api.view.listening.is_set)
-        await api.view.bus.publish([a_quote(), a_candle(), routes_of("BTC", a_route(), at_ns=1)])
+        await api.view.bus.publish([a_quote(), a_candle(), a_routes("BTC", a_route(), at_ns=1)])
         await eventually(lambda: api.view.routes)
         running.cancel()
 
@@ -156,13 +165,13 @@ async def test_an_older_status_changes_nothing(api: Api) -> None:
 async def test_routes_that_a_quote_outlived_are_stale(api: Api) -> None:
     now_ns = api.clock.now_ns
     route = a_route()
-    computed = routes_of("BTC", route, at_ns=now_ns)
+    computed = a_routes("BTC", route, at_ns=now_ns)
     await api.feed(a_status("kraken", at_ns=now_ns), a_status("upbit", at_ns=now_ns), computed)
     doubts = []
 
     for passed_s in (1.9, 2.1):
         await api.feed(a_quote("upbit", at_ns=now_ns + int(passed_s * SECOND)))
-        doubts.append(api.view.why_not(route, computed, now_ns))
+        doubts.append(api.view.why_not(route, computed.received_ns, now_ns))
 
     assert doubts == [(), ("stale",)]
 

@@ -1,21 +1,15 @@
-"""Every query of the Grafana dashboard, asked of a real InfluxDB as Grafana asks it.
+"""Every query of the market dashboard, asked of a real InfluxDB; how dashboards are laid out."""
 
-Grafana sends ``GET /query`` with ``db``, ``epoch=ms`` and ``q``, the token in a header, and puts
-times and variables in before. See pkg/tsdb/influxdb in Grafana's source.
-"""
-
-import json
-import re
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx2
 import pytest
 import yaml
 from msgspec.structs import replace
 
 from market import Candle, Gap, Quote, Summary, Trade, VenueStatus
-from tests.docker.stack import ROOT, services
+from tests.docker.grafana import GRAFANA, START_MS, START_NS, Grafana, read_dashboard
+from tests.docker.stack import services
 from tests.making import (
     MINUTE,
     SECOND,
@@ -28,69 +22,8 @@ from tests.making import (
 )
 from tests.servers.influxdb import Access, ConnectInflux
 
-GRAFANA = ROOT / "infrastructure" / "docker" / "grafana"
-DASHBOARD: dict[str, Any] = json.loads((GRAFANA / "dashboards" / "market.json").read_text())
-PANELS: dict[str, Any] = {panel["title"]: panel for panel in DASHBOARD["panels"]}
-
-START_NS = 1_795_000_020 * SECOND
-START_MS = START_NS // 1_000_000
-
-
-class Grafana:
-    """Asks what a panel or a variable asks, over two minutes from `START_NS` on."""
-
-    def __init__(self, access: Access, database: str) -> None:
-        self._access = access
-        self._database = database
-        self._chosen: dict[str, str] = {}
-
-    async def choices(self, variable: dict[str, Any]) -> list[str]:
-        """Return what a variable can be; the first is chosen."""
-        found = [row[1] for series in await self.ask(variable["query"]) for row in series["values"]]
-        self._chosen[variable["name"]] = found[0]
-        return found
-
-    async def panel(self, title: str) -> list[dict[str, Any]]:
-        """Return the series of a panel, once every variable is chosen."""
-        for variable in DASHBOARD["templating"]["list"]:
-            await self.choices(variable)
-        panel = PANELS[title]
-        (target,) = panel["targets"]
-        return await self.ask(target["query"], panel.get("interval", "1m"))
-
-    async def annotation(self) -> list[dict[str, Any]]:
-        """Return the series of the one annotation, once every variable is chosen."""
-        for variable in DASHBOARD["templating"]["list"]:
-            await self.choices(variable)
-        (annotation,) = DASHBOARD["annotations"]["list"]
-        return await self.ask(annotation["target"]["query"])
-
-    async def ask(self, query: str, interval: str = "1m") -> list[dict[str, Any]]:
-        """Run a query and return its series; there is no ``$`` left in it."""
-        asked = {"db": self._database, "epoch": "ms", "q": self._filled(query, interval)}
-        async with httpx2.AsyncClient(timeout=10) as http:
-            answer = await http.get(
-                f"{self._access.url}/query",
-                params=asked,
-                headers={"Authorization": f"Token {self._access.token}"},
-            )
-        (result,) = answer.raise_for_status().json()["results"]
-        assert "error" not in result, result
-        series: list[dict[str, Any]] = result.get("series", [])
-        return series
-
-    def _filled(self, query: str, interval: str) -> str:
-        milliseconds = int(interval[:-1]) * {"s": 1_000, "m": 60_000}[interval[-1]]
-        macros = {
-            "$timeFilter": f"time >= {START_MS}ms and time <= {START_MS + 119_999}ms",
-            "$__interval_ms": str(milliseconds),
-            "$__interval": interval,
-        }
-        for name, value in macros.items():
-            query = query.replace(name, value)
-        filled = re.sub(r"\$(\w+)", lambda found: self._chosen[found[1]], query)
-        assert "$" not in filled
-        return filled
+DASHBOARD = read_dashboard("market")
+ALL = [DASHBOARD, read_dashboard("routes")]
 
 
 @pytest.fixture
@@ -101,7 +34,7 @@ async def grafana(
     async with connect_store() as store:
         await store.write([*_trades(), *_quotes(), *_candles()])
         await store.write([*_gaps(), *_summaries(), *_statuses()])
-        yield Grafana(influx, bucket_prefix)
+        yield Grafana(DASHBOARD, influx, bucket_prefix)
 
 
 @pytest.mark.influxdb
@@ -232,11 +165,13 @@ async def test_clocks_and_resyncs_are_drawn_by_venue(grafana: Grafana) -> None:
     assert [row[1] for row in resyncs["values"]] == [3]
 
 
-def test_panels_ask_the_data_source_that_is_provisioned() -> None:
+@pytest.mark.parametrize("dashboard", ALL, ids=lambda dashboard: dashboard["uid"])
+def test_panels_ask_the_data_source_that_is_provisioned(dashboard: dict[str, Any]) -> None:
     (source,) = _provisioned("datasources/influxdb.yaml")["datasources"]
+    panels = dashboard["panels"]
 
-    asked = [DASHBOARD["templating"]["list"], DASHBOARD["annotations"]["list"], PANELS.values()]
-    asked.append([target for panel in PANELS.values() for target in panel["targets"]])
+    asked = [dashboard["templating"]["list"], dashboard["annotations"]["list"], panels]
+    asked.append([target for panel in panels for target in panel["targets"]])
 
     for each in (each for group in asked for each in group):
         assert each["datasource"] == {"type": source["type"], "uid": source["uid"]}
@@ -259,17 +194,19 @@ def test_dashboards_lie_where_grafana_looks_for_them() -> None:
     assert home == f"{provider['options']['path']}/market.json"
 
 
-def test_panels_neither_overlap_nor_share_an_id() -> None:
+@pytest.mark.parametrize("dashboard", ALL, ids=lambda dashboard: dashboard["uid"])
+def test_panels_neither_overlap_nor_share_an_id(dashboard: dict[str, Any]) -> None:
+    panels = dashboard["panels"]
     cells = [
         (x, y)
-        for at in (panel["gridPos"] for panel in PANELS.values())
+        for at in (panel["gridPos"] for panel in panels)
         for x in range(at["x"], at["x"] + at["w"])
         for y in range(at["y"], at["y"] + at["h"])
     ]
 
     assert len(cells) == len(set(cells))
     assert max(x for x, _ in cells) < 24
-    assert len({panel["id"] for panel in PANELS.values()}) == len(DASHBOARD["panels"])
+    assert len({panel["id"] for panel in panels}) == len(panels)
 
 
 def _trades() -> list[Trade]:

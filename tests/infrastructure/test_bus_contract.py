@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import pytest
 
@@ -291,6 +291,55 @@ async def test_event_that_nobody_wants_is_no_error(bus: Bus) -> None:
     await bus.publish([a_quote()])
 
     await bus.flush()
+
+
+async def test_lead_is_had_by_one_at_a_time_and_passes_on(make_bus: MakeBus, name: str) -> None:
+    async with make_bus() as bus, make_bus() as other, asyncio.timeout(WITHIN_S):
+        async with bus.lead(name) as first:
+            await first.held()
+            async with other.lead(name) as second:
+                _, waiting = await asyncio.wait(
+                    {asyncio.create_task(second.held())}, timeout=0.3
+                )  # it must not: absence
+                both = first.is_held, second.is_held
+                for one in waiting:
+                    one.cancel()
+        async with other.lead(name) as third:
+            await third.held()
+            after = first.is_held, second.is_held, third.is_held
+
+    assert both == (True, False)
+    assert after == (False, False, True)
+
+
+async def test_lead_passes_to_who_stands_already(make_bus: MakeBus, name: str) -> None:
+    async with (
+        make_bus() as bus,
+        make_bus() as other,
+        AsyncExitStack() as first_stands,
+        asyncio.timeout(WITHIN_S),
+    ):
+        first = await first_stands.enter_async_context(bus.lead(name))
+        await first.held()
+        async with other.lead(name) as second:
+            await second.lost()
+
+            await first_stands.aclose()
+            await second.held()
+            await first.lost()
+
+
+async def test_leads_of_two_names_are_apart(bus: Bus, name: str) -> None:
+    async with (
+        bus.lead(name) as one,
+        bus.lead(f"{name}-2") as another,
+        asyncio.timeout(WITHIN_S),
+    ):
+        await one.held()
+        await another.held()
+
+        assert one.is_held
+        assert another.is_held
 
 
 def _mailbox(bus: Bus, name: str, *patterns: str) -> AbstractAsyncContextManager[Mailbox]:

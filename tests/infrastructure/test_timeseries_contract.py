@@ -11,9 +11,11 @@ import pytest
 from infrastructure.timeseries.port import GapTerms, Stored, TimeSeries
 from market import (
     Candle,
+    Event,
     Gap,
     Instrument,
     PoisonousError,
+    Premium,
     Quote,
     Summary,
     Trade,
@@ -25,11 +27,13 @@ from tests.making import (
     a_candle,
     a_gap,
     a_listed,
+    a_premium,
     a_quote,
     a_status,
     a_summary,
     a_trade,
     a_venue_candle,
+    an_episode,
 )
 
 BTC = Instrument("BTC", "USDT")
@@ -39,7 +43,7 @@ MILLISECOND = 1_000_000
 MICROSECOND = 1_000
 
 Kind: TypeAlias = type[Stored]
-KINDS: list[Kind] = [Trade, Quote, Candle, VenueCandle, Summary, Gap]
+KINDS: list[Kind] = [Trade, Quote, Candle, VenueCandle, Summary, Gap, Premium]
 
 
 class When(TypedDict):
@@ -60,6 +64,7 @@ def of(kind: Kind, number: int, *, venue: str = "kraken", instrument: str = "BTC
         VenueCandle: lambda: a_venue_candle(venue, instrument, start_ns=at_ns),
         Summary: lambda: a_summary(venue, instrument, at_ns=at_ns),
         Gap: lambda: a_gap(venue, instrument, start_ns=at_ns, end_ns=at_ns + SECOND),
+        Premium: lambda: msgspec.structs.replace(a_premium(instrument, at_ns=at_ns), venue=venue),
     }
     return make[kind]()
 
@@ -82,6 +87,7 @@ async def read(
         VenueCandle: lambda: store.venue_candles(*series, "1m", **span),
         Summary: lambda: store.summaries(*series, **span),
         Gap: lambda: store.gaps(*series, **span),
+        Premium: lambda: store.premiums(*series, **span),
     }
     return list(await ask[kind]())
 
@@ -292,6 +298,59 @@ async def test_statuses_of_the_whole_venue_come_back(store: TimeSeries) -> None:
     assert list(await store.statuses("kraken", start_ns=NOON, end_ns=LATER, limit=1)) == [known]
 
 
+async def test_episodes_come_back_by_their_end_and_first_asset(store: TimeSeries) -> None:
+    known = an_episode(opened_ns=NOON, closed_ns=NOON + 5)
+    unknown = msgspec.structs.replace(
+        an_episode("ETH", opened_ns=NOON, closed_ns=NOON + 7, reason='"the" end\\'),
+        peak_profit_usd=None,
+        type="cycle",
+        mode="transfer",
+    )
+    later = an_episode(opened_ns=NOON + 6, closed_ns=NOON + SECOND)
+    loss = msgspec.structs.replace(later, route_id="Z", peak_profit_usd=-1.0, peak_net_bps=-0.5)
+
+    async def found(base: str | None = None, *, limit: int = 9, end_ns: int = LATER) -> list[Event]:
+        return list(await store.episodes(base, start_ns=NOON, end_ns=end_ns, limit=limit))
+
+    await store.write([later, unknown, known])
+    await store.write([known, loss])
+
+    assert await found() == [known, unknown, later, loss]
+    assert await found("ETH") == [unknown]
+    assert await found("BTC", end_ns=NOON + SECOND) == [known]
+    assert await found(end_ns=NOON + 7) == [known]
+    assert await found("'; DROP") == []
+    assert await found(limit=3) == [unknown, later, loss]
+
+
+async def test_many_episodes_of_one_moment_are_cut_by_route(store: TimeSeries) -> None:
+    one = an_episode(closed_ns=NOON)
+    together = [msgspec.structs.replace(one, route_id=f"I|{n:02}") for n in range(20)]
+    await store.write(together[10:] + together[:10])
+
+    found = await store.episodes(None, start_ns=NOON, end_ns=NOON + 1, limit=5)
+
+    assert list(found) == together[-5:]
+
+
+async def test_premiums_over_several_markets_stay_apart(store: TimeSeries) -> None:
+    bank = msgspec.structs.replace(a_premium(basis="bank", at_ns=NOON), sequence=1)
+    stable = msgspec.structs.replace(a_premium(premium=-0.25, at_ns=NOON), sequence=2)
+    elsewhere = msgspec.structs.replace(bank, reference_venue="kraken", sequence=3)
+    same = msgspec.structs.replace(
+        bank, basis="same", rate=1.0, rate_source="", reference=bank.instrument, sequence=4
+    )
+    of_upbit = "upbit", Instrument("BTC", "KRW")
+
+    await store.write([same, stable, bank, elsewhere])
+    await store.write([bank])
+
+    found = await store.premiums(*of_upbit, start_ns=NOON, end_ns=LATER, limit=10)
+    newest = await store.premiums(*of_upbit, start_ns=NOON, end_ns=LATER, limit=1)
+    assert list(found) == [bank, stable, elsewhere, same]
+    assert list(newest) == [same]
+
+
 async def test_gaps_of_all_instruments_are_found_by_venue_and_channel(store: TimeSeries) -> None:
     gaps = [
         a_gap("kraken", "BTC-USDT", start_ns=NOON),
@@ -457,6 +516,9 @@ POISON: list[tuple[Stored, str]] = [
     (a_summary(last=math.inf, at_ns=NOON), "last cannot be inf"),
     (msgspec.structs.replace(a_listed(), lot_size=math.nan), "lot_size cannot be nan"),
     (msgspec.structs.replace(a_gap(start_ns=NOON), missing=-1), "missing cannot be -1"),
+    (msgspec.structs.replace(an_episode(), peak_net_bps=math.nan), "peak_net_bps cannot be nan"),
+    (msgspec.structs.replace(an_episode(), route_id="a\nb"), r"route_id cannot be 'a\\nb'"),
+    (a_premium(premium=math.inf), "premium cannot be inf"),
     (msgspec.structs.replace(a_quote(at_ns=NOON), venue="a\nb"), r"venue cannot be 'a\\nb'"),
     (msgspec.structs.replace(a_trade(at_ns=NOON), trade_id="\ud800"), "trade_id cannot be"),
     (msgspec.structs.replace(a_trade(at_ns=NOON), instrument=Instrument("", "X")), "instrument"),

@@ -284,6 +284,7 @@ class WatchedStore:
         self.gaps, self.all_gaps = store.gaps, store.all_gaps
         self.summaries, self.listings = store.summaries, store.listings
         self.statuses = store.statuses
+        self.episodes, self.premiums = store.episodes, store.premiums
         self.store = store
         self.unanswered = unanswered
         self.asked = 0

@@ -19,11 +19,13 @@ from tests.making import (
     a_candle,
     a_gap,
     a_listed,
+    a_premium,
     a_quote,
     a_status,
     a_summary,
     a_trade,
     a_venue_candle,
+    an_episode,
 )
 from tests.waiting import eventually
 
@@ -145,6 +147,27 @@ async def test_how_a_venue_does_is_stored_once_a_minute_and_on_each_change(
         await eventually(lambda: writer.handled == 5)
 
     assert await embedded.statuses("kraken", **EVER) == [told[0], told[2], told[4]]
+
+
+async def test_premium_is_stored_once_a_minute_a_comparison_and_every_episode(
+    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+) -> None:
+    writer = Writer(local_bus, embedded)
+    premiums = [
+        a_premium(at_ns=SECOND),
+        a_premium(at_ns=2 * SECOND),
+        a_premium(basis="bank", at_ns=3 * SECOND),
+        a_premium(at_ns=MINUTE),
+    ]
+    episodes = [an_episode(closed_ns=n * SECOND) for n in (3, 4)]
+
+    async with running(writer):
+        await local_bus.publish([*premiums, *episodes])
+        await eventually(lambda: writer.handled == 6)
+
+    kept = await embedded.premiums("upbit", Instrument("BTC", "KRW"), **EVER)
+    assert kept == [premiums[0], premiums[2], premiums[3]]
+    assert await embedded.episodes(None, **EVER) == episodes
 
 
 async def test_poisonous_event_is_put_aside_and_its_neighbours_stored_in_one_write(

@@ -26,7 +26,13 @@ KEYS: dict[str, Callable[[Item], str]] = {
     "quotes": lambda item: f"{item['venue']}:{item['symbol']}",
     "candles": lambda item: f"{item['venue']}:{item['symbol']}:{item['interval']}",
     "status": lambda item: item["subject"],
+    "premiums": lambda item: (
+        f"{item['venue']}:{item['symbol']}>{item['reference_venue']}:{item['reference_symbol']}"
+        f":{item['basis']}"
+    ),
 }
+SUSPICIOUS = {"suspicious", "identity_unverified"}
+PARTS = ("legs", "curve", "receipt")
 
 
 def now_text() -> str:
@@ -86,11 +92,12 @@ class FakeApi:
         async with self._turn:
             for stream in [each for each in self.streams if each.request["channel"] == channel]:
                 stream.seq += 1
-                told = [item for item in items if _covers(stream.request, item)]
+                told = [_told(stream.request, item) for item in items]
                 await self._send(
                     stream.socket,
                     {"type": "update", "sub": stream.sub, "seq": stream.seq, "merged": 1}
-                    | {"data": told, "gone": gone},
+                    | {"data": [item for item in told if item], "gone": gone}
+                    | self._about(stream.request),
                 )
 
     async def hang_up(self) -> None:
@@ -189,9 +196,15 @@ class FakeApi:
         ack = {"type": "ack", "id": asked["id"], "sub": stream.sub, "stream": name}
         await self._send(socket, ack | {"delivery": "latest", "max_hz": 4, "subscriptions": []})
         items = self.known[asked["channel"]].values()
-        data = [item for item in items if _covers(asked, item)][: asked.get("limit")]
+        data = [told for item in items if (told := _told(asked, item))][: asked.get("limit")]
         snapshot = {"type": "snapshot", "sub": stream.sub, "seq": stream.seq, "data": data}
-        await self._send(socket, snapshot)
+        await self._send(socket, snapshot | self._about(asked))
+
+    def _about(self, asked: Item) -> Item:
+        if asked["channel"] != "routes":
+            return {}
+        hidden = [item for item in self.known["routes"].values() if _is_suspicious(item)]
+        return {"suspicious": 0 if asked.get("filter", {}).get("suspicious") else len(hidden)}
 
     async def _beat(self, socket: web.WebSocketResponse) -> None:
         while True:
@@ -206,10 +219,29 @@ class FakeApi:
             await socket.send_str(json.dumps(message))
 
 
-def _covers(request: Item, item: Item) -> bool:
-    return all(
-        item.get(name) in request[name] for name in ("venue", "symbol", "asset") if name in request
-    )
+def _told(request: Item, item: Item) -> Item | None:
+    """Return what of an item a stream tells; None: nothing."""
+    terms = request.get("filter", {})
+    asked = [name for name in ("venue", "symbol", "asset") if name in request]
+    if not all(item.get(name) in request[name] for name in asked) or any(
+        item[name] != terms[name] for name in ("id", "kind", "mode", "takeable") if name in terms
+    ):
+        return None
+    if _is_suspicious(item) and not terms.get("suspicious"):
+        return None
+    told = item if request.get("detail") else {k: v for k, v in item.items() if k not in PARTS}
+    return told | _at_notional(item, terms["notional"]) if "notional" in terms else told
+
+
+def _is_suspicious(item: Item) -> bool:
+    return not SUSPICIOUS.isdisjoint(item.get("why_not", ()))
+
+
+def _at_notional(item: Item, notional: float) -> Item:
+    """Tell a profit of one in a thousand."""
+    profit = notional / 1_000
+    told = {"amount_in": str(notional), "profit": str(profit), "profit_usd": profit}
+    return {"at_notional": told | {"return_bps": 10.0}} if item["currency"] == "USDT" else {}
 
 
 async def _file(request: web.Request) -> web.Response:

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import expect
 
-from tests.web.canned import a_quote, a_route, a_venue
+from tests.web.canned import a_premium, a_quote, a_route, a_venue
 from tests.web.conftest import OpenPage
 from tests.web.fake_api import FakeApi
 
@@ -11,6 +11,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 SIDEWAYS = "document.documentElement.scrollWidth > innerWidth"
+CUT = """() => [...document.querySelectorAll("#routes td:is(.col-net, .col-profit, .col-state)")]
+  .filter(cell => cell.scrollWidth > cell.clientWidth).map(cell => cell.textContent)"""
+"""Cells whose text does not fit."""
+
 VENUES = ("binance", "kraken", "upbit", "bithumb", "kucoin", "bitstamp")
 ASSETS = ("BTC", "ETH", "XRP", "SOL", "DOGE", "ADA", "TRX", "LINK", "DOT", "AVAX")
 
@@ -95,6 +99,30 @@ async def test_no_width_scrolls_sideways(api: FakeApi, open_page: OpenPage, widt
 
     await expect(page.get_by_test_id("route-row")).to_have_count(50)
 
+    assert not await page.evaluate(SIDEWAYS)
+
+
+async def test_profit_and_state_of_every_route_are_whole_at_1400(
+    api: FakeApi, open_page: OpenPage
+) -> None:
+    doubts = ("fx_comparison", "capital_controls", "transfer_unknown")
+    dear = a_route("DOGE", net_bps=12_345.6, currencies=("USDT", "KRW"), why_not=doubts)
+    halted = a_route("TRX", "bitstamp", "bithumb", why_not=("transfer_time_unknown",))
+    await fill(api)
+    await api.put("routes", dear, halted)
+    page = await open_page(viewport={"width": 1400, "height": 900})
+    await expect(page.get_by_test_id("route-row")).to_have_count(50)
+
+    assert await page.evaluate(CUT) == []
+
+
+async def test_premiums_fit_a_phone(api: FakeApi, open_page: OpenPage) -> None:
+    await api.put("premiums", a_premium(), a_premium(basis="bank"))
+    page = await open_page("/?board=premium", **PHONE)
+
+    await page.get_by_role("navigation").get_by_role("link", name="Prices").tap()
+
+    await expect(page.get_by_test_id("premium-row")).to_have_count(1)
     assert not await page.evaluate(SIDEWAYS)
 
 

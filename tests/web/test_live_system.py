@@ -16,11 +16,13 @@ from stream_service.simulator.server import SimulatedVenues
 from stream_service.venues import load_venues
 from tests.making import a_book, a_quote, a_trade
 from tests.processes import Service, free_port, until_ready
+from tests.web.canned import id_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 INSTRUMENTS = [Instrument("BTC", quote) for quote in ("USDT", "USD")]
 PATIENCE_MS = 20_000
+ROUTE = f"[data-route-id='{id_of('BTC', 'binance', 'kraken')}']"
 
 
 class System:
@@ -83,24 +85,24 @@ async def keep_telling(system: System, bid: float) -> None:
 
 async def test_a_frame_becomes_a_figure_on_the_page(page: Page, system: System) -> None:
     telling = asyncio.create_task(keep_telling(system, bid=102.0))
-    row = page.locator('[data-route-id="BTC:binance.USDT>kraken.USDT"]')
+    row = page.locator(ROUTE)
 
-    # bought at 100 with 10 bps, sold at 102 with 40 bps: 102 x 0.996 / (100 x 1.001) - 1
-    await expect(row.get_by_test_id("route-net")).to_contain_text("+149.1", timeout=PATIENCE_MS)
+    # bought at 100 with 10 bps, sold at 102 with 40 bps: 102 x 0.996 x 0.999 / 100 - 1
+    await expect(row.get_by_test_id("route-net")).to_contain_text("+149.0", timeout=PATIENCE_MS)
     await expect(page.get_by_test_id("mode-badge")).to_contain_text("SIMULATED")
     await expect(page.get_by_test_id("venue-kraken")).to_be_visible()
 
     telling.cancel()
     telling = asyncio.create_task(keep_telling(system, bid=103.0))
-    await expect(row.get_by_test_id("route-net")).to_contain_text("+248.6", timeout=PATIENCE_MS)
+    await expect(row.get_by_test_id("route-net")).to_contain_text("+248.5", timeout=PATIENCE_MS)
     telling.cancel()
 
 
 async def test_trades_become_a_candle_on_the_chart(page: Page, system: System) -> None:
     telling = asyncio.create_task(keep_telling(system, bid=102.0))
-    row = page.locator('[data-route-id="BTC:binance.USDT>kraken.USDT"]')
+    row = page.locator(ROUTE)
     believed = row.get_by_test_id("route-net")
-    await expect(believed).to_contain_text("+149.1", timeout=PATIENCE_MS)
+    await expect(believed).to_contain_text("+149.0", timeout=PATIENCE_MS)
     now = time.time_ns() // 1_000_000 * 1_000_000
     system.served.tell(a_trade("kraken", "BTC-USDT", number=now // 1_000, price=101.5, at_ns=now))
 
@@ -116,7 +118,7 @@ async def test_trades_become_a_candle_on_the_chart(page: Page, system: System) -
 
 async def test_a_venue_that_dies_takes_its_routes_along(page: Page, system: System) -> None:
     telling = asyncio.create_task(keep_telling(system, bid=102.0))
-    row = page.locator('[data-route-id="BTC:binance.USDT>kraken.USDT"]')
+    row = page.locator(ROUTE)
     await expect(row).to_be_visible(timeout=PATIENCE_MS)
 
     system.served.refusing.add("kraken")
@@ -129,7 +131,7 @@ async def test_a_venue_that_dies_takes_its_routes_along(page: Page, system: Syst
 
 async def test_the_page_recovers_when_the_system_was_restarted(page: Page, system: System) -> None:
     telling = asyncio.create_task(keep_telling(system, bid=102.0))
-    row = page.locator('[data-route-id="BTC:binance.USDT>kraken.USDT"]')
+    row = page.locator(ROUTE)
     await expect(row).to_be_visible(timeout=PATIENCE_MS)
 
     await system.service.kill()
@@ -137,5 +139,5 @@ async def test_the_page_recovers_when_the_system_was_restarted(page: Page, syste
     await system.service.start()
 
     await expect(page.get_by_test_id("banner")).to_be_hidden(timeout=2 * PATIENCE_MS)
-    await expect(row.get_by_test_id("route-net")).to_contain_text("+149.1", timeout=PATIENCE_MS)
+    await expect(row.get_by_test_id("route-net")).to_contain_text("+149.0", timeout=PATIENCE_MS)
     telling.cancel()

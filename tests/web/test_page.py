@@ -6,15 +6,15 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.waiting import eventually
-from tests.web.canned import a_quote, a_route, a_venue
+from tests.web.canned import a_premium, a_quote, a_route, a_venue, id_of
 from tests.web.conftest import OpenPage
 from tests.web.fake_api import FakeApi
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 MINUS = "\N{MINUS SIGN}"
-XRP = "XRP:kraken.USDT>upbit.USDT"
-BTC = "BTC:kraken.USDT>binance.USDT"
+XRP = id_of("XRP", "kraken", "upbit")
+BTC = id_of("BTC", "kraken", "binance")
 
 
 def row(page: Page, route_id: str) -> Locator:
@@ -46,9 +46,12 @@ async def test_numbers_shown_are_those_sent(open_page: OpenPage) -> None:
     gain = row(page, XRP)
     await expect(gain.get_by_test_id("route-net")).to_have_text("+106.1")
     await expect(gain.locator(".col-net")).to_contain_text("▲")
-    await expect(gain.locator(".col-profit")).to_contain_text("+10.61")
-    await expect(gain.locator(".col-gross")).to_have_text("+137.1")
-    await expect(gain.locator(".col-size")).to_have_attribute("title", "1234.5 XRP")
+    await expect(gain.locator(".col-net small")).to_have_text("+137.1")
+    await expect(gain.locator(".col-return")).to_have_text("+99.0book of upbit")
+    await expect(gain.locator(".col-profit")).to_have_text("+9.90 $1,000 USDT")
+    await expect(gain.locator(".col-route")).to_have_text(
+        "kraken → upbitdirect · funds on both sides · USDT"
+    )
 
 
 async def test_a_loss_has_a_real_minus_and_points_down(open_page: OpenPage) -> None:
@@ -115,21 +118,156 @@ async def test_the_detail_is_a_receipt_that_adds_up(api: FakeApi, open_page: Ope
     )
     page = await open_page()
 
-    await row(page, "ETH:kraken.USDT>upbit.KRW").click()
+    await row(page, id_of("ETH", "kraken", "upbit", ("USDT", "KRW"))).click()
 
     detail = page.get_by_test_id("detail")
-    for text in (
-        "3,480.25",
-        "4,830,000",
-        "1,379.31",
-        "+137.1",
-        f"{MINUS}26.0",
-        f"{MINUS}5.0",
-        "▲ +106.1",
-    ):
+    for text in ("+137.1", f"{MINUS}26.0", f"{MINUS}5.0", "▲ +106.1", f"{MINUS}7.1", "▲ +99.0"):
         await expect(detail.get_by_text(text, exact=True)).to_be_visible()
+    await expect(detail.get_by_test_id("receipt-usd")).to_have_text("+9.90")
+    await expect(detail).to_contain_text("transfer fee krakennot known")
     reasons = page.get_by_test_id("why-not").locator("li")
-    await expect(reasons).to_have_text(["capital controls", "transfer state unknown"])
+    await expect(reasons).to_have_text(
+        ["capital controls", "nobody says whether the asset can be transferred"]
+    )
+
+
+async def test_each_leg_shows_price_amount_fee_and_age(api: FakeApi, open_page: OpenPage) -> None:
+    await api.put("routes", a_route("ETH", currencies=("USDT", "KRW")))
+    page = await open_page()
+
+    await row(page, id_of("ETH", "kraken", "upbit", ("USDT", "KRW"))).click()
+
+    legs = page.get_by_test_id("legs").locator("tr")
+    await expect(legs).to_have_count(4)
+    await expect(legs.nth(0)).to_contain_text(re.compile(r"Buy ETH-USDT\s*kraken · \d+ m?s"))
+    await expect(legs.nth(0)).to_contain_text("3 levels, 0.5231 to 0.5231")
+    await expect(legs.nth(0)).to_contain_text("fee 3.210 ETH")
+    await expect(legs.nth(1)).to_contain_text("fee not known")
+    await expect(legs.nth(3)).to_contain_text("1,379.31upbit:USDT-KRW · 400 ms")
+
+
+async def test_the_life_of_a_route_is_told(open_page: OpenPage) -> None:
+    page = await open_page()
+    await row(page, XRP).click()
+
+    detail = page.get_by_test_id("detail")
+    await expect(detail).to_contain_text("17\N{MULTIPLICATION SIGN} in 24 h")
+    await expect(detail.get_by_test_id("receipt-life")).to_have_text("41 s")
+    await expect(detail).to_contain_text("+118.6")
+
+
+async def test_the_curve_marks_the_best_size_and_the_notional(open_page: OpenPage) -> None:
+    page = await open_page()
+    await row(page, XRP).click()
+    best = page.get_by_test_id("curve-best").locator("circle")
+    await expect(best).to_have_attribute("cx", "240")  # 1,000 of 1,250 of 300
+    await expect(page.get_by_test_id("curve-mine")).to_have_count(0)
+
+    await page.get_by_test_id("notional").fill("250")
+
+    mine = page.get_by_test_id("curve-mine").locator("circle")
+    await expect(mine).to_have_attribute("cx", "60")
+
+
+async def test_a_notional_shows_what_routes_earn_on_it(api: FakeApi, open_page: OpenPage) -> None:
+    await api.put("routes", a_route("ETH", currencies=("KRW", "USDT")))
+    page = await open_page()
+    await expect(row(page, XRP)).to_be_visible()
+
+    await page.get_by_test_id("notional").fill("500")
+
+    await expect(row(page, XRP).get_by_test_id("route-net")).to_have_text("+10.0")
+    await expect(row(page, XRP).locator(".col-profit")).to_have_text("+0.50 $500.0 USDT")
+    await expect(row(page, id_of("ETH", "kraken", "upbit", ("KRW", "USDT")))).to_have_count(0)
+    assert {"notional": 500} in [each.get("filter") for each in api.asked]
+
+
+async def test_a_kind_and_a_mode_are_asked_for(api: FakeApi, open_page: OpenPage) -> None:
+    eth = id_of("ETH", "kraken", "upbit", ("USDT", "KRW"))
+    await api.put("routes", a_route("ETH", currencies=("USDT", "KRW")))
+    page = await open_page()
+    await expect(page.get_by_test_id("route-row")).to_have_count(3)
+
+    await page.get_by_label("Kind").select_option("fx")
+    await expect(page.get_by_test_id("route-row")).to_have_count(1)
+    await expect(row(page, eth)).to_contain_text("comparison · USDT→KRW")
+    await page.get_by_label("Mode").select_option("inventory")
+
+    await expect(page.get_by_test_id("empty")).to_contain_text("No route fits")
+    await page.get_by_test_id("empty").get_by_role("button").click()
+    await expect(page.get_by_test_id("route-row")).to_have_count(3)
+
+
+async def test_a_cycle_shows_every_venue_on_its_way(api: FakeApi, open_page: OpenPage) -> None:
+    loop = "T|binance:USDT>binance:XRP>upbit:XRP>upbit:KRW>kraken:KRW>kraken:USDT"
+    cycle = a_route("XRP", "binance", "upbit", currencies=("USDT", "KRW"))
+    await api.put("routes", cycle | {"id": loop, "kind": "cycle", "mode": "transfer"})
+    page = await open_page()
+
+    shown = row(page, loop).locator(".col-route")
+    await expect(shown).to_have_text("binance → upbit → krakencycle · coins are sent · USDT→KRW")
+    await api.put("status", a_venue("kraken", "down"))
+    await expect(row(page, loop).get_by_test_id("stale")).to_have_text("◌ stale: kraken down")
+
+
+async def test_an_old_bank_rate_shows_its_age_and_does_not_make_a_route_stale(
+    api: FakeApi, open_page: OpenPage
+) -> None:
+    rate = {"value": "0.000725", "source": "alpha_vantage:USD-KRW", "age_ms": 7_200_000.0}
+    old = a_route("ETH", currencies=("USDT", "KRW")) | {"rate": rate}
+    await api.put("routes", old)
+    page = await open_page()
+
+    await row(page, old["id"]).click()
+
+    await expect(row(page, old["id"]).get_by_test_id("stale")).to_have_count(0)
+    await expect(page.get_by_test_id("legs")).to_contain_text("alpha_vantage:USD-KRW · 2 h")
+
+
+async def test_takeable_routes_come_first_then_the_most_dollars(
+    api: FakeApi, open_page: OpenPage
+) -> None:
+    small = a_route("SOL", net_bps=20.0, why_not=())
+    large = a_route("ADA", net_bps=30.0, why_not=())
+    await api.put("routes", small, large)
+    page = await open_page()
+
+    await expect(page.get_by_test_id("route-row")).to_have_count(4)
+    assert await ids(page) == [large["id"], small["id"], XRP, BTC]
+    await page.get_by_role("button", name="Net bps").click()
+    await expect(page.get_by_test_id("route-row").first).to_have_attribute("data-route-id", XRP)
+    await eventually(lambda: any(each.get("sort") == "-net_bps" for each in api.asked))
+
+
+async def test_premiums_are_shown_on_both_bases_with_their_rate(
+    api: FakeApi, open_page: OpenPage
+) -> None:
+    await api.put("premiums", a_premium(), a_premium(basis="bank", premium_bps=-31.0))
+    await api.put("premiums", a_premium("ETH"))
+    page = await open_page()
+
+    await page.get_by_test_id("board-premium").click()
+
+    btc, eth = (page.get_by_test_id("premium-row").nth(n).locator("td") for n in range(2))
+    await expect(btc).to_have_text(
+        [
+            "binanceBTC-USDT",
+            re.compile(rf"▼ {MINUS}0\.31 %1,383\.7 · alpha_vantage:USD-KRW · 3 min"),
+            re.compile(r"▲ \+2\.19 %1,383\.7 · upbit:USDT-KRW · \d+ m?s"),
+        ]
+    )
+    await expect(eth.nth(1)).to_have_text("—no rate")
+    await api.put("premiums", a_premium(premium_bps=105.0, stale=True))
+    await expect(btc.nth(2)).to_have_text("▲ +1.05 %◌ stale")
+    await eventually(lambda: "board=premium" in page.url)
+
+
+async def test_a_venue_without_premiums_says_so(open_page: OpenPage) -> None:
+    page = await open_page("/?board=premium")
+
+    await page.get_by_label("Dearer at").select_option("kraken")
+
+    await expect(page.get_by_test_id("premium-empty")).to_contain_text("No premium at kraken now")
 
 
 async def test_a_venue_that_is_down_strikes_its_routes_only(
@@ -192,7 +330,7 @@ async def test_suspicious_routes_are_counted_not_shown(api: FakeApi, open_page: 
     await expect(row(page, XRP)).to_be_visible()
     assert await ids(page) == [XRP, BTC]
     await page.get_by_role("button", name="1 suspicious").click()
-    await expect(row(page, "LUNA:kraken.USDT>upbit.USDT")).to_be_visible()
+    await expect(row(page, id_of("LUNA", "kraken", "upbit"))).to_be_visible()
 
 
 async def test_pause_holds_every_number_and_says_since_when(
@@ -319,7 +457,7 @@ async def test_korean_is_spoken_with_red_for_up(open_page: OpenPage) -> None:
     await expect(page.locator("html")).to_have_attribute("lang", "ko")
     await expect(page.locator("html")).to_have_attribute("data-palette", "korean")
     await expect(page.get_by_test_id("mode-badge")).to_have_text("모의 데이터")
-    await expect(page.get_by_role("columnheader", name="매수 → 매도")).to_be_visible()
+    await expect(page.get_by_role("columnheader", name="경로")).to_be_visible()
     await page.get_by_label("언어").select_option("en")
     await expect(page.get_by_role("heading", name="Best routes")).to_be_visible()
 

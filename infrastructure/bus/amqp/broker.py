@@ -100,8 +100,12 @@ class Broker:
         return ", ".join(_address(url) for url in self._urls)
 
     @asynccontextmanager
-    async def link(self, purpose: str, *, confirms: bool = False) -> AsyncIterator[Link]:
+    async def link(
+        self, purpose: str, *, confirms: bool = False, heartbeat_s: int = HEARTBEAT_S
+    ) -> AsyncIterator[Link]:
         """Connect and open a channel; ``purpose`` is the connection's name at the broker.
+
+        A side that hears nothing of the other for ``heartbeat_s`` to twice as long gives it up.
 
         Raises:
             BusUnavailableError: the node does not answer.
@@ -114,7 +118,7 @@ class Broker:
             async with asyncio.timeout(ANSWER_S):
                 connection = await aio_pika.connect(
                     url,
-                    heartbeat=HEARTBEAT_S,
+                    heartbeat=heartbeat_s,
                     client_properties={"connection_name": f"cryptotracker {purpose}"},
                     connection_class=_ImpatientConnection,
                 )

@@ -7,6 +7,7 @@ import msgspec
 import structlog
 
 from infrastructure.bus.amqp.broker import Broker
+from infrastructure.bus.amqp.candidate import Candidate
 from infrastructure.bus.amqp.consumer import Consumer
 from infrastructure.bus.amqp.dead_letters import RAW, headers_of, read_dead_letters
 from infrastructure.bus.amqp.mailbox import AmqpMailbox
@@ -89,6 +90,19 @@ class AmqpBus:
         )
         async with consumer.running(within_s=self._connect_timeout_s):
             yield mailbox
+
+    @asynccontextmanager
+    async def lead(self, name: str) -> AsyncIterator[Candidate]:
+        """See `Bus.lead`; how, see `candidate`.
+
+        Raises:
+            BusUnavailableError: the broker does not answer within the connect timeout.
+            SettingsError: it refuses us, or has that queue with other arguments.
+
+        """
+        candidate = Candidate(self._broker, self._topology, name)
+        async with candidate.running(within_s=self._connect_timeout_s):
+            yield candidate
 
     async def put_aside(self, letters: Sequence[DeadLetter]) -> None:
         """See `Bus.put_aside`."""

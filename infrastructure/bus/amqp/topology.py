@@ -1,9 +1,10 @@
 """What exists at the broker: exchanges, queues and their arguments, the same on 3.10 and 4.x.
 
-<exchange>           topic    every event, under its routing key
-<exchange>.<name>    quorum   a WAIT mailbox; full, it rejects what is published
-<exchange>.<name>.…  classic  a DROP_OLDEST mailbox: exclusive, a new one each connection
-<exchange>.dead      fanout   what a mailbox's actor could not handle, and the queue that holds it
+<exchange>              topic    every event, under its routing key
+<exchange>.<name>       quorum   a WAIT mailbox; full, it rejects what is published
+<exchange>.<name>.…     classic  a DROP_OLDEST mailbox: exclusive, a new one each connection
+<exchange>.<name>.lead  classic  the token of a lead: one consumer at a time is given it
+<exchange>.dead         fanout   what a mailbox's actor could not handle, and the queue of it
 """
 
 import secrets
@@ -22,6 +23,9 @@ LOOKS = 1_000_000
 """Deliveries of a dead letter: each look at it is one, and none may cost it its life."""
 
 DEAD_BYTES = 128 * 1024**2
+
+TOKENS = 8
+"""Tokens of one lead that are kept at most; one is enough, and more do no harm."""
 
 
 class Topology(msgspec.Struct, frozen=True):
@@ -63,6 +67,31 @@ class Topology(msgspec.Struct, frozen=True):
                 "x-overflow": "drop-head",
             },
         )
+
+    async def lead(self, channel: AbstractChannel, name: str) -> AbstractQueue:
+        """Declare the queue of a lead, with a token in it unless one waits there.
+
+        It is no quorum queue: one that serves a single consumer at a time takes none at all after
+        its node was killed (seen with 3.10). So nobody leads while the node that has it is down.
+        """
+        queue = await channel.declare_queue(
+            f"{self.exchange}.{name}.lead",
+            durable=True,
+            arguments={
+                "x-queue-type": "classic",
+                "x-single-active-consumer": True,
+                "x-max-length": TOKENS,
+                "x-overflow": "drop-head",
+            },
+        )
+        if not queue.declaration_result.message_count:
+            await self.offer(channel, queue)
+        return queue
+
+    async def offer(self, channel: AbstractChannel, queue: AbstractQueue) -> None:
+        """Put a token into the queue of a lead."""
+        token = aio_pika.Message(b"", delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
+        await channel.default_exchange.publish(token, queue.name, mandatory=False)
 
     async def mailbox(
         self,
