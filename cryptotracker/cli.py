@@ -21,12 +21,11 @@ from cryptotracker.running import (
     EXIT_PORT,
     EXIT_TROUBLE,
     EXIT_USAGE,
-    PortError,
     run_system,
 )
 from cryptotracker.settings import Settings, origins, read_settings
 from cryptotracker.venue_commands import symbols, venues
-from market import GaveUpError, SettingsError, UnavailableError
+from market import GaveUpError, PortError, SettingsError, UnavailableError
 
 app = typer.Typer(
     add_completion=True,

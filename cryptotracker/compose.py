@@ -31,7 +31,7 @@ from infrastructure.bus.port import Bus
 from infrastructure.retry import patience
 from infrastructure.supervisor import Supervised, Supervisor
 from infrastructure.timeseries.port import TimeSeries
-from market import SettingsError, StoreUnavailableError
+from market import PortError, SettingsError, StoreUnavailableError
 from market.intervals import SECOND_NS
 from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
@@ -255,7 +255,7 @@ class System:
         try:
             await opened.enter_async_context(served.serving())
         except OSError as error:
-            raise SettingsError(
+            raise PortError(
                 f"The simulator cannot listen on {served.address} ({error.strerror}): name another "
                 "address, such as `cryptotracker simulate 127.0.0.1:9101`."
             ) from error

@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 
 from api_service.server import bind
 from cryptotracker.compose import open_bus, open_store
@@ -125,12 +125,23 @@ async def _broker(settings: Settings) -> str:
 
 
 async def _store(settings: Settings) -> str:
-    """Write a trade that no venue made and read it back.
+    """See whether the store works; a file is opened, and another beside it is written to.
 
     Raises:
-        StoreUnavailableError: it does not come back.
+        StoreUnavailableError: what was written does not come back.
 
     """
+    file = embedded_file(settings) if settings.store_url.startswith("duckdb:") else None
+    if file is None:
+        return await _written(settings)
+    async with open_store(settings):
+        folder = TemporaryDirectory(prefix=f"{NAME}-", dir=file.parent)
+    with folder as beside:
+        return await _written(settings.model_copy(update={"store_url": f"duckdb:{beside}/store"}))
+
+
+async def _written(settings: Settings) -> str:
+    """Write a trade that no venue made and read it back."""
     now_ns = time.time_ns()
     trade = Trade(
         venue=NAME,

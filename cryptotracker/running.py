@@ -24,7 +24,7 @@ from cryptotracker.panel import Panel, PlainPanel
 from cryptotracker.preflight import require_a_venue
 from cryptotracker.settings import Settings
 from infrastructure.log import configure_logging
-from market import CryptoTrackerError, SettingsError
+from market import CryptoTrackerError, PortError, SettingsError
 
 log = structlog.get_logger()
 
@@ -32,10 +32,6 @@ FLUSH_WITHIN_S = 0.2
 """How long whoever reads standard output may hold up the end of a process that hangs."""
 
 EXIT_TROUBLE, EXIT_USAGE, EXIT_PORT, EXIT_DEPENDENCY, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
-
-
-class PortError(SettingsError):
-    """The port of the API cannot be listened on."""
 
 
 def run_system(

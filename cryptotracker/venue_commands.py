@@ -89,22 +89,22 @@ def symbols(
 ) -> None:
     """Show which venues list what matches, by what name and on which terms.
 
-    Exit status 1: a venue did not answer; the others are shown.
+    Exit status 1: nothing matches, or a venue did not answer; the others are shown.
     """
     names = tuple(venue_named(name).name for name in venue) if venue else None
     settings = read_settings(mode="live" if live else None, venues=names)
     configure_logging("error", settings.log_format)
     rows, troubles = asyncio.run(_listed(settings, query))
-    if as_json:
+    if not rows:
+        typer.echo(f"No venue that answered lists anything like {query!r}.", err=True)
+    elif as_json:
         print_json(rows)
-    elif rows:
+    else:
         heads = ("venue", "symbol", "instrument", "status", "tick", "lot", "minimum")
         print_table(heads, map(_symbol_cells, rows))
-    else:
-        typer.echo(f"No venue that answered lists anything like {query!r}.", err=True)
     for trouble in troubles:
         complain(trouble)
-    raise typer.Exit(1 if troubles else 0)
+    raise typer.Exit(1 if troubles or not rows else 0)
 
 
 def matches(listing: Listing, query: str) -> bool:

@@ -25,6 +25,10 @@ class SettingsError(CryptoTrackerError):
     """A setting is missing or makes no sense; the text names it and the remedy."""
 
 
+class PortError(SettingsError):
+    """An address cannot be listened on; the text says why and what to do."""
+
+
 class FrameError(CryptoTrackerError):
     """A frame does not have the shape that its venue documents, or a value that can be true."""
 

@@ -158,7 +158,7 @@ async def test_a_simulator_that_cannot_listen_says_where_and_what_to_do(tmp_path
 
         status, _, errors = await outcome("simulate", address, folder=tmp_path)
 
-    assert status == 2
+    assert status == 3
     assert f"cannot listen on {address}" in errors
     assert "cryptotracker simulate" in errors
     assert len(errors.splitlines()) == 1

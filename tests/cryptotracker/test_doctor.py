@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cryptotracker.machine_checks import INSTRUMENT, NAME
+from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from tests.cryptotracker.test_command_line import REFUSED, outcome
 from tests.processes import free_port
 
@@ -29,6 +31,16 @@ async def test_all_is_well_in_a_fresh_folder(tmp_path: Path) -> None:
     assert line_of(out, "kraken clock").startswith("ok")
     assert "it answers" in line_of(out, "coingecko answer")
     assert "All is well" in out
+
+
+async def test_nothing_is_left_in_the_store(tmp_path: Path) -> None:
+    await outcome("doctor", folder=tmp_path, venues="kraken", port=str(free_port()))
+
+    [file] = [one for one in (tmp_path / "data").rglob("*") if one.is_file()]
+    store = EmbeddedTimeSeries.open(file)
+    found = await store.trades(NAME, INSTRUMENT, start_ns=0, end_ns=2**62, limit=1)
+    store.close()
+    assert not found
 
 
 async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:

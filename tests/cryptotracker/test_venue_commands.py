@@ -56,7 +56,7 @@ async def test_only_the_venues_that_are_named_are_asked(tmp_path: Path) -> None:
 async def test_nothing_found_is_said(tmp_path: Path) -> None:
     status, out, errors = await outcome("symbols", "nosuch", "--venue", "kraken", folder=tmp_path)
 
-    assert status == 0
+    assert status == 1
     assert not out
     assert "'nosuch'" in errors
 
