@@ -50,10 +50,7 @@ Ready: TypeAlias = Callable[[LatestView, str], None]
 """Told the view and the page's URL once they are made."""
 
 DEAD_LETTERS = "dead_letters.jsonl"
-"""File of the state directory that keeps what was put aside where the bus is no server."""
-
-SIMULATED = "simulated"
-"""Folder of the state directory for what is known of simulated venues, apart from the real ones."""
+"""File of the state folder that keeps what was put aside where the bus is no server."""
 
 STOP_WITHIN_S, DRAIN_WITHIN_S = 2.5, 1.5
 """How long a process may take to stop, and what is on its way to the store, out of that."""
@@ -75,7 +72,7 @@ async def open_bus(settings: Settings) -> AsyncIterator[Bus]:
         ) as amqp:
             yield amqp
     else:
-        yield LocalBus(settings.state_dir / DEAD_LETTERS)
+        yield LocalBus(settings.state_folder / DEAD_LETTERS)
 
 
 @asynccontextmanager
@@ -229,8 +226,7 @@ class System:
         """Where streams keep what they know; None: the simulated past ends with this process."""
         if "simulate" in self.roles:
             return None
-        folder = self.settings.state_dir
-        return folder if self.settings.mode == "live" else folder / SIMULATED
+        return self.settings.state_folder
 
     def _polling(self, venue: PolledVenue, bus: Bus) -> VenuePolling:
         state = self.settings.state_dir if self.settings.mode == "live" else None

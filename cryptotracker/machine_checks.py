@@ -69,7 +69,7 @@ def _python() -> Finding:
 def _folders(settings: Settings) -> list[Path]:
     """Return the folders that are written to, each once."""
     file = embedded_file(settings) if settings.store_url.startswith("duckdb:") else None
-    return list(dict.fromkeys([settings.state_dir, *([file.parent] if file else [])]))
+    return list(dict.fromkeys([settings.state_folder, *([file.parent] if file else [])]))
 
 
 def _writable(folder: Path) -> Finding:

@@ -35,11 +35,12 @@ def quarantine(
     raw: Annotated[  # noqa: FBT002  # a flag of the command line
         bool, typer.Option("--raw", help="Frames alone, one a line, for `cryptotracker decode`.")
     ] = False,
+    live: Annotated[bool, typer.Option("--live", help="Of the real venues.")] = False,  # noqa: FBT002  # as above
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,  # noqa: FBT002  # as above
 ) -> None:
     """Show the frames and events that were put aside, and why; they stay where they are."""
     wanted = None if venue is None else venue_named(venue).name
-    settings = read_settings()
+    settings = read_settings(mode="live" if live else None)
     configure_logging("error", settings.log_format)
     letters = asyncio.run(_letters(settings))
     found = [one for one in letters if wanted in (None, one.venue) and (one.body or not raw)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableSettingError
 
@@ -24,6 +24,12 @@ WITHIN = "__"
 """Parts the name of a setting from that of a value within it."""
 
 PORTS = 65_536
+
+SIMULATED_STORE = "duckdb:data/simulated/market.duckdb"
+"""Where invented prices are kept unless a setting says otherwise: not among the real ones."""
+
+SIMULATED = "simulated"
+"""Folder of the state directory for what is known of simulated venues, apart from the real ones."""
 
 SECRET = frozenset({"store_token", "credentials"})
 """Settings whose value is never shown."""
@@ -52,7 +58,8 @@ class Settings(BaseSettings):
     )
     store_url: str = Field(
         "duckdb:data/market.duckdb",
-        description="duckdb:FILE, duckdb: (in memory) or influxdb://host:8086 (influxdbs: TLS)",
+        description="duckdb:FILE, duckdb: (in memory) or influxdb://host:8086 (influxdbs: TLS); "
+        f"of simulated venues by default {SIMULATED_STORE}",
     )
     store_token: SecretStr = Field(
         SecretStr(""), description="InfluxDB token that may read and write the buckets"
@@ -84,7 +91,8 @@ class Settings(BaseSettings):
     )
     state_dir: Path = Field(
         Path("data/state"),
-        description="Folder for what must survive a restart, such as the calls of the day",
+        description="Folder for what must survive a restart, such as the calls of the day; "
+        f"of simulated venues the folder {SIMULATED} in it",
     )
     assets: Words = Field(
         ("BTC", "ETH", "SOL", "XRP", "DOGE", "ADA"),
@@ -205,6 +213,17 @@ class Settings(BaseSettings):
     @classmethod
     def _store_scheme_is_known(cls, url: str) -> str:
         return _with_scheme(url, ("duckdb:", "influxdb://", "influxdbs://"))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _simulated_prices_are_kept_apart(cls, given: dict[str, object]) -> dict[str, object]:
+        is_live = given.get("mode") == "live"
+        return given if is_live else {"store_url": SIMULATED_STORE} | given
+
+    @property
+    def state_folder(self) -> Path:
+        """Where this mode keeps what must survive a restart."""
+        return self.state_dir if self.mode == "live" else self.state_dir / SIMULATED
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:

@@ -81,7 +81,7 @@ async def test_up_shows_page_and_first_route_and_ends_on_interrupt(tmp_path: Pat
     assert routes.json()["data"]
     assert status == 130
     assert "Traceback" not in errors
-    assert (tmp_path / "data" / "market.duckdb").is_file()
+    assert (tmp_path / "data" / "simulated" / "market.duckdb").is_file()
 
 
 async def test_sigterm_ends_it_in_good_order(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ TRADE = DeadLetter("storage.writer", "price cannot be nan", event=a_trade(), at_
 @pytest.fixture
 async def folder(tmp_path: Path) -> Path:
     """A folder in which the system ran that put three letters aside."""
-    bus = LocalBus(tmp_path / "data" / "state" / "dead_letters.jsonl")
+    bus = LocalBus(tmp_path / "data" / "state" / "simulated" / "dead_letters.jsonl")
     await bus.put_aside([KRAKEN, UPBIT, TRADE])
     return tmp_path
 
@@ -53,6 +53,16 @@ async def test_nothing_in_quarantine_is_said(tmp_path: Path) -> None:
     status, shown, said = await outcome("quarantine", "--venue", "kraken", folder=tmp_path)
 
     assert (status, shown, said) == (0, "", "Nothing of kraken is in quarantine.\n")
+
+
+async def test_what_real_venues_said_is_kept_apart(folder: Path) -> None:
+    bus = LocalBus(folder / "data" / "state" / "dead_letters.jsonl")
+    await bus.put_aside([UPBIT])
+
+    _, shown, _ = await outcome("quarantine", "--live", folder=folder)
+
+    assert "upbit" in shown
+    assert "kraken" not in shown
 
 
 async def test_a_venue_that_does_not_exist_is_named_with_a_near_one(tmp_path: Path) -> None:

@@ -24,6 +24,23 @@ def test_without_any_setting_it_runs_embedded_and_simulated() -> None:
     assert not settings.is_distributed
 
 
+def test_invented_prices_are_kept_apart_from_real_ones() -> None:
+    simulated, live = read_settings(), read_settings(mode="live")
+
+    assert simulated.store_url == "duckdb:data/simulated/market.duckdb"
+    assert simulated.state_folder == Path("data/state/simulated")
+    assert live.store_url == "duckdb:data/market.duckdb"
+    assert live.state_folder == Path("data/state")
+
+
+def test_a_store_that_is_named_is_used_in_either_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRYPTOTRACKER_STORE_URL", "duckdb:mine.duckdb")
+
+    assert read_settings().store_url == "duckdb:mine.duckdb"
+    assert read_settings(mode="live").store_url == "duckdb:mine.duckdb"
+    assert read_settings(store_url="duckdb:").store_url == "duckdb:"
+
+
 def test_the_environment_comes_before_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").write_text("CRYPTOTRACKER_PORT=8001\nCRYPTOTRACKER_HOST=10.0.0.1\n", "utf-8")
     monkeypatch.setenv("CRYPTOTRACKER_PORT", "8002")
