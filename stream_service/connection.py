@@ -21,7 +21,7 @@ from market import BusUnavailableError, Instrument, Listed, Listing, VenueRefuse
 from market.events import VenueState
 from stream_service.backfill import Backfill
 from stream_service.intake import Intake, Tap
-from stream_service.kept import read_kept, write_kept
+from stream_service.kept import KeptFile
 from stream_service.link import LOST, Gate, Link
 from stream_service.rest import VenueRest
 from stream_service.shard import Shard
@@ -78,7 +78,8 @@ class VenueConnection:
         self.intake = Intake(venue, bus, clock=clock, steady=steady, tap=tap)
         self.pulse = self.intake.pulse
         self._options = Options(channels=channels, keys=venue.keys)
-        self._kept = state / f"{venue.name}.trades.json" if state else None
+        self._kept = KeptFile(state / f"{venue.name}.trades.json" if state else None)
+        self._is_kept = True
         self._transport = transport
         self._clock = clock
         self._listings: dict[Instrument, Listing] = {}
@@ -116,7 +117,7 @@ class VenueConnection:
         self.intake.disconnected(list(self.intake.followed))
         if not self._has_run:
             self._has_run = True
-            self.intake.restore(read_kept(self._kept))
+            self.intake.restore(self._kept.read())
 
     async def _follow_listing(self, rest: VenueRest, tasks: asyncio.TaskGroup) -> None:
         """Connect what the venue lists, and look again from time to time."""
@@ -285,9 +286,12 @@ class VenueConnection:
             async with asyncio.timeout(within_s):
                 await self.bus.settle()
         except (TimeoutError, BusUnavailableError) as error:
-            log.info("state.not_kept", venue=self.venue.name, why=repr(error))
+            if self._is_kept:
+                log.info("state.not_kept", venue=self.venue.name, why=repr(error))
+            self._is_kept = False
         else:
-            write_kept(self._kept, kept)
+            self._is_kept = True
+            self._kept.write(kept)
 
     async def _put_aside(self) -> None:
         """Hand refused frames to the bus, without holding anything else up."""

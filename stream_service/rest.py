@@ -61,6 +61,7 @@ class VenueRest:
         self._on_date = on_date
         self._turn = asyncio.Lock()
         self._closed_until = 0.0
+        self._is_held_back = False
         self._http = httpx2.AsyncClient(
             base_url=venue.rest_url,
             timeout=TIMEOUT_S,
@@ -125,8 +126,11 @@ class VenueRest:
             reply = await self._exchange(request)
             wait_s = _wait_s(reply)
             if not wait_s:
+                self._is_held_back = False
                 return reply
-            log.warning("rest.held_back", venue=self._venue.name, wait_s=wait_s)
+            if not self._is_held_back:
+                log.warning("rest.held_back", venue=self._venue.name, wait_s=wait_s)
+            self._is_held_back = True
             self._closed_until = max(self._closed_until, time.monotonic() + wait_s)
         raise self._busy(request, wait_s)
 

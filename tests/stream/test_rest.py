@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from structlog.testing import capture_logs
 
 from market import VenueBusyError, VenueRefusedError
 from stream_service.rest import VenueRest
@@ -59,6 +60,16 @@ async def test_a_short_wait_is_waited_for_in_place() -> None:
 
     assert body == b"[]"
     assert asked[1] - asked[0] >= 1.0
+
+
+async def test_a_venue_that_goes_on_asking_us_to_wait_is_told_once() -> None:
+    busy = b"HTTP/1.1 429 Too Many\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
+    with capture_logs() as logs:
+        async with answering(busy, busy, OK) as (venue, asked), VenueRest(venue) as rest:
+            await rest.body(HttpRequest("/trades"))
+
+    assert len(asked) == 3
+    assert [log["event"] for log in logs].count("rest.held_back") == 1
 
 
 async def test_a_request_that_is_turned_down_is_not_made_again() -> None:
