@@ -12,6 +12,7 @@ from market import FrameError, Gap, Instrument, Trade, VenueBusyError, VenueRefu
 from stream_service.holes import Recall
 from stream_service.intake import Intake
 from stream_service.link import Link
+from stream_service.refusals import in_words
 from stream_service.rest import UNANSWERED
 
 log = structlog.get_logger()
@@ -71,7 +72,7 @@ class Backfill:
         try:
             await work
         except (*UNANSWERED, VenueBusyError) as error:
-            log.warning("backfill.waiting", instrument=str(instrument), why=_reason(error))
+            log.warning("backfill.waiting", instrument=str(instrument), why=in_words(error))
             now = asyncio.get_running_loop().time()
             wait_s = error.wait_s if isinstance(error, VenueBusyError) else 0.0
             self._not_before[instrument] = now + max(wait_s, AGAIN_AFTER_S)
@@ -155,7 +156,3 @@ class Backfill:
             raise
         except (VenueRefusedError, FrameError) as error:
             log.warning("backfill.no_candles", instrument=str(gap.instrument), why=str(error))
-
-
-def _reason(error: BaseException) -> str:
-    return str(error) or type(error).__name__

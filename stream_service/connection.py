@@ -23,6 +23,7 @@ from stream_service.backfill import Backfill
 from stream_service.intake import Intake, Tap
 from stream_service.kept import KeptFile
 from stream_service.link import LOST, Gate, Link
+from stream_service.refusals import in_words
 from stream_service.rest import VenueRest
 from stream_service.shard import Shard
 from stream_service.sharding import parts_of
@@ -129,8 +130,8 @@ class VenueConnection:
                 await self._take_listing(offered)
             except LOST as error:
                 if not self._shards:
-                    await self._change("down", _reason(error))
-                log.warning("venue.not_listed", venue=self.venue.name, why=_reason(error))
+                    await self._change("down", in_words(error))
+                log.warning("venue.not_listed", venue=self.venue.name, why=in_words(error))
                 await asyncio.sleep(max(pauses.failed(), asked_to_wait_s(error)))
                 continue
             self._part(rest, tasks)
@@ -325,7 +326,3 @@ class VenueConnection:
             received_ns=now_ns,
             sequence=now_ns,
         )
-
-
-def _reason(error: BaseException) -> str:
-    return str(error) or type(error).__name__

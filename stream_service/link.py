@@ -10,6 +10,7 @@ import structlog
 
 from market import FrameError, Instrument, Listing, VenueBusyError, VenueRefusedError
 from stream_service.intake import Intake
+from stream_service.refusals import in_words
 from stream_service.rest import UNANSWERED, VenueRest
 from stream_service.transport import Socket, TransportName, open_socket, socket_errors
 from stream_service.venue import HttpRequest, Options, Session, Venue
@@ -217,7 +218,7 @@ class Link:
             await asyncio.sleep(error.wait_s)
             self.session.ask(request)
         except (*UNANSWERED, VenueRefusedError, FrameError) as error:
-            log.warning("venue.not_answered", venue=self._venue.name, why=_reason(error))
+            log.warning("venue.not_answered", venue=self._venue.name, why=in_words(error))
         finally:
             self._asking.release()
         self._look_around()
@@ -255,7 +256,3 @@ def _first(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
-
-
-def _reason(error: BaseException) -> str:
-    return str(error) or type(error).__name__

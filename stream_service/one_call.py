@@ -13,7 +13,7 @@ import httpx2
 from market import VenueBusyError, VenueRefusedError
 from stream_service.polled import PolledVenue
 from stream_service.redaction import Redaction
-from stream_service.refusals import why_refused
+from stream_service.refusals import in_words, why_refused
 from stream_service.transport import USER_AGENT
 from stream_service.venue import HttpRequest
 
@@ -69,7 +69,7 @@ class OneCall:
                     signed.method, root + signed.path, headers=dict(signed.headers)
                 )
         except (httpx2.HTTPError, OSError, TimeoutError) as error:
-            why = self._redaction.text(str(error)) or type(error).__name__
+            why = self._redaction.text(in_words(error))
             # not chained: the error that is left behind may hold the URL, and with it the key
             raise ConnectionError(f"{self._venue.name} does not answer: {why}") from None
         self._check(reply, request)

@@ -17,7 +17,7 @@ from websockets.exceptions import WebSocketException
 
 from market import VenueBusyError
 from stream_service.reference_socket import open_reference_socket
-from stream_service.refusals import why_refused
+from stream_service.refusals import in_words, why_refused
 
 TransportName: TypeAlias = Literal["auto", "websockets", "picows"]
 
@@ -124,7 +124,7 @@ def why_lost(error: BaseException | None) -> str:
     response: Any = getattr(error, "response", None)
     status = getattr(response, "status_code", getattr(response, "status", None))
     if status is None:
-        return str(error) or type(error).__name__
+        return in_words(error) if error else ""
     return f"the venue answers the connection with {why_refused(int(status))}"
 
 

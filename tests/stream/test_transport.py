@@ -23,6 +23,7 @@ from stream_service.transport import (
     socket_errors,
     why_lost,
 )
+from tests.processes import free_port
 from tests.servers.certificates import a_certificate
 from tests.waiting import eventually
 
@@ -162,9 +163,17 @@ async def test_a_country_that_is_not_served_is_told_so(transport: TransportName)
     )
 
 
+async def test_an_address_where_nobody_listens_is_told_in_words(transport: TransportName) -> None:
+    with pytest.raises(OSError, match=r"refused|failed") as caught:
+        async with open_socket(f"ws://127.0.0.1:{free_port()}", transport=transport):
+            pass
+
+    assert why_lost(caught.value) == "nobody listens at its address"
+
+
 async def test_why_a_connection_broke_is_told_as_it_is() -> None:
     assert why_lost(ConnectionResetError("gone")) == "gone"
-    assert why_lost(TimeoutError()) == "TimeoutError"
+    assert why_lost(TimeoutError()) == "no answer in time"
 
 
 async def test_we_say_who_we_are_but_from_no_page(transport: TransportName) -> None:
