@@ -20,7 +20,7 @@ from market import (
     VenueRefusedError,
     VenueStatus,
 )
-from stream_service.venue import Channel, HttpRequest, Options, Session
+from stream_service.venue import Channel, ExchangeSide, HttpRequest, Options, Session
 from stream_service.venues.coinbase import VENUE
 from stream_service.wire import rfc3339_of_ns
 from tests.making import MINUTE, SECOND, a_book, a_listing, a_summary, a_trade
@@ -256,6 +256,44 @@ def test_an_error_ends_the_connection() -> None:
             message="Failed to subscribe",
             reason="XX-USD is not a valid product",
         )
+
+
+@pytest.mark.parametrize("gone", ["XX-USD", "YY-USD"])
+def test_a_product_that_is_refused_keeps_no_other_from_coming(gone: str) -> None:
+    products = [gone, ETH] if gone == "XX-USD" else [ETH, gone]  # the first one's heart beats
+    session = VENUE.session([a_listing(one) for one in products], Options())
+    exchange = VENUE.exchange_side(a_market(VENUE))
+    session.opened()
+
+    told = talk(session, exchange)
+    exchange.tell(a_trade("coinbase", ETH, number=900_000, at_ns=AT))
+    exchange.beat()
+    told += talk(session, exchange)
+
+    refused = [one for one in told if isinstance(one, VenueStatus) and one.state == "refused"]
+    assert [(one.instrument, one.reason) for one in refused] == [
+        (Instrument.parse(gone), f"Failed to subscribe: {gone} is not a valid product")
+    ]
+    assert {one.instrument for one in told if isinstance(one, Book)} == {INSTRUMENT}
+    assert "900000" in {one.trade_id for one in told if isinstance(one, Trade)}
+
+
+def test_where_every_product_is_refused_the_connection_ends() -> None:
+    session = VENUE.session([a_listing("XX-USD")], Options())
+
+    with pytest.raises(VenueRefusedError, match="XX-USD is not a valid product"):
+        receive(session, "error", message="Failed", reason="XX-USD is not a valid product")
+
+
+def talk(session: Session, exchange: ExchangeSide) -> list[Event]:
+    """Let both sides say what they have to say; return what the session made of it."""
+    told: list[Event] = []
+    while (asked := session.outgoing()) or (said := exchange.outgoing()):
+        for frame in asked:
+            exchange.receive(frame)
+        for frame in [] if asked else said:
+            told += session.receive(frame, NOW)
+    return told
 
 
 @pytest.mark.parametrize(

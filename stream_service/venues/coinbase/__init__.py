@@ -5,7 +5,8 @@ Source: https://docs.cdp.coinbase.com/exchange/docs/websocket-overview and .../w
 Products are ``BTC-USD``. The ``side`` of a match is the maker's: where it says sell, the taker
 bought. A ticker comes with a trade, so its bid and ask grow old in between: quotes are the best
 levels of the book instead, which is whole once and then changes in batches of 50 ms, unnumbered
-(``level2_batch``; ``level2`` itself wants a key). One wrong product refuses a subscription whole.
+(``level2_batch``; ``level2`` itself wants a key). One wrong product refuses a subscription whole,
+so what is refused for a product by name is asked for again without it.
 Quiet products send nothing, so the heartbeat of one of them says each second that the venue is
 there. Candles come over REST only, newest first, low and high before open and close. Frames of the
 other public feed, Advanced Trade, are read too.
@@ -18,7 +19,17 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from market import Book, Event, FrameError, Instrument, Level, Listing, Trade, VenueRefusedError
+from market import (
+    Book,
+    Event,
+    FrameError,
+    Instrument,
+    Level,
+    Listing,
+    Trade,
+    VenueRefusedError,
+    VenueStatus,
+)
 from market.intervals import INTERVALS, SECOND_NS
 from stream_service import wire
 from stream_service.books import BookWatch
@@ -86,10 +97,11 @@ class CoinbaseSession(Session):
         )
         self._tells_books = "book" in options.channels
         self._tells_quotes = "quote" in options.channels
+        self._refused: set[str] = set()
 
     def opened(self) -> None:
         """Subscribe to all channels of every product, and to the heartbeat of the first."""
-        products = list(self.listings)
+        products = self._products
         wanted = self.options.channels
         channels = {
             "matches": "trade" in wanted,
@@ -164,12 +176,16 @@ class CoinbaseSession(Session):
     def tick(self, now_ns: int) -> None:
         """Ask for candles, and for the books that did not come or are old."""
         if "candle" in self.options.channels:
-            for product in self._rounds.due(self.listings, now_ns):
+            for product in self._rounds.due(self._products, now_ns):
                 instrument = self.listings[product].instrument
                 start_ns = now_ns - MINUTES_A_ROUND * 60 * SECOND_NS
                 self.ask(self.recall_candles(instrument, start_ns=start_ns, end_ns=now_ns))
         for book in self._books.values():
             book.tick(now_ns)
+
+    @property
+    def _products(self) -> list[str]:
+        return [product for product in self.listings if product not in self._refused]
 
     def _send(self, kind: str, products: list[str], channels: list[str]) -> None:
         if products and channels:
@@ -201,17 +217,45 @@ class CoinbaseSession(Session):
         match envelope.type:
             case "match" | "last_match" as kind:
                 return (self._trade(frame, received_ns, backfilled=kind == "last_match"),)
-            case "l2update":
-                return self._told(self._change(frame, received_ns))
-            case "snapshot":
-                return self._told(self._whole(frame, received_ns))
+            case "l2update" | "snapshot" as kind:
+                read = self._change if kind == "l2update" else self._whole
+                return self._told(read(frame, received_ns))
             case "ticker":
                 return self._ticker(frame, received_ns)
             case "error":
-                raise VenueRefusedError(f"{NAME} says: {envelope.message}: {envelope.reason}")
+                return self._heed(f"{envelope.message}: {envelope.reason}", received_ns)
             case "":
                 raise ValueError("it has neither a type nor a channel")
         return ()
+
+    def _heed(self, reason: str, received_ns: int) -> Sequence[Event]:
+        """Take a refusal: of one product, without which all is asked for again, or of all.
+
+        Raises:
+            VenueRefusedError: it names no product of ours, or none is left.
+
+        """
+        named = [word for word in reason.split() if word in self.listings]
+        fresh = [product for product in named if product not in self._refused]
+        self._refused.update(fresh)
+        if not named or not self._products:
+            raise VenueRefusedError(f"{NAME} says: {reason}")
+        if fresh:  # else it is of the heartbeat that was asked for beside the channels
+            for product in fresh:
+                self._books.pop(product, None)
+            self.opened()
+        return [self._refusal(product, reason, received_ns) for product in fresh]
+
+    def _refusal(self, product: str, reason: str, received_ns: int) -> VenueStatus:
+        return VenueStatus(
+            venue=NAME,
+            state="refused",
+            instrument=self.listings[product].instrument,
+            reason=reason,
+            event_ns=received_ns,
+            received_ns=received_ns,
+            sequence=self.number(received_ns),
+        )
 
     def _trade(self, frame: bytes, received_ns: int, *, backfilled: bool = False) -> Trade:
         row = frames.match_frame.decode(frame)
