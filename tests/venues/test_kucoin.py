@@ -201,6 +201,18 @@ def test_an_error_ends_the_connection(code: int) -> None:
         a_session().receive(msgspec.json.encode(frame), NOW)
 
 
+def test_a_topic_that_is_refused_keeps_no_other_from_coming() -> None:
+    session = a_session("trade", "quote")
+    session.receive(b'{"id":"x","type":"welcome"}', NOW)
+    refused, kept = [row for row in posted(session.outgoing()) if row["type"] == "subscribe"]
+    frame = {"id": refused["id"], "type": "error", "code": 404, "data": "topic does not exist"}
+
+    with pytest.raises(FrameError, match=r"/market/match is refused: error 404"):
+        session.receive(msgspec.json.encode(frame), NOW)
+    with pytest.raises(VenueRefusedError, match="error 404"):  # now none is left
+        session.receive(msgspec.json.encode(frame | {"id": kept["id"]}), NOW)
+
+
 def test_a_book_starts_with_the_snapshot_and_the_changes_after_it() -> None:
     session = a_session()
     change(session, 5, 5, ("98", "2", "5"))

@@ -14,7 +14,8 @@ What surprises here:
 - The whole book needs a key, so a book starts from its best hundred levels, see `SeededBook`.
 - A trade's own id is missing over REST; its ``sequence`` is told on both ways and names it.
 - The symbol of what was renamed keeps its old code (``BCHSV-USDT``), its currencies do not.
-- An unknown symbol is accepted and stays silent. Over REST a refusal comes with HTTP status 200.
+- An unknown symbol is accepted and stays silent. A topic that is refused is named by the number of
+  its request; the others go on. Over REST a refusal comes with HTTP status 200.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from operator import attrgetter
 from string import digits
-from typing import Literal, TypeAlias
+from typing import Literal, NoReturn, TypeAlias
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -82,6 +83,7 @@ from stream_service.venues.kucoin.frames import (
     UPDATE,
     CandleRow,
     Day,
+    Notice,
     NumberedLevel,
     RestTrade,
     Rows,
@@ -159,6 +161,9 @@ class KucoinSession(Session):
         self._books: dict[str, SeededBook] = {}
         self._watches: dict[str, BookWatch] = {}
         self._sent = 0
+        self._asked: dict[str, str] = {}
+        """Topics that were subscribed to and not refused, by the number of the request."""
+
         self._topics: dict[str, Instrument] = {}
         self._readers = {  # by as much of a topic's name as tells it apart
             b'"/market/leve': self._update,
@@ -251,9 +256,11 @@ class KucoinSession(Session):
         """Post a ping; the venue hangs up on who has sent nothing for a minute."""
         self._send({"type": "ping"})
 
-    def _send(self, fields: dict[str, object]) -> None:
+    def _send(self, fields: dict[str, object]) -> str:
+        """Post a request; return its number."""
         self._sent += 1
         self.post(msgspec.json.encode({"id": str(self._sent), **fields}))
+        return str(self._sent)
 
     def _subscribe(self) -> None:
         symbols = list(self.listings)
@@ -263,7 +270,8 @@ class KucoinSession(Session):
             for start in range(0, len(names), SYMBOLS_A_FRAME):
                 of = ",".join(names[start : start + SYMBOLS_A_FRAME])
                 fields = {"privateChannel": False, "response": True}
-                self._send({"type": "subscribe", "topic": f"{topic}:{of}", **fields})
+                number = self._send({"type": "subscribe", "topic": f"{topic}:{of}", **fields})
+                self._asked[number] = topic
 
     def _ask_for_book(self, symbol: str) -> None:
         query = urlencode({"symbol": symbol})
@@ -397,8 +405,7 @@ class KucoinSession(Session):
         if notice.type == "welcome":
             self._subscribe()
         elif notice.type == "error":
-            reason = bytes(notice.data).decode()
-            raise VenueRefusedError(f"{NAME}: error {notice.code}: {reason}")
+            self._refuse(notice, frame)
         elif notice.result is False:
             raise VenueRefusedError(f"{NAME}: {notice.message}")
         elif notice.T:
@@ -406,6 +413,20 @@ class KucoinSession(Session):
         elif read := self._readers.get(f'"{notice.topic[:12]}'.encode()):
             return read(frame, received_ns)  # another slash came first, or they are escaped
         return ()
+
+    def _refuse(self, notice: Notice, frame: bytes) -> NoReturn:
+        """Take a refusal: of one topic of several, or of all.
+
+        Raises:
+            FrameError: of one; the others go on.
+            VenueRefusedError: none is left, or it is no answer to a subscription.
+
+        """
+        reason = f"error {notice.code}: {bytes(notice.data).decode()}"
+        topic = self._asked.pop(str(notice.id), "")
+        if topic and self._asked:
+            raise FrameError(NAME, frame, f"{topic} is refused: {reason}")
+        raise VenueRefusedError(f"{NAME}: {reason}")
 
     def _uta(self, channel: str, frame: bytes, received_ns: int) -> Sequence[Event]:
         match channel:

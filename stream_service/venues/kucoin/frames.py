@@ -162,6 +162,7 @@ class Notice(Struct, frozen=True):
     """A frame of no hot topic; those of the newer interface have a ``T``, or a ``result``."""
 
     type: str = ""
+    id: str | int = ""
     topic: str = ""
     code: int = 0
     data: Raw = Raw(b"")
