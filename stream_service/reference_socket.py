@@ -118,9 +118,15 @@ async def open_reference_socket(  # noqa: PLR0913  # what `open_socket` knows
         proxy=True if through_proxy else None,
         ssl=context,
         user_agent_header=user_agent,
-        happy_eyeballs_delay=next_address_s,
         create_connection=ReferenceConnection,
+        **_beside(next_address_s),
     ) as connection:
         ours = cast("ReferenceConnection", connection)
         ours.frames_waiting = frames_waiting
         yield ReferenceSocket(ours)
+
+
+def _beside(next_address_s: float) -> dict[str, Any]:
+    """Try addresses beside one another where the event loop can; uvloop's cannot."""
+    is_pythons = isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop)
+    return {"happy_eyeballs_delay": next_address_s} if is_pythons else {}

@@ -176,6 +176,19 @@ async def test_why_a_connection_broke_is_told_as_it_is() -> None:
     assert why_lost(TimeoutError()) == "no answer in time"
 
 
+def test_every_transport_connects_in_the_fast_event_loop(transport: TransportName) -> None:
+    uvloop = pytest.importorskip("uvloop")
+
+    async def heard() -> bytes:
+        async with serve(lambda socket: socket.send(b"frame"), "127.0.0.1", 0) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            async with open_socket(f"ws://127.0.0.1:{port}", transport=transport) as socket:
+                return await socket.recv(decode=False)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(heard()) == b"frame"
+
+
 async def test_we_say_who_we_are_but_from_no_page(transport: TransportName) -> None:
     seen: list[Request] = []
 
