@@ -13,6 +13,9 @@ back, after every other mailbox got its copy (``Overflow.WAIT``, for what must b
 mailbox outlives its process where the bus is a server: what was published while nobody listened is
 there on return.
 
+A publish that is cancelled while it is held back has handed over all, some or none of its events,
+the oldest first: who publishes them again loses none, and readers may hear some of them twice.
+
 What was received is given back when the mailbox is closed or its process dies before `done`.
 """
 

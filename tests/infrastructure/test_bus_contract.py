@@ -221,6 +221,29 @@ async def test_full_wait_mailbox_holds_the_publisher_back_but_no_other_mailbox(
     assert read == trades
 
 
+async def test_what_is_published_again_after_a_cancellation_is_lost_by_nobody(
+    make_bus: MakeBus, name: str
+) -> None:
+    trades = _trades(2_000)
+
+    async with (
+        make_bus(small=True) as bus,
+        bus.mailbox(name, ["trade.#"], capacity=10, overflow=Overflow.WAIT) as mailbox,
+        asyncio.timeout(3 * WITHIN_S),
+        asyncio.TaskGroup() as tasks,
+    ):
+        publishing = tasks.create_task(bus.publish(trades))
+        await asyncio.wait({publishing}, timeout=0.3)  # it must not end: absence
+        publishing.cancel()
+        await asyncio.wait({publishing})
+        again = tasks.create_task(bus.publish([*trades, a_trade(number=2_001)]))
+        read = await _read_until(mailbox, a_trade(number=2_001))
+        await again
+
+    assert publishing.cancelled()
+    assert list(dict.fromkeys(read)) == [*trades, a_trade(number=2_001)]
+
+
 async def test_dead_letters_keep_event_mailbox_and_reason(bus: Bus, name: str) -> None:
     trades = _trades(2)
 
