@@ -6,7 +6,9 @@ proves itself by overlap: it reaches back when it holds the last trade before th
 one, and forward when it holds the first after the hole or a newer one.
 
 Some venues cut the times of past trades, to whole seconds say. Such a trade happened at its time or
-up to a unit later, and only what is surely older or newer proves anything.
+up to a unit later, and only what is surely older or newer proves anything. Nor does a time prove
+much where a venue's clock is set: so a page is taken in the order of the venue, a trade of ours in
+it says where the hole begins and ends, and a time alone does so only by a margin.
 """
 
 from __future__ import annotations
@@ -34,9 +36,11 @@ class Hole(msgspec.Struct, frozen=True, kw_only=True):
     """A time from which trades of an instrument may be missing.
 
     ``after`` is the last trade before it, ``before`` the first live one after it; None while none
-    came. ``opened_ns`` and ``since_ns`` are when it was first and last suspected, by our clock.
-    ``ask_before`` is where the next page is to end, None: at the newest trade. ``tries`` counts the
-    pages that brought nothing. ``is_merged``: some trades within are known.
+    came. ``heard`` is the last of those that were known when it was opened, where ``after`` is an
+    older one because some may have been late. ``opened_ns`` and ``since_ns`` are when it was first
+    and last suspected, by our clock. ``ask_before`` is where the next page is to end, None: at the
+    newest trade. ``tries`` counts the pages that brought nothing. ``is_merged``: some trades within
+    are known.
     """
 
     number: int
@@ -45,6 +49,7 @@ class Hole(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     opened_ns: int
     since_ns: int
+    heard: Trade | None = None
     ask_before: Trade | None = None
     tries: int = 0
     is_merged: bool = False
@@ -65,7 +70,9 @@ class Recall(msgspec.Struct, frozen=True, kw_only=True):
 
     A page that was asked for with ``before`` must end right before it, or overlap it: a venue that
     pages by time must be asked for the time of ``before`` too. ``number`` and ``since_ns`` say
-    which hole it is for, and which suspicion.
+    which hole it is for, and which suspicion; ``opened_ns`` is when it was first suspected.
+    ``is_open``: no live trade showed yet that the stream runs again, so that only a page of long
+    after the suspicion can prove that nothing is missing.
     """
 
     instrument: Instrument
@@ -73,6 +80,8 @@ class Recall(msgspec.Struct, frozen=True, kw_only=True):
     before: Trade | None
     number: int
     since_ns: int
+    opened_ns: int = 0
+    is_open: bool = False
 
 
 class Page:
@@ -81,9 +90,10 @@ class Page:
     Args:
         hole: As it is now, which may be narrower than when the page was asked for.
         recall: What was asked.
-        trades: What came; in any order.
+        trades: What came, oldest first as the venue orders them.
         is_known: Tells whether a trade was seen before the page came.
         unit_ns: What the times of past trades are cut to.
+        margin_ns: A time proves that a trade is older or newer only by more than so much.
 
     """
 
@@ -95,10 +105,12 @@ class Page:
         is_known: Callable[[Trade], bool],
         *,
         unit_ns: int = 1,
+        margin_ns: int = 0,
     ) -> None:
         self._hole = hole
         self._unit_ns = unit_ns
-        self._trades = sorted(trades, key=lambda trade: trade.event_ns)
+        self._margin_ns = margin_ns
+        self._trades = trades
         self._ids = {trade.trade_id for trade in trades}
         self._is_known = is_known
         self._asks_newest = recall.before is None
@@ -120,6 +132,7 @@ class Page:
         return bool(
             before is not None
             and self._trades
+            and before.trade_id not in self._ids
             and self._trades[0].event_ns > latest_ns(before, self._unit_ns)
         )
 
@@ -149,30 +162,60 @@ class Page:
         after, before, trades = self._hole.after, self._hole.before, self._trades
         if not trades:
             return [(after, before)]
-        inside = [trade for trade in trades if self._is_inside(trade)]
-        holds_after = after.trade_id in self._ids
-        reaches_back = holds_after or latest_ns(trades[0], self._unit_ns) < after.event_ns
-        if before is None:
-            is_stale = not holds_after and trades[-1].event_ns < after.event_ns
-            reaches_on = reaches_back and not is_stale and self._ends_now(has_more=bool(inside))
-        else:
-            before_ns = latest_ns(before, self._unit_ns)
-            reaches_on = before.trade_id in self._ids or trades[-1].event_ns > before_ns
-            reaches_on |= self._asks_this_end and trades[0].event_ns <= before_ns
+        inside = [trade for trade in self._between() if self._is_inside(trade)]
+        reaches_back, reaches_on = self._reaches_back(), self._reaches_on(inside)
         if not inside and not (reaches_back and reaches_on):
             return [(after, before)]
         left: list[Ends] = [] if reaches_back else [(after, inside[0])]
         return left if reaches_on else [*left, (inside[-1], before)]
 
+    def _between(self) -> Sequence[Trade]:
+        """Return what the page lists between the ends of the hole, as far as it holds them."""
+        places = {trade.trade_id: at for at, trade in enumerate(self._trades)}
+        before = self._hole.before
+        start = places.get(self._hole.after.trade_id, -1) + 1
+        end = places.get(before.trade_id, len(places)) if before else len(self._trades)
+        return self._trades[start:end]
+
+    def _reaches_back(self) -> bool:
+        after, oldest = self._hole.after, self._trades[0]
+        is_older = latest_ns(oldest, self._unit_ns) < after.event_ns - self._margin_ns
+        return after.trade_id in self._ids or is_older
+
+    def _reaches_on(self, inside: Sequence[Trade]) -> bool:
+        """Tell whether nothing can be missing between the page and the end of the hole."""
+        after, before, newest = self._hole.after, self._hole.before, self._trades[-1]
+        if before is None:
+            is_stale = after.trade_id not in self._ids and newest.event_ns < after.event_ns
+            has_more = any(not self._is_known(trade) for trade in inside) or (
+                bool(inside) and not self._holds_heard()
+            )
+            return self._reaches_back() and not is_stale and self._ends_now(has_more=has_more)
+        before_ns = latest_ns(before, self._unit_ns)
+        return (
+            before.trade_id in self._ids
+            or newest.event_ns > before_ns + self._margin_ns
+            or (self._asks_this_end and self._trades[0].event_ns <= before_ns)
+        )
+
+    def _holds_heard(self) -> bool:
+        """Tell whether the last trade that was known when the hole was opened is in the page."""
+        heard = self._hole.heard
+        return heard is not None and heard.trade_id in self._ids
+
     def _is_inside(self, trade: Trade) -> bool:
         """Tell whether it lies in the hole; where it may be at an end, only if it is new."""
         after, before, unit_ns = self._hole.after, self._hole.before, self._unit_ns
-        if not self._hole.covers(trade, by_number=False, unit_ns=unit_ns):
-            return False
+        is_newer = after.trade_id in self._ids or after.event_ns <= latest_ns(trade, unit_ns)
+        is_older = (
+            before is None
+            or before.trade_id in self._ids
+            or trade.event_ns <= latest_ns(before, unit_ns)
+        )
         is_at_end = trade.event_ns <= latest_ns(after, unit_ns) or (
             before is not None and before.event_ns <= latest_ns(trade, unit_ns)
         )
-        return not (is_at_end and self._is_known(trade))
+        return is_newer and is_older and not (is_at_end and self._is_known(trade))
 
     def _ends_now(self, *, has_more: bool) -> bool:
         """Tell whether nothing can be missing after the page, which reaches ``after``.

@@ -48,6 +48,9 @@ SET_NS = 1_000_000_000
 HELD_BACK_S = 0.5
 """A bus that takes so long for one frame's events holds us back."""
 
+OVERLAP_NS = 5_000_000_000
+"""Trades that are so much late are still missed, and those of a clock that was set by so much."""
+
 _HEARD: Mapping[type, Kind] = {Quote: "quote", Trade: "trade", Book: "book"}
 
 
@@ -96,6 +99,7 @@ class Intake:
             venue.name,
             consecutive=venue.consecutive_trade_ids,
             recalled_unit_ns=venue.recalled_unit_ns,
+            overlap_ns=OVERLAP_NS,
             ahead_ns=lambda: self.venue_clock.offset_ns + (self.venue_clock.error_ns or 0),
         )
         self.watch = StreamWatch()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from itertools import chain, islice
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import msgspec
 from msgspec.structs import replace
@@ -32,13 +32,18 @@ LOOKED_BACK = 200
 class KeptTrades(msgspec.Struct, frozen=True, kw_only=True):
     """What a restart needs to know of one instrument.
 
-    ``ids`` are of trades within holes and at the time of the latest, ``pending`` were new and not
-    passed on yet, ``told`` are holes that were told as gaps.
+    ``ids`` are of trades within holes and of about the time of the latest, newest first, each with
+    its time in ``times``. A hole after the latest would begin with ``from_trade``. ``pending`` were
+    new and not passed on yet, ``told`` are holes that were told as gaps; what happened up to
+    ``floor_ns`` was forgotten before.
     """
 
     instrument: Instrument
     latest: Trade | None
+    from_trade: Trade | None = None
     ids: list[str] = []
+    times: list[int] = []
+    floor_ns: int = 0
     holes: list[Hole] = []
     told: list[Hole] = []
     pending: list[Trade] = []
@@ -48,20 +53,22 @@ class KeptTrades(msgspec.Struct, frozen=True, kw_only=True):
         ends = [
             trade for hole in self.holes for trade in (hole.after, hole.before, hole.ask_before)
         ]
-        return [trade for trade in (self.latest, *ends, *self.pending) if trade]
+        return [trade for trade in (self.latest, self.from_trade, *ends, *self.pending) if trade]
 
 
 class KnownTrades:
     """Remembers ids in two generations, the last trade passed on, and the holes before it.
 
     ``young`` and ``old`` hold event times by trade id; what happened up to ``floor_ns`` and is in
-    neither was forgotten. ``pending`` came and did not go out yet.
+    neither was forgotten. ``pending`` came and did not go out yet. ``overlap_ns`` is how far before
+    the last trade a hole begins, as some may be late or their times not right; numbers need none.
     """
 
     __slots__ = (
         "_consecutive",
         "_due",
         "_last_number",
+        "_overlap_ns",
         "_told",
         "_told_ns",
         "_unit_ns",
@@ -74,7 +81,9 @@ class KnownTrades:
         "young",
     )
 
-    def __init__(self, instrument: Instrument, *, consecutive: bool, unit_ns: int = 1) -> None:
+    def __init__(
+        self, instrument: Instrument, *, consecutive: bool, unit_ns: int = 1, overlap_ns: int = 0
+    ) -> None:
         self.instrument = instrument
         self.young: dict[str, int] = {}
         self.old: dict[str, int] = {}
@@ -86,6 +95,7 @@ class KnownTrades:
         self._told_ns = (0, 0)  # where no trade came after the hole
         self._consecutive = consecutive
         self._unit_ns = unit_ns
+        self._overlap_ns = overlap_ns
         self._last_number = 0
         self._due: set[str] = set()  # ids of the last page that are new, though their hole closed
 
@@ -118,24 +128,36 @@ class KnownTrades:
 
     def place(self, trade: Trade) -> None:
         """Take a trade that went out, wherever it belongs."""
-        latest = self.latest
+        latest = self.latest or next((hole.after for hole in self.holes), None)
         if latest is None:
             self.latest = trade
         elif self._consecutive:
             self._place_by_number(trade, latest)
         else:
             self._end_open_hole(trade)
-            if trade.event_ns >= latest.event_ns:
+            if self.latest is None or trade.event_ns >= latest.event_ns:
                 self.latest = trade
 
-    def doubt(self, reason: str, now_ns: int) -> None:
+    def doubt(self, reason: str, now_ns: int, from_trade: Trade | None = None) -> None:
         """Open a hole after the last trade, or suspect the one that is open there anew."""
         latest = self.latest or next(reversed(self.pending.values()), None)
         open_hole = next((hole for hole in self.holes if hole.before is None), None)
         if open_hole:
             self._change(open_hole, since_ns=now_ns, ask_before=None, tries=0)
         elif latest:
-            self._open((latest, None), reason, now_ns)
+            after = from_trade or self._overlapped(latest)
+            self._open((after, None), reason, now_ns, heard=latest)
+
+    def asked_from(self, hole: Hole) -> Trade:
+        """Return the trade that pages are to start with.
+
+        Numbers say which trades are missing, but a venue that pages by time may list them under
+        one that is too early: every other try, and so before a gap is told, asks from earlier on.
+        """
+        after = hole.after
+        if not (self._consecutive and hole.tries % 2):
+            return after
+        return replace(after, event_ns=after.event_ns - self._overlap_ns)
 
     def hole_of(self, recall: Recall) -> Hole | None:
         """Return the hole that ``recall`` is for; None: it is closed."""
@@ -147,16 +169,19 @@ class KnownTrades:
         if hole is None:
             return None
         self._due = {trade.trade_id for trade in trades if not self.has(trade)}
-        page = Page(hole, recall, trades, self.has, unit_ns=self._unit_ns)
+        page = Page(
+            hole, recall, trades, self.has, unit_ns=self._unit_ns, margin_ns=self._overlap_ns
+        )
         left = page.left_by_number() if self._consecutive else page.left_by_overlap()
         if left != [(hole.after, hole.before)]:
             self._narrow(hole, left, trades)
             return None
         if not page.is_current:
             return None
-        if hole.ask_before is not None or hole.tries + 1 >= PATIENCE:
+        patience = PATIENCE if hole.ask_before is None else 1 + self._consecutive
+        if hole.tries + 1 >= patience:
             return hole
-        before = hole.before if page.is_beyond else None
+        before = hole.ask_before or (hole.before if page.is_beyond else None)
         self._change(hole, ask_before=before, tries=hole.tries + 1)
         return None
 
@@ -164,17 +189,19 @@ class KnownTrades:
         """Keep ``hole`` open no longer: nothing is told of it."""
         self.holes.remove(hole)
 
-    def tell(self, hole: Hole, now_ns: int) -> tuple[int, int]:
+    def tell(self, hole: Hole, now_ns: int, apart_ns: int = 0) -> tuple[int, int]:
         """Keep ``hole`` open no longer; return its times, less what was told of them before.
 
         Args:
             hole: One of these.
             now_ns: By the venue's clock; the end where no trade came after it.
+            apart_ns: What the times of two trades may be wrong by, one against the other.
 
         """
         self.holes.remove(hole)
-        start_ns = hole.after.event_ns
-        end_ns = max(start_ns, latest_ns(hole.before, self._unit_ns) if hole.before else now_ns)
+        start_ns = hole.after.event_ns - apart_ns
+        last_ns = latest_ns(hole.before, self._unit_ns) + apart_ns if hole.before else now_ns
+        end_ns = max(start_ns, last_ns)
         told_start_ns, told_end_ns = self._told_ns
         if told_start_ns <= start_ns < told_end_ns:
             start_ns = min(told_end_ns, end_ns)
@@ -191,19 +218,24 @@ class KnownTrades:
             (hole.after.event_ns, hole.before.event_ns if hole.before else LATEST_NS)
             for hole in self.holes
         ]
-        newest_first = chain(reversed(self.young.items()), reversed(self.old.items()))
-        looked_through = newest_first if spans else islice(newest_first, LOOKED_BACK)
+        looked_through = self._newest_first()
         if self.latest:
-            spans.append((self.latest.event_ns, self.latest.event_ns))
-        apart_ns = 2 * (self._unit_ns - 1)  # of a time that is cut and one that is not, at most
+            since_ns = self.latest.event_ns - 2 * self._overlap_ns
+            looked_through = looked_through if spans else self._since(since_ns)
+            spans.append((since_ns, self.latest.event_ns))
+        apart_ns = 2 * (self._unit_ns - 1) + self._overlap_ns  # of two times of one trade
+        remembered = [
+            known
+            for known in looked_through
+            if any(start - apart_ns <= known[1] <= end + apart_ns for start, end in spans)
+        ]
         return KeptTrades(
             instrument=self.instrument,
             latest=self.latest,
-            ids=[
-                trade_id
-                for trade_id, event_ns in looked_through
-                if any(start - apart_ns <= event_ns <= end + apart_ns for start, end in spans)
-            ],
+            from_trade=self._overlapped(self.latest) if self.latest else None,
+            ids=[trade_id for trade_id, _ in remembered],
+            times=[event_ns for _, event_ns in remembered],
+            floor_ns=self.floor_ns,
             holes=self.holes,
             told=list(self._told),
             pending=list(self.pending.values()),
@@ -235,10 +267,14 @@ class KnownTrades:
         self._last_number = max((hole.number for hole in kept.holes), default=0)
         self.latest = kept.latest
         if kept.latest:
-            self.floor_ns = kept.latest.event_ns - 1
-            self.old = dict.fromkeys([*kept.ids, kept.latest.trade_id], kept.latest.event_ns)
+            known_from_ns = kept.latest.event_ns - 2 * self._overlap_ns
+            self.floor_ns = max(kept.floor_ns, known_from_ns - 1)
+            is_timed = len(kept.times) == len(kept.ids)
+            times = kept.times if is_timed else [kept.latest.event_ns] * len(kept.ids)
+            newest_first = list(zip(kept.ids, times, strict=True))
+            self.old = {kept.latest.trade_id: kept.latest.event_ns} | dict(reversed(newest_first))
         received_ns = max((trade.received_ns for trade in kept.trades()), default=0)
-        self.doubt("the stream was restarted", min(received_ns + 1, now_ns))
+        self.doubt("the stream was restarted", min(received_ns + 1, now_ns), kept.from_trade)
 
     def _place_by_number(self, trade: Trade, latest: Trade) -> None:
         holes = (hole for hole in self.holes if hole.covers(trade, by_number=True))
@@ -278,24 +314,57 @@ class KnownTrades:
             self._narrow(hole, left, ())
 
     def _end_open_hole(self, trade: Trade) -> None:
-        """Let a live trade end the hole that is open, or belong to what was heard before it."""
+        """Let a live trade end the hole that is open, or belong to what was heard before it.
+
+        One that is older than what was heard before the hole came late, and ends nothing.
+        """
         hole = next((hole for hole in self.holes if hole.before is None), None)
-        if hole is None or trade.backfilled or trade.event_ns < hole.after.event_ns:
+        if hole is None or trade.backfilled:
+            return
+        heard = hole.heard or hole.after
+        if trade.event_ns < heard.event_ns:
             return
         if trade.received_ns < hole.opened_ns:
-            self._change(hole, after=trade)
+            self._change(hole, after=hole.after if self._overlap_ns else trade, heard=trade)
             return
         self._change(hole, before=trade)
         if trade.received_ns < hole.since_ns:
             self._add(self._next(hole, trade, None))
 
-    def _open(self, ends: Ends, reason: str, now_ns: int) -> None:
+    def _overlapped(self, latest: Trade) -> Trade:
+        """Return the trade with which a hole after ``latest`` begins; numbers need no overlap.
+
+        That is no older than the end of an earlier hole, which had an overlap of its own.
+        """
+        if self._consecutive or not self._overlap_ns:
+            return latest
+        ends = {hole.before.trade_id for hole in chain(self.holes, self._told) if hole.before}
+        trade_id, event_ns = latest.trade_id, latest.event_ns
+        for trade_id, event_ns in self._newest_first():
+            if event_ns <= latest.event_ns - self._overlap_ns or trade_id in ends:
+                break
+        else:
+            event_ns = latest.event_ns - self._overlap_ns  # nothing is known of so long ago
+        return replace(latest, trade_id=trade_id, event_ns=event_ns)
+
+    def _since(self, event_ns: int) -> Iterator[tuple[str, int]]:
+        """Yield ids and times, newest first, until they are older and enough."""
+        for count, known in enumerate(self._newest_first()):
+            if count >= LOOKED_BACK and known[1] < event_ns:
+                return
+            yield known
+
+    def _newest_first(self) -> Iterator[tuple[str, int]]:
+        return chain(reversed(self.young.items()), reversed(self.old.items()))
+
+    def _open(self, ends: Ends, reason: str, now_ns: int, *, heard: Trade | None = None) -> None:
         self._last_number += 1
         self._add(
             Hole(
                 number=self._last_number,
                 after=ends[0],
                 before=ends[1],
+                heard=heard,
                 reason=reason,
                 opened_ns=now_ns,
                 since_ns=now_ns,
@@ -313,8 +382,15 @@ class KnownTrades:
     def _next(self, hole: Hole, after: Trade, before: Trade | None) -> Hole:
         """Return a part of ``hole`` as a hole of its own."""
         self._last_number += 1
+        heard = hole.heard if after == hole.after else None
         return replace(
-            hole, number=self._last_number, after=after, before=before, ask_before=None, tries=0
+            hole,
+            number=self._last_number,
+            after=after,
+            before=before,
+            heard=heard,
+            ask_before=None,
+            tries=0,
         )
 
     def _add(self, hole: Hole) -> None:

@@ -1,8 +1,20 @@
 """Trades of a venue come in as often as they are told; each goes out once, and each hole is known.
 
-Every trade is remembered by its id over all connections and restarts. Where trades may be missing,
-after a silence or where numbers jump, a hole is kept open until pages of the venue's past trades
-close it, or until it is told as a gap.
+Every trade is remembered by its id over all connections and restarts. What holds at all times: each
+trade that a venue lists after the first one that we heard
+
+    was passed on once, or waits for the bus, or
+    lies in a hole, which is open until pages of past trades close it, or
+    lies within a gap that was told, or
+    is on its way on a stream that stands.
+
+So whenever a stream may not stand (a silence, a new connection, a frame that was refused) a hole is
+opened, and only proof closes it. Numbers that follow one another are proof. Elsewhere it is a page
+that holds both ends: a trade heard before the hole, and a live one that was heard after it; while
+none comes, the newest page, asked for so late that the stream tells all that REST does not yet.
+The last trade heard is no end: one before it may be late, or timed by a clock that was set since.
+A hole begins ``overlap_ns`` before it, and what a page brings again is known by its id. Where no
+page reaches that far it is told that trades may be missing, though there may have been none.
 """
 
 from __future__ import annotations
@@ -26,12 +38,16 @@ LATE_NS = 3_600_000_000_000
 AHEAD_NS = 60_000_000_000
 """Nor when it is later than that; a time that is ahead of the clocks may be true within it."""
 
+ON_ITS_WAY_NS = 50_000_000
+"""How long a trade of a venue is on its way to us, where its clock was seen ahead of ours."""
+
 
 class LedgerState(msgspec.Struct, frozen=True, kw_only=True):
     """What a restart needs to know of a venue's trades."""
 
     venue: str
     instruments: list[KeptTrades]
+    ahead_ns: int = 0
 
 
 class TradeLedger:
@@ -42,6 +58,7 @@ class TradeLedger:
         consecutive: Trades are numbered one by one in ``sequence``, so that a jump is a hole.
         remembered: See `REMEMBERED`.
         recalled_unit_ns: What the times of past trades are cut to.
+        overlap_ns: How late a trade may be told, and how far a venue may set its clock.
         ahead_ns: Tells how far the venue's clock may be ahead of ours, as far as that is known.
 
     """
@@ -53,6 +70,7 @@ class TradeLedger:
         consecutive: bool,
         remembered: int = REMEMBERED,
         recalled_unit_ns: int = 1,
+        overlap_ns: int = 0,
         ahead_ns: Callable[[], int] = lambda: 0,
     ) -> None:
         self.venue = venue
@@ -62,6 +80,7 @@ class TradeLedger:
         self._consecutive = consecutive
         self._remembered = remembered
         self._unit_ns = recalled_unit_ns
+        self._overlap_ns = overlap_ns
         self._known: dict[Instrument, KnownTrades] = {}
         self._owed: list[Trade] = []
         self._ahead_ns = 0
@@ -143,10 +162,12 @@ class TradeLedger:
         return [
             Recall(
                 instrument=known.instrument,
-                after=hole.after,
+                after=known.asked_from(hole),
                 before=hole.ask_before,
                 number=hole.number,
                 since_ns=hole.since_ns,
+                opened_ns=hole.opened_ns,
+                is_open=hole.before is None and not self._consecutive,
             )
             for known in self._known.values()
             for hole in known.holes
@@ -185,7 +206,7 @@ class TradeLedger:
     def state(self) -> LedgerState:
         """Return what `restore` takes up after a restart."""
         instruments = [known.kept() for known in self._known.values()]
-        return LedgerState(venue=self.venue, instruments=instruments)
+        return LedgerState(venue=self.venue, instruments=instruments, ahead_ns=self._ahead_ns)
 
     def clock_was_set(self, by_ns: int) -> None:
         """Note that our clock was set forward, below zero: back."""
@@ -213,13 +234,19 @@ class TradeLedger:
                         f"{trade.venue} {trade.instrument} does not belong to the trades of "
                         f"{self.venue} {kept.instrument}"
                     )
+        self._ahead_ns = state.ahead_ns
         for kept in state.instruments:
             known = self._meet(kept.instrument)
             known.restore(kept, now_ns)
             self._owed += known.pending.values()
 
     def _meet(self, instrument: Instrument) -> KnownTrades:
-        known = KnownTrades(instrument, consecutive=self._consecutive, unit_ns=self._unit_ns)
+        known = KnownTrades(
+            instrument,
+            consecutive=self._consecutive,
+            unit_ns=self._unit_ns,
+            overlap_ns=self._overlap_ns,
+        )
         self._known[instrument] = known
         return known
 
@@ -240,7 +267,9 @@ class TradeLedger:
         missing = None
         if hole.before and self._consecutive and not hole.is_merged:
             missing = hole.before.sequence - hole.after.sequence - 1
-        times = known.tell(hole, self._venue_ns(received_ns))
+        ahead_ns = self._ahead_ns + ON_ITS_WAY_NS if self._ahead_ns else 0
+        apart_ns = min(ahead_ns, self._overlap_ns)
+        times = known.tell(hole, self._venue_ns(received_ns), apart_ns)
         reason = f"{hole.reason}, and {why}"
         return [self._gap(known.instrument, times, reason, received_ns, missing=missing)]
 

@@ -340,6 +340,117 @@ def test_a_gap_without_end_ends_now_by_the_clock_of_the_venue() -> None:
     assert gap.end_ns == 5 * SECOND
 
 
+def heard_at(second: int, *, number: int, at: int) -> Trade:
+    trade = a_trade(number=number, at_ns=at * SECOND)
+    return msgspec.structs.replace(trade, received_ns=second * SECOND)
+
+
+def overlapping(*, consecutive: bool) -> TradeLedger:
+    return TradeLedger("kraken", consecutive=consecutive, overlap_ns=5 * SECOND)
+
+
+def test_a_trade_that_was_late_when_the_connection_broke_is_asked_for() -> None:
+    ledger = overlapping(consecutive=False)
+    pass_on(ledger, *trades(10, 14, 16, 18))
+    ledger.suspect(None, "the connection was away", 19 * SECOND)
+    pass_on(ledger, *trades(20))
+    (recall,) = ledger.recalls()
+
+    gaps = ledger.answered(recall, page(10, 14, 16, 17, 18, 19, 20), 21 * SECOND)
+    fresh = pass_on(ledger, *page(10, 14, 16, 17, 18, 19, 20))
+
+    assert (recall.after.trade_id, recall.after.event_ns) == ("10", 10 * SECOND)
+    assert (gaps, ledger.recalls()) == ([], [])
+    assert fresh == page(17, 19)
+
+
+def test_a_page_that_reaches_only_the_last_trade_leaves_those_that_may_be_late() -> None:
+    ledger = overlapping(consecutive=False)
+    pass_on(ledger, *trades(10, 14, 16, 18))
+    ledger.suspect(None, "the connection was away", 19 * SECOND)
+    pass_on(ledger, *trades(20))
+    ledger.answered(ledger.recalls()[0], page(16, 18, 19, 20), 21 * SECOND)
+
+    (gap,) = ledger.gave_up(ledger.recalls()[0], "the venue tells no older ones", 22 * SECOND)
+
+    assert (gap.start_ns, gap.end_ns) == (10 * SECOND, 16 * SECOND)
+
+
+def test_a_late_trade_does_not_show_that_the_stream_runs_again() -> None:
+    ledger = overlapping(consecutive=False)
+    pass_on(ledger, *trades(10, 14, 16, 18))
+    ledger.suspect(None, "the connection was away", 19 * SECOND)
+
+    pass_on(ledger, heard_at(20, number=17, at=17))
+    (before,) = ledger.recalls()
+    pass_on(ledger, *trades(21))
+    (after,) = ledger.recalls()
+
+    assert (before.is_open, after.is_open) == (True, False)
+
+
+def test_trades_of_a_clock_that_was_set_back_while_we_were_away_are_taken() -> None:
+    ledger = overlapping(consecutive=False)
+    ahead = heard_at(10, number=1, at=12)
+    pass_on(ledger, ahead)
+    ledger.suspect(None, "the connection was away", 10 * SECOND)
+    pass_on(ledger, *trades(14))
+    told = [msgspec.structs.replace(ahead, backfilled=True), *page(11, 14)]
+
+    gaps = ledger.answered(ledger.recalls()[0], told, 15 * SECOND)
+
+    assert (gaps, ledger.recalls()) == ([], [])
+    assert pass_on(ledger, *told) == page(11)
+
+
+def test_a_gap_of_a_clock_that_was_ahead_is_as_much_wider() -> None:
+    ledger = overlapping(consecutive=True)
+    pass_on(ledger, heard_at(10, number=1, at=12))
+    pass_on(ledger, a_trade(number=3, at_ns=13 * SECOND))
+    (recall,) = ledger.recalls()
+
+    (gap,) = ledger.gave_up(recall, "the venue tells no older trades", 14 * SECOND)
+
+    assert (gap.start_ns, gap.end_ns) == (9_950_000_000, 15_050_000_000)
+    assert gap.missing == 1
+
+
+def test_numbered_trades_are_asked_for_from_earlier_on_before_they_are_given_up() -> None:
+    ledger = overlapping(consecutive=True)
+    pass_on(ledger, *trades(12, 15))
+    asked = []
+    while recalls := ledger.recalls():
+        asked += [recall.after.event_ns // SECOND for recall in recalls]
+        ledger.answered(recalls[0], [], 16 * SECOND)
+
+    assert asked == [12, 7, 12]
+    assert ledger.gaps == 1
+
+
+def test_the_first_trade_is_in_no_hole_though_it_waited_for_the_bus() -> None:
+    ledger = numbered()
+    first = ledger.fresh(trades(1))
+    ledger.suspect(None, "the connection was away", 2 * SECOND)
+    pass_on(ledger, *trades(2))
+    ledger.passed_on(first)
+
+    assert ledger.recalls() == []
+
+
+def test_a_restart_overlaps_what_came_before_it() -> None:
+    ledger = overlapping(consecutive=False)
+    pass_on(ledger, *trades(10, 14, 16, 18))
+    body = msgspec.json.encode(ledger.state())
+    restarted = overlapping(consecutive=False)
+    restarted.restore(msgspec.json.decode(body, type=LedgerState))
+    (recall,) = restarted.recalls()
+
+    restarted.answered(recall, page(10, 14, 16, 17, 18, 19), 20 * SECOND)
+
+    assert recall.after.trade_id == "10"
+    assert pass_on(restarted, *page(10, 14, 16, 17, 18, 19)) == page(17, 19)
+
+
 @pytest.mark.parametrize("is_restarted", [True, False])
 def test_a_hole_stays_open_though_our_clock_was_set_back(*, is_restarted: bool) -> None:
     ledger = TradeLedger("kraken", consecutive=False)

@@ -25,6 +25,7 @@ class LedgerMachine(RuleBasedStateMachine):
     consecutive = True
     remembered = 5
     unit_ns = 1
+    overlap_ns = 0
 
     @initialize(
         paging=st.sampled_from(["forward", "backward", "newest"]),
@@ -37,6 +38,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.log: list[Trade] = []
         self.stream: list[Trade] = []
         self.is_connected = True
+        self.skew_ns = 0
         self.passed: Counter[str] = Counter()
         self.gaps: list[Gap] = []
         self.under_way: list[list[Trade]] = []
@@ -49,6 +51,7 @@ class LedgerMachine(RuleBasedStateMachine):
             consecutive=self.consecutive,
             remembered=self.remembered,
             recalled_unit_ns=self.unit_ns,
+            overlap_ns=self.overlap_ns,
         )
 
     def tick(self) -> int:
@@ -63,7 +66,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for _ in range(count):
             number = len(self.log) + 1
             trade_id = str(number) if self.consecutive else f"{number * 7919 % 10_007:x}"
-            happened = self.tick() // MS * MS
+            happened = self.tick() // MS * MS + self.skew_ns
             self.log.append(
                 Trade(
                     venue="kraken",
@@ -253,10 +256,82 @@ class CutMachine(UnnumberedMachine):
         super().open(paging, size, reach)
 
 
+class SkewedMachine(LedgerMachine):
+    """The venue's clock is set forward and back, and trades are told late."""
+
+    remembered = 100  # what is forgotten must be of before the overlap
+    overlap_ns = 5 * SECOND
+    ahead_ns = 2 * SECOND
+    late_ns = 2 * SECOND
+
+    @initialize(
+        paging=st.sampled_from(["forward", "backward", "newest"]),
+        size=st.integers(1, 6),
+        reach=st.sampled_from([4, 12, 1_000]),
+    )
+    def open(self, paging: str, size: int, reach: int) -> None:
+        super().open(paging, size, reach)
+        self.late: list[Trade] = []
+        self.skew_ns = self.ahead_ns
+        super().trade(wait_ms=0, count=1)
+        self.tell(count=1, is_late=False)  # now it is known how wrong that clock can be
+
+    @rule(is_ahead=st.booleans())
+    def set_the_clock(self, *, is_ahead: bool) -> None:
+        self.skew_ns = self.ahead_ns if is_ahead else 0
+
+    @rule(wait_ms=st.sampled_from([0, 0, 1, 40, 900, 5_000, 90_000]), count=st.integers(1, 4))
+    def trade(self, wait_ms: int, count: int) -> None:
+        if any(self.now + wait_ms * MS > one.received_ns + self.late_ns for one in self.late):
+            self.tell_late()
+        super().trade(wait_ms, count)
+
+    @precondition(lambda self: self.stream)
+    @rule()
+    def be_late(self) -> None:
+        (trade,) = self.stream[:1]
+        del self.stream[0]
+        self.late.append(msgspec.structs.replace(trade, received_ns=self.now))
+
+    @precondition(lambda self: self.late)
+    @rule()
+    def tell_late(self) -> None:
+        self.stream, self.late = [*self.late, *self.stream], []
+        self.tell(count=len(self.stream), is_late=False)
+
+    @rule()
+    def disconnect(self) -> None:
+        super().disconnect()
+        self.late.clear()
+
+    @rule()
+    def connect(self) -> None:
+        super().connect()
+        self.late.clear()
+
+
+class UnnumberedSkewedMachine(SkewedMachine):
+    """No venue pages forward by a time that may be set, and tells no numbers."""
+
+    consecutive = False
+
+    @initialize(
+        paging=st.sampled_from(["backward", "newest"]),
+        size=st.integers(1, 6),
+        reach=st.sampled_from([4, 12, 1_000]),
+    )
+    def open(self, paging: str, size: int, reach: int) -> None:
+        super().open(paging, size, reach)
+
+
 TestNumberedTrades = LedgerMachine.TestCase
 TestUnnumberedTrades = UnnumberedMachine.TestCase
 TestTradesOfCutTimes = CutMachine.TestCase
+TestNumberedTradesOfAClockThatIsSet = SkewedMachine.TestCase
+TestUnnumberedTradesOfAClockThatIsSet = UnnumberedSkewedMachine.TestCase
 THOROUGHLY = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestNumberedTrades.settings = THOROUGHLY
 TestUnnumberedTrades.settings = THOROUGHLY
 TestTradesOfCutTimes.settings = THOROUGHLY
+TestNumberedTradesOfAClockThatIsSet.settings = THOROUGHLY
+TestUnnumberedTradesOfAClockThatIsSet.settings = THOROUGHLY
