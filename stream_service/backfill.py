@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 
 import msgspec
@@ -23,6 +24,7 @@ DOUBT_AT_MOST_EVERY_S = 10.0
 """Frames that cannot be read may come one after the other; nobody is asked after each of them."""
 
 AGAIN_AFTER_S = 5.0
+SECOND_NS = 1_000_000_000
 MINUTE_NS = 60_000_000_000
 
 
@@ -40,6 +42,7 @@ class Backfill:
         self._link_of = link_of
         self._asked: set[Instrument] = set()
         self._not_before: dict[Instrument, float] = {}
+        self._early_not_before: dict[Instrument, float] = {}
         self._doubt_after = 0.0
         self._room = asyncio.Semaphore(AT_ONCE)
 
@@ -51,11 +54,29 @@ class Backfill:
                 await asyncio.sleep(LOOK_EVERY_S)
                 for instrument, recall in self._due(loop.time()).items():
                     link = self._link_of(instrument)
-                    if link and instrument not in self._asked:
+                    if link and instrument not in self._asked and self._is_time(recall, link):
                         self._asked.add(instrument)
                         await self._room.acquire()
                         work = self._fill(recall, link) if recall else self._greet(instrument, link)
                         tasks.create_task(self._do(instrument, work))
+
+    def _is_time(self, recall: Recall | None, link: Link) -> bool:
+        """Tell whether to ask now: an answer can close the hole, or it was open for long enough."""
+        if recall is None or self._proves_end(recall, link):
+            return True
+        open_s = (self._intake.clock() - recall.opened_ns) / SECOND_NS
+        is_early = time.monotonic() < self._early_not_before.get(recall.instrument, 0.0)
+        return open_s >= self._intake.venue.rest_behind_s and not is_early
+
+    def _proves_end(self, recall: Recall, link: Link) -> bool:
+        """Tell whether the newest page proves that nothing is missing after it.
+
+        A live trade that ends the hole must be in the page. Where none came there is none once the
+        stream tells all that is later, and REST all that is earlier.
+        """
+        since_s = (self._intake.clock() - recall.since_ns) / SECOND_NS
+        stands_s = time.monotonic() - link.settled_at
+        return not recall.is_open or min(since_s, stands_s) >= self._intake.venue.rest_behind_s
 
     def _due(self, now: float) -> dict[Instrument, Recall | None]:
         """Return what to ask for: the newest trades first (None), then the oldest hole."""
@@ -101,6 +122,9 @@ class Backfill:
         following: Recall | None = recall
         while following:
             asked = following
+            if not self._proves_end(asked, link):
+                asked = msgspec.structs.replace(asked, since_ns=0)  # it closes no hole then
+                self._early_not_before[asked.instrument] = time.monotonic() + AGAIN_AFTER_S
             gaps = await self._gaps_after(asked, link)
             await self._intake.tell(gaps)
             for gap in gaps:

@@ -50,7 +50,8 @@ class Gate:
 class Link:
     """Lives once: `run` connects, subscribes, reads until the connection is lost or closed.
 
-    ``up`` is set with the first frame, ``settled`` once the subscription stands, ``due`` when
+    ``up`` is set with the first frame, ``settled`` once the subscription stands, at ``settled_at``
+    of the steady clock, ``due`` when
     another link should take over, ``ended`` when all is over; ``lost`` is then why. Each step is
     bounded in time, so it stands or ends.
     """
@@ -74,6 +75,7 @@ class Link:
         self.settled = asyncio.Event()
         self.due = asyncio.Event()
         self.ended = asyncio.Event()
+        self.settled_at = 0.0
         self.lost: BaseException | None = None
         self.why_due = ""
         self._venue = venue
@@ -193,6 +195,7 @@ class Link:
             await self._is_written.wait()
             written = self._written
             await asyncio.sleep(self._venue.settle_s)
+        self.settled_at = time.monotonic()
         self.settled.set()
 
     async def _ask_all(self, tasks: asyncio.TaskGroup) -> None:

@@ -292,6 +292,7 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     of our frames, ``connect_interval_s`` between two connections, ``rest_interval_s`` between two
     requests. ``lifetime_s``: after so long the venue hangs up, so a new connection is made before.
     ``settle_s``: within so long a subscription stands once the first frame came.
+    ``rest_behind_s``: within so long a trade is told over REST, too.
     """
 
     name: str
@@ -307,6 +308,7 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     max_silence_s: float = 30.0
     rest_interval_s: float = 0.1
     settle_s: float = 1.0
+    rest_behind_s: float = 5.0
     symbol: Callable[[Instrument], str] = str
     instrument: Callable[[str], Instrument] = Instrument.parse
     quote_currencies: tuple[str, ...] = ()
@@ -340,6 +342,7 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
             send_interval_s=0.0,
             connect_interval_s=0.0,
             settle_s=0.15,
+            rest_behind_s=0.3,
         )
 
 
