@@ -54,7 +54,10 @@ class NotedWorld(World):
 
 
 class Account:
-    """Keeps the books: ``begin`` once everything flows, then ask for the differences."""
+    """Keeps the books: ``begin`` once everything flows, ``end`` while it still does.
+
+    Trades that are told before and after count for nothing, but they show that venues are live.
+    """
 
     def __init__(self) -> None:
         self.statuses: dict[str, VenueStatus] = {}
@@ -65,13 +68,13 @@ class Account:
         self._gaps: defaultdict[Stream, list[Gap]] = defaultdict(list)
         self._backfilled: Counter[str] = Counter()
         self._faults: defaultdict[str, list[str]] = defaultdict(list)
-        self._has_begun = False
+        self._is_required = False
 
     def tell(self, trade: Trade) -> None:
         """Note a trade that an exchange is about to tell."""
         stream = trade.venue, trade.instrument
         self._told[stream][trade.trade_id] = trade
-        if self._has_begun:
+        if self._is_required:
             self._required[stream][trade.trade_id] = trade
 
     def hear(self, event: Event) -> None:
@@ -94,7 +97,11 @@ class Account:
 
     def begin(self) -> None:
         """From now on every trade must be published, or be within a gap."""
-        self._has_begun = True
+        self._is_required = True
+
+    def end(self) -> None:
+        """Trades that are told from now on are not asked about."""
+        self._is_required = False
 
     def rows(self) -> list[Row]:
         """Return how each venue did."""

@@ -15,7 +15,7 @@ from stream_service.connection import VenueConnection
 from stream_service.simulator.prices import simulated_listings
 from stream_service.simulator.server import SimulatedVenues, Simulator
 from stream_service.venues import load_venues
-from tests.stream.account import Account, NotedWorld, impatient, trouble
+from tests.stream.account import LONGEST_FAULT_S, Account, NotedWorld, impatient, trouble
 from tests.waiting import eventually
 
 SEED = 20
@@ -67,10 +67,10 @@ async def test_every_trade_comes_once_or_is_told_to_be_missing(
         troubling = tasks.create_task(trouble(served, every_s=FAULT_EVERY_S, seed=SEED))
         await asyncio.sleep(TROUBLED_S)  # the length of the test
         troubling.cancel()
-        await asyncio.sleep(1.0)
-        await _settled(account)
+        await asyncio.sleep(LONGEST_FAULT_S)  # until the last fault is over
+        account.end()
+        await _settled(account)  # the market plays on: who hears nothing is not live
         playing.cancel()
-        await _settled(account)
         for task in running:
             task.cancel()
 
