@@ -178,8 +178,10 @@ class Page:
         return self._trades[start:end]
 
     def _reaches_back(self) -> bool:
-        after, oldest = self._hole.after, self._trades[0]
-        is_older = latest_ns(oldest, self._unit_ns) < after.event_ns - self._margin_ns
+        """Tell whether no trade of the hole can be older than the page."""
+        after, heard = self._hole.after, self._hole.heard or self._hole.after
+        last_ns = max(after.event_ns, heard.event_ns)
+        is_older = latest_ns(self._trades[0], self._unit_ns) < last_ns - self._margin_ns
         return after.trade_id in self._ids or is_older
 
     def _reaches_on(self, inside: Sequence[Trade]) -> bool:

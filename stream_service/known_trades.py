@@ -199,7 +199,10 @@ class KnownTrades:
 
         """
         self.holes.remove(hole)
-        start_ns = hole.after.event_ns - apart_ns
+        start_ns = hole.after.event_ns
+        if hole.heard:  # ``after`` may be long ago where trades are rare
+            start_ns = max(start_ns, hole.heard.event_ns - self._overlap_ns)
+        start_ns -= apart_ns
         last_ns = latest_ns(hole.before, self._unit_ns) + apart_ns if hole.before else now_ns
         end_ns = max(start_ns, last_ns)
         told_start_ns, told_end_ns = self._told_ns

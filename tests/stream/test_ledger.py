@@ -373,7 +373,31 @@ def test_a_page_that_reaches_only_the_last_trade_leaves_those_that_may_be_late()
 
     (gap,) = ledger.gave_up(ledger.recalls()[0], "the venue tells no older ones", 22 * SECOND)
 
-    assert (gap.start_ns, gap.end_ns) == (10 * SECOND, 16 * SECOND)
+    assert (gap.start_ns, gap.end_ns) == (13 * SECOND, 16 * SECOND)
+
+
+def test_a_page_that_reaches_before_all_that_may_be_late_closes_the_hole() -> None:
+    ledger = overlapping(consecutive=False)
+    pass_on(ledger, *trades(10, 18))
+    ledger.suspect(None, "the connection was away", 19 * SECOND)
+    pass_on(ledger, *trades(20))
+
+    gaps = ledger.answered(ledger.recalls()[0], page(12, 17, 18, 19, 20), 21 * SECOND)
+
+    assert (gaps, ledger.recalls()) == ([], [])
+
+
+def test_a_gap_begins_no_earlier_than_a_trade_may_be_late_though_the_one_before_is_old() -> None:
+    ledger = overlapping(consecutive=False)
+    pass_on(ledger, *trades(10, 1_000))
+    ledger.suspect(None, "the connection was away", 1_001 * SECOND)
+    pass_on(ledger, *trades(1_003))
+    (recall,) = ledger.recalls()
+
+    (gap,) = ledger.gave_up(recall, "the venue tells no older trades", 1_004 * SECOND)
+
+    assert recall.after.trade_id == "10"
+    assert (gap.start_ns, gap.end_ns) == (995 * SECOND, 1_003 * SECOND)
 
 
 def test_a_late_trade_does_not_show_that_the_stream_runs_again() -> None:
