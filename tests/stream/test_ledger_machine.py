@@ -76,7 +76,7 @@ class LedgerMachine(RuleBasedStateMachine):
                     price=100.0,
                     size=1.0,
                     event_ns=happened,
-                    received_ns=0,
+                    received_ns=self.now,
                     sequence=number,
                 )
             )
@@ -286,12 +286,12 @@ class SkewedMachine(LedgerMachine):
             self.tell_late()
         super().trade(wait_ms, count)
 
-    @precondition(lambda self: self.stream)
+    @precondition(
+        lambda self: self.stream and self.now <= self.stream[0].received_ns + self.late_ns
+    )
     @rule()
     def be_late(self) -> None:
-        (trade,) = self.stream[:1]
-        del self.stream[0]
-        self.late.append(msgspec.structs.replace(trade, received_ns=self.now))
+        self.late.append(self.stream.pop(0))
 
     @precondition(lambda self: self.late)
     @rule()
