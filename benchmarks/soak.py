@@ -168,8 +168,12 @@ async def _resident_bytes(pid: int, seconds: float) -> list[int]:
 async def _settled(account: Account) -> None:
     """Wait until no difference is left, or for long enough: the report says what is left."""
     ends_at = time.monotonic() + SETTLES_WITHIN_S
-    while time.monotonic() < ends_at and any(row.differences for row in account.rows()):
-        await asyncio.sleep(LOOKED_AT_EVERY_S)  # to look takes long, and the venues play here
+    while _differs(account) and time.monotonic() < ends_at:  # noqa: ASYNC110  # to look takes long
+        await asyncio.sleep(LOOKED_AT_EVERY_S)
+
+
+def _differs(account: Account) -> bool:
+    return any(row.differences for row in account.rows())
 
 
 def _report(account: Account, resident: list[int], faults: int) -> Report:
