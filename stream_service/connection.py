@@ -38,6 +38,7 @@ LAST_KEPT_WITHIN_S = 0.5
 BUS_MINDED_EVERY_S = 0.2
 AWAY = "the connection was away"
 MOVED = "no connection followed it for a moment"
+TAKEN_OVER = "another connection took over"
 
 
 class VenueConnection:
@@ -230,6 +231,8 @@ class VenueConnection:
         instruments = [row.instrument for row in shard.listings]
         self.intake.connected(instruments)
         self.intake.suspect(shard.newcomers, MOVED)
+        if not self.venue.consecutive_trade_ids:  # numbers would show what its first moments lacked
+            self.intake.suspect(shard.moved - shard.newcomers, TAKEN_OVER)
         well = self.intake.left_to(shard.link.session, instruments) if shard.link else []
         await self.intake.pass_on_owed()
         await self.intake.tell(well)

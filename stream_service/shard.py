@@ -28,7 +28,8 @@ class Shard:
     """Keeps ``listings`` connected until cancelled, or until there are none.
 
     ``link`` is the connection that counts, None while something may be missed; ``newcomers`` are
-    instruments that the one from which it took over did not follow.
+    instruments that the one from which it took over did not follow, ``moved`` all that are its own
+    now because it took over.
 
     Args:
         listings: What one connection is for.
@@ -51,6 +52,7 @@ class Shard:
         self.listings = listings
         self.link: Link | None = None
         self.newcomers: frozenset[Instrument] = frozenset()
+        self.moved: frozenset[Instrument] = frozenset()
         self.is_up = False
         self._connect = connect
         self._on_up = on_up
@@ -105,7 +107,8 @@ class Shard:
 
     async def _take_over(self, link: Link) -> None:
         old, self.link = self.link, link
-        self.newcomers = link.instruments - old.instruments if old else frozenset()
+        self.moved = link.instruments if old else frozenset()
+        self.newcomers = self.moved - old.instruments if old else frozenset()
         if old:
             log.info("venue.taken_over", why=old.why_due, instruments=len(self.listings))
             old.close()

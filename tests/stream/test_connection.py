@@ -110,6 +110,28 @@ async def test_a_silent_venue_is_hung_up_on(running: Running) -> None:
         await running.live()
 
 
+async def test_what_a_connection_missed_as_it_took_over_is_asked_for() -> None:
+    async with running_venue(VENUES["okx"]) as running:
+        with running.connected(lifetime_s=1.0):
+            await running.flows()
+            await running.moved(lambda: running.served.accepted["okx"] >= 3)
+            unheard = [
+                event
+                for event in running.world.step(time.time_ns(), 10)
+                if isinstance(event, Trade)
+            ]
+
+            await running.moved(
+                lambda: (
+                    {one.trade_id for one in unheard}
+                    <= {one.trade_id for one in running.of(Trade) if one.backfilled}
+                )
+            )
+
+        assert unheard
+        assert not running.of(Gap)
+
+
 async def test_the_next_connection_takes_over_before_the_venue_ends_this_one(
     running: Running,
 ) -> None:
