@@ -72,11 +72,13 @@ class Backfill:
         """Tell whether the newest page proves that nothing is missing after it.
 
         A live trade that ends the hole must be in the page. Where none came there is none once the
-        stream tells all that is later, and REST all that is earlier.
+        stream tells all that is later, so it must have said something since that we understood,
+        and REST all that is earlier.
         """
         since_s = (self._intake.clock() - recall.since_ns) / SECOND_NS
         stands_s = time.monotonic() - link.settled_at
-        return not recall.is_open or min(since_s, stands_s) >= self._intake.venue.rest_behind_s
+        is_late = min(since_s, stands_s) >= self._intake.venue.rest_behind_s
+        return not recall.is_open or (is_late and link.understood_ns > recall.since_ns)
 
     def _due(self, now: float) -> dict[Instrument, Recall | None]:
         """Return what to ask for: the newest trades first (None), then the oldest hole."""

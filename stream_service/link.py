@@ -51,9 +51,9 @@ class Link:
     """Lives once: `run` connects, subscribes, reads until the connection is lost or closed.
 
     ``up`` is set with the first frame, ``settled`` once the subscription stands, at ``settled_at``
-    of the steady clock, ``due`` when
-    another link should take over, ``ended`` when all is over; ``lost`` is then why. Each step is
-    bounded in time, so it stands or ends.
+    of the steady clock, ``due`` when another link should take over, ``ended`` when all is over;
+    ``lost`` is then why. ``understood_ns`` is when a frame came last that could be read. Each step
+    is bounded in time, so it stands or ends.
     """
 
     def __init__(  # noqa: PLR0913  # one of each thing that it joins
@@ -76,6 +76,7 @@ class Link:
         self.due = asyncio.Event()
         self.ended = asyncio.Event()
         self.settled_at = 0.0
+        self.understood_ns = 0
         self.lost: BaseException | None = None
         self.why_due = ""
         self._venue = venue
@@ -155,8 +156,11 @@ class Link:
             if intake.tap:
                 for frame in frames:
                     intake.tap.frame(self._venue.name, self._number, frame, received_ns)
+            refused = intake.pulse.refused
             for at in range(0, len(frames), FRAMES_AT_ONCE):
                 await intake.take_all(session, frames[at : at + FRAMES_AT_ONCE], received_ns)
+            if intake.pulse.refused - refused < len(frames):
+                self.understood_ns = received_ns
             self._is_held_back = False
             self._look_around()
             self.up.set()

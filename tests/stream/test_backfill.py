@@ -91,3 +91,22 @@ async def test_of_an_instrument_that_trades_rest_is_asked_at_once() -> None:
 
         assert not running.of(Gap)
         assert not running.twice()
+
+
+async def test_garbage_does_not_prove_that_the_stream_tells_trades_again() -> None:
+    async with running_venue(VENUES["okx"], [BTC]) as running:
+        with running.connected() as connection:
+            await running.flows()
+            await running.complete()
+            asked = connection.intake.tap = Asked()
+            running.served.silent.add("okx")
+            await running.served.hang_up("okx")
+            await eventually(lambda: running.state == "down")
+            await eventually(lambda: running.served.clients("okx"))
+            running.served.send_raw("okx", b"[[[[")
+            await eventually(lambda: asked.at_ns)
+
+            running.move(20)
+            running.served.silent.clear()
+
+            await running.complete()
