@@ -168,10 +168,10 @@ class BookWatch:
         self._whole_ns = event_ns
         self._bids, self._asks, self._repeat_ns = bids, asks, received_ns + REPEAT_NS
         book = Book(
-            venue=self.venue,
-            instrument=self.instrument,
-            bids=bids,
-            asks=asks,
+            self.venue,
+            self.instrument,
+            bids,
+            asks,
             event_ns=event_ns,
             received_ns=received_ns,
             sequence=self._number(received_ns) if sequence is None else sequence,

@@ -8,34 +8,64 @@ taken the zeros off the ends of the numbers; then the same digits with the zeros
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from math import inf
 from typing import TypeAlias
 from zlib import crc32
 
+import msgspec
+
 from market import Level
 from stream_service.books import BEST, crossing
-from stream_service.wire import LARGEST, decimals_of, plain
+from stream_service.wire import LARGEST, OrZero, Price, decimals_of, plain
 
-Row: TypeAlias = tuple[float, Level | None, bytes]
-"""A price, the level there, None where it is removed, and its digits for the checksum."""
+NO_DIGITS = b'"priceqty.,[{ '
+"""What is in a level beside its digits, but for the colons before them and the brace after them."""
 
 Places: TypeAlias = tuple[int, int]
 """Decimals of prices and of sizes."""
 
 
-def row_of(price: bytes, size: bytes) -> Row:
-    """Read a level from the texts of its price and size.
+class LevelRow(msgspec.Struct, frozen=True, gc=False, rename={"size": "qty"}):
+    """One level as its venue writes it; a size of zero removes it."""
+
+    price: Price
+    size: OrZero
+
+
+Rows: TypeAlias = tuple[Sequence[LevelRow], Sequence[bytes]]
+"""Levels and, for the checksum, the digits of each: ``:05:1250`` or ``51250``."""
+
+_rows = msgspec.json.Decoder(list[LevelRow])
+
+
+def rows_of(levels: msgspec.Raw) -> Rows:
+    """Read an array of levels such as ``{"price":0.5,"qty":12.50}``.
+
+    Of levels that are written otherwise the digits are wrong, as the checksum tells.
+
+    Raises:
+        msgspec.DecodeError: there is no such price or size.
+
+    """
+    return _rows.decode(levels), bytes(levels).translate(None, NO_DIGITS).split(b"}")
+
+
+def rows_of_texts(levels: Sequence[Sequence[str]]) -> Rows:
+    """Read levels from texts: their prices, their sizes, and what may follow.
 
     Raises:
         ValueError: a text is no price or size.
 
     """
+    rows = [_row_of(level[0], level[1]) for level in levels]
+    return rows, [_digits(level[0]) + _digits(level[1]) for level in levels]
+
+
+def _row_of(price: str, size: str) -> LevelRow:
     at, held = float(price), float(size)
     if not (0.0 < at < LARGEST and 0.0 <= held < LARGEST):
         raise ValueError(f"there is no level of {size[:40]!r} at {price[:40]!r}")
-    if not held:
-        return at, None, b""
-    digits = price.replace(b".", b"").lstrip(b"0") + size.replace(b".", b"").lstrip(b"0")
-    return at, Level(at, held), digits if digits.isdigit() else _digits(price) + _digits(size)
+    return LevelRow(at, held)
 
 
 class CheckedBook:
@@ -57,11 +87,11 @@ class CheckedBook:
         """Return bids and asks, best first."""
         return self._bids.best, self._asks.best
 
-    def change(self, bids: Sequence[Row], asks: Sequence[Row]) -> None:
+    def change(self, bids: Rows, asks: Rows) -> None:
         """Apply changes."""
-        if bids:
+        if bids[0]:
             self._bids.change(bids, self._depth)
-        if asks:
+        if asks[0]:
             self._asks.change(asks, self._depth)
 
     def fault(self, checksum: int) -> str:
@@ -82,7 +112,7 @@ class CheckedBook:
         size_places = _most_decimals((level.size for level in levels), self._places[1])
         self._places = price_places, size_places
         texts = [
-            _digits(plain(value, places).encode())
+            _digits(plain(value, places))
             for level in levels
             for value, places in ((level.price, price_places), (level.size, size_places))
         ]
@@ -94,40 +124,47 @@ class _Side:
 
     def __init__(self, sign: float) -> None:
         self._sign = sign
-        self._keys: list[float] = []
+        self._keys = [inf]  # ends with what is never reached, so that each place has a key
         self._levels: list[Level] = []
         self._digits: list[bytes] = []
         self.best: tuple[Level, ...] = ()
         self.digits = b""
 
-    def change(self, rows: Sequence[Row], depth: int) -> None:
+    def change(self, rows: Rows, depth: int) -> None:
         """Set and remove levels, then keep the best ``depth``."""
-        keys, levels, all_digits = self._keys, self._levels, self._digits
-        for price, level, digits in rows:
-            key = self._sign * price
+        keys, levels, all_digits, sign = self._keys, self._levels, self._digits, self._sign
+        for row, digits in zip(*rows, strict=False):  # the last digits are those of no level
+            price, size = row.price, row.size
+            key = sign * price
             place = bisect_left(keys, key)
-            is_there = place < len(keys) and keys[place] == key
-            if level is None:
-                if is_there:
+            if keys[place] == key:
+                if size:
+                    levels[place] = Level(price, size)
+                    all_digits[place] = digits
+                else:
                     del keys[place], levels[place], all_digits[place]
-            elif is_there:
-                levels[place] = level
-                all_digits[place] = digits
-            else:
+            elif size:
                 keys.insert(place, key)
-                levels.insert(place, level)
+                levels.insert(place, Level(price, size))
                 all_digits.insert(place, digits)
-        if len(keys) > depth:
-            del keys[depth:], levels[depth:], all_digits[depth:]
+        if len(levels) > depth:
+            del keys[depth:-1], levels[depth:], all_digits[depth:]
         self.best = tuple(levels[:BEST])
-        self.digits = b"".join(all_digits[:BEST])
+        self.digits = _without_zeros(b"".join(all_digits[:BEST]))
+
+
+def _without_zeros(digits: bytes) -> bytes:
+    """Leave the zeros out that numbers begin with, and the colons before them."""
+    while b":0" in digits:
+        digits = digits.replace(b":0", b":")
+    return digits.replace(b":", b"")
 
 
 def _most_decimals(values: Iterable[float], known: int) -> int:
     return max([known, *map(decimals_of, values)])
 
 
-def _digits(text: bytes) -> bytes:
-    if b"e" in text or b"E" in text:
-        text = format(Decimal(text.decode()), "f").encode()
-    return text.replace(b".", b"").lstrip(b"0")
+def _digits(text: str) -> bytes:
+    if "e" in text or "E" in text:
+        text = format(Decimal(text), "f")
+    return text.replace(".", "").lstrip("0").encode()

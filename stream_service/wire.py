@@ -50,8 +50,9 @@ UNREADABLE = (ValueError, LookupError, ArithmeticError, RecursionError)
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # every time here is UTC
 _SECOND = timedelta(seconds=1)
-_UNITS_NS = {len("2026-07-07T23:00:04.Z") + n: int(10 ** (9 - n)) for n in range(1, 10)}
-"""What the last decimal place of a time of so many letters is worth."""
+_THOUSANDTHS = {f"{count:03}": count * MS for count in range(1_000)}
+_ENDS = {f"{count:03}Z": count * 1_000 for count in range(1_000)} | {"Z": 0, "000000Z": 0}
+"""What may follow the thousandths of a second."""
 
 SECONDS_KNOWN = 256
 """Seconds that are remembered at most."""
@@ -109,14 +110,10 @@ def ns_of_seconds(text: str) -> int:
 
 def ns_of_rfc3339(text: str) -> int:
     """Read a UTC time such as ``2026-07-07T23:00:04.585581Z``, exactly."""
-    digits = text[20:-1]
-    unit_ns = _UNITS_NS.get(len(text))
-    if unit_ns and digits.isdecimal() and text[-1] == "Z":
-        return _points[text[:20]] + int(digits) * unit_ns
-    if text[-1:] != "Z":
-        raise ValueError(f"a time ends with Z, not as {text[:40]!r}")
-    second, _, fraction = text[:-1].partition(".")
-    return _seconds[second] + _fraction_ns(fraction)
+    try:  # to look digits up, three at a time, costs half of what reading them does
+        return _points[text[:20]] + _THOUSANDTHS[text[20:23]] + _ENDS[text[23:]]
+    except KeyError:
+        return _ns_of_rfc3339(text)
 
 
 def ns_of_second(text: str) -> int:
@@ -165,19 +162,20 @@ class _Seconds(dict[str, int]):
 _seconds = _Seconds()
 
 
-class _Points(_Seconds):
-    """The same by the text up to the point that a fraction follows."""
-
-    def __missing__(self, text: str) -> int:
-        if text[19:] != ".":
-            raise ValueError(f"a second has a fraction after a point, not as {text[:40]!r}")
-        if len(self) == SECONDS_KNOWN:
-            self.clear()
-        self[text] = second_ns = _seconds[text[:19]]
-        return second_ns
+_points: dict[str, int] = {}
+"""The same by the text up to the point that a fraction follows."""
 
 
-_points = _Points()
+def _ns_of_rfc3339(text: str) -> int:
+    if text[-1:] != "Z":
+        raise ValueError(f"a time ends with Z, not as {text[:40]!r}")
+    second, point, fraction = text[:-1].partition(".")
+    second_ns = _seconds[second]
+    if point:
+        if len(_points) == SECONDS_KNOWN:
+            _points.clear()
+        _points[second + point] = second_ns
+    return second_ns + _fraction_ns(fraction)
 
 
 def _second_ns(text: str) -> int:

@@ -74,12 +74,12 @@ class Books:
         self, instrument: Instrument, bid: Level, ask: Level, times: tuple[int, int]
     ) -> Quote:
         return Quote(
-            venue=self._venue,
-            instrument=instrument,
-            bid=bid.price,
-            bid_size=bid.size,
-            ask=ask.price,
-            ask_size=ask.size,
+            self._venue,
+            instrument,
+            bid.price,
+            bid.size,
+            ask.price,
+            ask.size,
             event_ns=times[0],
             received_ns=times[1],
             sequence=self._number(times[1]),

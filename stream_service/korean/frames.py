@@ -7,7 +7,7 @@ own decoder, all of them give the same fields.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal, TypeVar, cast
+from typing import Annotated, Any, Final, Literal, TypeVar, cast
 
 import msgspec
 from msgspec.json import Decoder
@@ -138,25 +138,18 @@ def _spelled(row: type[Row], keys: Mapping[str, str], **types: object) -> type[R
 
 _short_units = list.__class_getitem__(_spelled(Unit, SHORT))
 
-HEAD: Final = 13
-"""Bytes at the start of a frame that tell what it is, where its type comes first as usual."""
+DECODERS: Final[Mapping[tuple[str, str], Decoder[Any]]] = {
+    ("type", "trade"): Decoder(TradeRow),
+    ("type", "orderbook"): Decoder(OrderBook),
+    ("type", "ticker"): Decoder(Ticker),
+    ("type", "candle"): Decoder(CandleRow),
+    ("ty", "trade"): Decoder(_spelled(TradeRow, SHORT)),
+    ("ty", "orderbook"): Decoder(_spelled(OrderBook, SHORT, orderbook_units=_short_units)),
+    ("ty", "ticker"): Decoder(_spelled(Ticker, SHORT)),
+    ("ty", "candle"): Decoder(_spelled(CandleRow, SHORT)),
+}
+"""By the key that tells the type, and the type; that of a candle goes on with its interval."""
 
-TRADES: Final = {
-    b'{"type":"trad': Decoder(TradeRow).decode,
-    b'{"ty":"trade"': Decoder(_spelled(TradeRow, SHORT)).decode,
-}
-BOOKS: Final = {
-    b'{"type":"orde': Decoder(OrderBook),
-    b'{"ty":"orderb': Decoder(_spelled(OrderBook, SHORT, orderbook_units=_short_units)),
-}
-TICKERS: Final = {
-    b'{"type":"tick': Decoder(Ticker),
-    b'{"ty":"ticker': Decoder(_spelled(Ticker, SHORT)),
-}
-CANDLES: Final = {
-    b'{"type":"cand': Decoder(CandleRow),
-    b'{"ty":"candle': Decoder(_spelled(CandleRow, SHORT)),
-}
 ENVELOPE: Final = Decoder(Envelope)
 ARRAY: Final = Decoder(list[msgspec.Raw])
 OBJECTS: Final = Decoder(list[dict[str, msgspec.Raw]])

@@ -23,7 +23,7 @@ from market import (
     VenueStatus,
 )
 from market.intervals import start_of
-from stream_service.checked_book import CheckedBook, row_of
+from stream_service.checked_book import CheckedBook, rows_of_texts
 from stream_service.venue import HttpRequest, Options
 from stream_service.venues.kraken import CHECK_NS, VENUE, KrakenSession
 from stream_service.wire import ns_of_rfc3339
@@ -508,8 +508,8 @@ def test_the_checksum_runs_over_the_digits_as_they_were_sent() -> None:
     book = CheckedBook()
     short = CheckedBook()
 
-    book.change([row_of(b"45285.2", b"1e-8")], [row_of(b"45286.0", b"0.00100000")])
-    short.change([row_of(b"45285.2", b"0.00000001")], [row_of(b"45286.0", b"0.001")])
+    book.change(rows_of_texts([("45285.2", "1e-8")]), rows_of_texts([("45286.0", "0.00100000")]))
+    short.change(rows_of_texts([("45285.2", "0.00000001")]), rows_of_texts([("45286.0", "0.001")]))
 
     # crc32 of 452860 100000 452852 1, and of 452860 1 452852 1
     assert book.fault(3_871_333_317) == ""
@@ -520,19 +520,17 @@ def test_the_checksum_runs_over_the_digits_as_they_were_sent() -> None:
 def test_zeros_that_a_recorder_took_are_given_back(places: tuple[int, int]) -> None:
     book = CheckedBook(places=places)
 
-    book.change([row_of(b"45285.2", b"0.00000001")], [row_of(b"45286", b"0.001")])
+    book.change(rows_of_texts([("45285.2", "0.00000001")]), rows_of_texts([("45286", "0.001")]))
 
     # crc32 of 452860 100000 452852 1
     assert book.fault(3_871_333_317) == ""
     assert "the checksum is 1, ours" in book.fault(1)
 
 
-@pytest.mark.parametrize(
-    ("price", "size"), [(b"0", b"1"), (b"1", b"-1"), (b"nan", b"1"), (b"1", b'"1"')]
-)
-def test_a_level_that_cannot_be_true_is_refused(price: bytes, size: bytes) -> None:
+@pytest.mark.parametrize(("price", "size"), [("0", "1"), ("1", "-1"), ("nan", "1"), ("1", '"1"')])
+def test_a_level_that_cannot_be_true_is_refused(price: str, size: str) -> None:
     with pytest.raises(ValueError, match=r"no level|could not convert"):
-        row_of(price, size)
+        rows_of_texts([(price, size)])
 
 
 @pytest.mark.parametrize(

@@ -440,12 +440,12 @@ class BitstampSession(Session):
     def _trade(self, frame: TradeFrame, received_ns: int) -> Trade:
         row = frame.data
         return Trade(
-            venue=NAME,
-            instrument=self.listings[frame.channel[len(TRADES) :]].instrument,
-            trade_id=str(row.id),
-            side="sell" if row.type else "buy",
-            price=row.price,
-            size=row.size,
+            NAME,
+            self.listings[frame.channel[len(TRADES) :]].instrument,
+            str(row.id),
+            "sell" if row.type else "buy",
+            row.price,
+            row.size,
             event_ns=row.microtimestamp * US,
             received_ns=received_ns,
             sequence=row.id,
@@ -517,12 +517,12 @@ def _candles_of(instrument: Instrument, *, limit: int, **times: int) -> HttpRequ
 def _quote(book: Book, sequence: int) -> Quote:
     bid, ask = book.bids[0], book.asks[0]
     return Quote(
-        venue=NAME,
-        instrument=book.instrument,
-        bid=bid.price,
-        bid_size=bid.size,
-        ask=ask.price,
-        ask_size=ask.size,
+        NAME,
+        book.instrument,
+        bid.price,
+        bid.size,
+        ask.price,
+        ask.size,
         event_ns=book.event_ns,
         received_ns=book.received_ns,
         sequence=sequence,
@@ -531,12 +531,12 @@ def _quote(book: Book, sequence: int) -> Quote:
 
 def _rest_trade(row: RestTradeRow, instrument: Instrument, received_ns: int) -> Trade:
     return Trade(
-        venue=NAME,
-        instrument=instrument,
-        trade_id=str(row.id),
-        side="sell" if row.type else "buy",
-        price=row.price,
-        size=row.size,
+        NAME,
+        instrument,
+        str(row.id),
+        "sell" if row.type else "buy",
+        row.price,
+        row.size,
         event_ns=row.date * SECOND,
         received_ns=received_ns,
         sequence=row.id,
@@ -548,15 +548,15 @@ def _candle(row: CandleRow, instrument: Instrument, received_ns: int, sequence: 
     start_ns = row.timestamp * SECOND
     is_over = start_ns + MINUTE <= received_ns
     return VenueCandle(
-        venue=NAME,
-        instrument=instrument,
-        interval="1m",
-        start_ns=start_ns,
-        open=row.open,
-        high=row.high,
-        low=row.low,
-        close=row.close,
-        volume=row.volume,
+        NAME,
+        instrument,
+        "1m",
+        start_ns,
+        row.open,
+        row.high,
+        row.low,
+        row.close,
+        row.volume,
         closed=is_over,
         event_ns=start_ns + MINUTE if is_over else received_ns,
         received_ns=received_ns,
@@ -568,16 +568,17 @@ def _summary(
     row: SummaryRow, last: float, instrument: Instrument, received_ns: int, sequence: int
 ) -> Summary:
     return Summary(
-        venue=NAME,
-        instrument=instrument,
-        symbol=symbol(instrument),
-        last=last,
-        open=row.open_24 or None,  # ``open`` is that of the day
-        high=row.high or None,
-        low=row.low or None,
-        volume=row.volume,
-        bid=row.bid or None,
-        ask=row.ask or None,
+        NAME,
+        instrument,
+        symbol(instrument),
+        last,
+        "",
+        row.open_24 or None,  # ``open`` is that of the day
+        row.high or None,
+        row.low or None,
+        row.volume,
+        row.bid or None,
+        row.ask or None,
         event_ns=row.timestamp * SECOND,
         received_ns=received_ns,
         sequence=sequence,

@@ -260,16 +260,16 @@ class CoinbaseSession(Session):
     def _trade(self, frame: bytes, received_ns: int, *, backfilled: bool = False) -> Trade:
         row = frames.match_frame.decode(frame)
         return Trade(
-            venue=NAME,
-            instrument=self.listings[row.product_id].instrument,
-            trade_id=str(row.trade_id),
-            side=frames.TAKER[row.side],
-            price=row.price,
-            size=row.size,
+            NAME,
+            self.listings[row.product_id].instrument,
+            str(row.trade_id),
+            frames.TAKER[row.side],
+            row.price,
+            row.size,
+            backfilled,
             event_ns=wire.ns_of_rfc3339(row.time),
             received_ns=received_ns,
             sequence=row.trade_id,
-            backfilled=backfilled,
         )
 
     def _change(self, frame: bytes, received_ns: int) -> Iterable[Event]:

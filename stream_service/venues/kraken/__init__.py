@@ -12,7 +12,6 @@ its minute is past. Recordings of the first WebSocket interface are read too, se
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
 
 import msgspec
 from msgspec.structs import replace
@@ -33,7 +32,7 @@ from market import (
 from market.intervals import INTERVALS, SECOND_NS
 from stream_service import wire
 from stream_service.books import BEST, BookWatch
-from stream_service.checked_book import CheckedBook, row_of
+from stream_service.checked_book import CheckedBook, rows_of
 from stream_service.rows import readable
 from stream_service.venue import (
     NO_OPTIONS,
@@ -235,8 +234,7 @@ class KrakenSession(Session):
         events: list[Event] = []
         for row in book_frame.data:
             followed = self._followed[row.symbol]
-            bids = [row_of(bytes(level.price), bytes(level.qty)) for level in row.bids]
-            asks = [row_of(bytes(level.price), bytes(level.qty)) for level in row.asks]
+            bids, asks = rows_of(row.bids), rows_of(row.asks)
             event_ns = wire.ns_of_rfc3339(row.timestamp) if row.timestamp else received_ns
             if is_snapshot:
                 followed.book = followed.new_book()
@@ -254,61 +252,70 @@ class KrakenSession(Session):
         return events
 
     def _tickers(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        try:
+            rows: Sequence[frames.Ticker] = frames.ticker_frame.decode(frame).data
+        except msgspec.ValidationError:
+            rows = frames.changeless_ticker_frame.decode(frame).data
         events: list[Event] = []
-        for row in frames.ticker_frame.decode(frame).data:
-            bid, ask, timestamp = row.bid, row.ask, row.timestamp
+        for row in rows:
+            timestamp = row.timestamp
             followed = self._followed[row.symbol]
-            if not (bid or ask):
+            if not (row.bid or row.ask):
                 continue  # nobody makes this market; the time is that of 1970
             event_ns = wire.ns_of_rfc3339(timestamp) if timestamp else received_ns
-            if bid and ask and self._is_quoted:
-                events.append(
-                    Quote(
-                        venue=NAME,
-                        instrument=followed.instrument,
-                        bid=bid,
-                        bid_size=row.bid_qty,
-                        ask=ask,
-                        ask_size=row.ask_qty,
-                        event_ns=event_ns,
-                        received_ns=received_ns,
-                        sequence=self.number(received_ns),
-                    )
-                )
-            if not self._is_summed_up:
-                continue
-            if received_ns >= followed.next_summary_ns:
-                events += self._summary(row, followed, event_ns, received_ns)
-            else:
-                if followed.untold is None:
-                    self._wait_for(followed, followed.next_summary_ns)
-                followed.untold = row, event_ns
+            if self._is_quoted and (quote := self._quote(row, followed, event_ns, received_ns)):
+                events.append(quote)
+            if self._is_summed_up and row.last:
+                if received_ns >= followed.next_summary_ns:
+                    events.append(self._summary(row, followed, event_ns, received_ns))
+                else:
+                    self._hold_back(row, followed, event_ns)
         return events
+
+    def _quote(
+        self, row: frames.Ticker, followed: _Followed, event_ns: int, received_ns: int
+    ) -> Quote | None:
+        bid, ask = row.bid, row.ask
+        if not (bid and ask):
+            return None
+        return Quote(
+            NAME,
+            followed.instrument,
+            bid,
+            row.bid_qty,
+            ask,
+            row.ask_qty,
+            event_ns=event_ns,
+            received_ns=received_ns,
+            sequence=self.number(received_ns),
+        )
+
+    def _hold_back(self, row: frames.Ticker, followed: _Followed, event_ns: int) -> None:
+        if followed.untold is None:
+            self._wait_for(followed, followed.next_summary_ns)
+        followed.untold = row, event_ns
 
     def _summary(
         self, row: frames.Ticker, followed: _Followed, event_ns: int, received_ns: int
-    ) -> Sequence[Summary]:
+    ) -> Summary:
         """Sum up, at most once a second: the ticker comes on each change of bid and ask."""
-        if not row.last:
-            return ()
         followed.next_summary_ns = received_ns + SECOND_NS
         followed.untold = None
-        return (
-            Summary(
-                venue=NAME,
-                instrument=followed.instrument,
-                symbol=row.symbol,
-                last=row.last,
-                open=_open_before(row.change, row.last),
-                high=row.high or None,
-                low=row.low or None,
-                volume=row.volume,
-                bid=row.bid or None,
-                ask=row.ask or None,
-                event_ns=event_ns,
-                received_ns=received_ns,
-                sequence=self.number(received_ns),
-            ),
+        return Summary(
+            NAME,
+            followed.instrument,
+            row.symbol,
+            row.last,
+            "",
+            _open_before(row.change, row.last),
+            row.high or None,
+            row.low or None,
+            row.volume,
+            row.bid or None,
+            row.ask or None,
+            event_ns=event_ns,
+            received_ns=received_ns,
+            sequence=self.number(received_ns),
         )
 
     def _trades(self, frame: bytes, received_ns: int) -> Sequence[Event]:
@@ -319,16 +326,16 @@ class KrakenSession(Session):
             number = row.trade_id
             events.append(
                 Trade(
-                    venue=NAME,
-                    instrument=self._followed[row.symbol].instrument,
-                    trade_id=str(number),
-                    side=row.side,
-                    price=row.price,
-                    size=row.qty,
+                    NAME,
+                    self._followed[row.symbol].instrument,
+                    str(number),
+                    row.side,
+                    row.price,
+                    row.qty,
+                    backfilled,
                     event_ns=wire.ns_of_rfc3339(row.timestamp),
                     received_ns=received_ns,
                     sequence=number,
-                    backfilled=backfilled,
                 )
             )
         return events
@@ -354,18 +361,21 @@ class KrakenSession(Session):
                 continue
             followed = self._followed[row.symbol]
             start_ns = wire.ns_of_rfc3339(row.interval_begin)
+            first, high, low, last = row.open, row.high, row.low, row.close
+            if not (low <= first <= high and low <= last <= high):
+                wire.check_candle(first, high, low, last)
             candle = VenueCandle(
-                venue=NAME,
-                instrument=followed.instrument,
-                interval=interval,
-                start_ns=start_ns,
-                open=row.open,
-                high=row.high,
-                low=row.low,
-                close=row.close,
-                volume=row.volume,
-                trades=row.trades,
-                closed=start_ns + INTERVALS[interval] <= received_ns,
+                NAME,
+                followed.instrument,
+                interval,
+                start_ns,
+                first,
+                high,
+                low,
+                last,
+                row.volume,
+                row.trades,
+                start_ns + INTERVALS[interval] <= received_ns,
                 event_ns=event_ns,
                 received_ns=received_ns,
                 sequence=self.number(received_ns),
@@ -376,6 +386,9 @@ class KrakenSession(Session):
     def _follow(self, candle: VenueCandle, followed: _Followed) -> Sequence[Event]:
         """Tell a candle, and before it once more the one that is over now."""
         last = followed.candles.get(candle.interval)
+        if last is not None and candle.start_ns == last.start_ns and not candle.closed:
+            followed.candles[candle.interval] = candle
+            return (candle,)
         if last is None or candle.start_ns >= last.start_ns:
             if not candle.closed:
                 followed.candles[candle.interval] = candle
@@ -402,7 +415,7 @@ class KrakenSession(Session):
         for followed in due.values():
             if followed.untold and received_ns >= followed.next_summary_ns:
                 (row, event_ns), followed.untold = followed.untold, None
-                yield from self._summary(row, followed, event_ns, received_ns)
+                yield self._summary(row, followed, event_ns, received_ns)
             elif followed.untold:
                 self._wait_for(followed, followed.next_summary_ns)
             for interval, candle in list(followed.candles.items()):
@@ -461,12 +474,13 @@ def _late_ns(candle: VenueCandle) -> int:
     return candle.start_ns + INTERVALS[candle.interval] + LATE_NS
 
 
-def _open_before(change: msgspec.Raw, last: float) -> float | None:
+def _open_before(change: float | None, last: float) -> float | None:
     """Return the price of 24 hours ago, which is told as the change since; None: it is not."""
-    try:
-        opened = float(Decimal(repr(last)) - Decimal(str(change, "ascii")))
-    except (ArithmeticError, ValueError):
+    if change is None:
         return None
+    # as many digits as a float holds, lest there is a tail such as that of 0.1 + 0.2
+    unit = 1e12 if last < 1e3 else 1e9 if last < 1e6 else 1e6  # noqa: PLR2004  # as above
+    opened = round((last - change) * unit) / unit
     return opened if 0.0 < opened < wire.LARGEST else None
 
 

@@ -4,11 +4,13 @@ Source: https://docs.kraken.com/api/docs/websocket-v2/ticker, .../trade, .../boo
 .../instrument
 """
 
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 import msgspec
 
 from stream_service import wire
+
+Row = TypeVar("Row")
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -47,14 +49,20 @@ class Ticker(msgspec.Struct, frozen=True, gc=False):
     volume: wire.OrZero = 0.0
     low: wire.OrZero = 0.0
     high: wire.OrZero = 0.0
-    change: msgspec.Raw = msgspec.Raw(b"null")
+    change: float | None = None
     timestamp: str = ""
 
 
-class TickerFrame(msgspec.Struct, frozen=True, gc=False):
+class ChangelessTicker(Ticker, frozen=True, gc=False):
+    """The same where the change is no number; it is not read."""
+
+    change: float | None = msgspec.field(name="", default=None)
+
+
+class TickerFrame(msgspec.Struct, Generic[Row], frozen=True, gc=False):
     """Tickers of the channel ``ticker``."""
 
-    data: list[Ticker]
+    data: list[Row]
 
 
 class TradeRow(msgspec.Struct, frozen=True, gc=False):
@@ -75,19 +83,15 @@ class TradeFrame(msgspec.Struct, frozen=True, gc=False):
     type: str = ""
 
 
-class LevelRow(msgspec.Struct, frozen=True, gc=False):
-    """One level, as text: the checksum runs over the digits as they were sent."""
-
-    price: msgspec.Raw
-    qty: msgspec.Raw
-
-
 class BookRow(msgspec.Struct, frozen=True, gc=False):
-    """A book, or the levels of it that changed, and the checksum of what it is then."""
+    """A book, or the levels of it that changed, and the checksum of what it is then.
+
+    Levels are kept as text: the checksum runs over the digits as they were sent.
+    """
 
     symbol: str
-    bids: list[LevelRow]
-    asks: list[LevelRow]
+    bids: msgspec.Raw
+    asks: msgspec.Raw
     checksum: int
     timestamp: str = ""
 
@@ -111,12 +115,6 @@ class CandleRow(msgspec.Struct, frozen=True, gc=False):
     volume: wire.OrZero
     interval_begin: str
     interval: int
-
-    def __post_init__(self) -> None:
-        """Refuse prices that contradict each other."""
-        low, high = self.low, self.high
-        if not (low <= self.open <= high and low <= self.close <= high):
-            wire.check_candle(self.open, high, low, self.close)
 
 
 class CandleFrame(msgspec.Struct, frozen=True, gc=False):
@@ -150,7 +148,8 @@ class TermsFrame(msgspec.Struct, frozen=True):
 
 
 envelope = msgspec.json.Decoder(Envelope)
-ticker_frame = msgspec.json.Decoder(TickerFrame)
+ticker_frame = msgspec.json.Decoder(TickerFrame[Ticker])
+changeless_ticker_frame = msgspec.json.Decoder(TickerFrame[ChangelessTicker])
 trade_frame = msgspec.json.Decoder(TradeFrame)
 book_frame = msgspec.json.Decoder(BookFrame)
 candle_frame = msgspec.json.Decoder(CandleFrame)

@@ -17,7 +17,7 @@ from market import Event, Instrument, Listing, Quote, Summary, Trade, VenueCandl
 from market.intervals import INTERVALS, start_of
 from stream_service import wire
 from stream_service.books import BookWatch
-from stream_service.checked_book import CheckedBook, Row, row_of
+from stream_service.checked_book import CheckedBook, rows_of_texts
 
 
 class Spread(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -172,7 +172,7 @@ class KrakenV1:
         book = self._books.get(listing.instrument)
         if book is None:
             return  # a change of a book that is awaited
-        book.change(_rows(bids), _rows(asks))
+        book.change(rows_of_texts(bids), rows_of_texts(asks))
         watch = self._watches.get(listing.instrument)
         if watch is None:
             watch = BookWatch(self._venue, listing.instrument, self._number)
@@ -265,7 +265,3 @@ class KrakenV1:
             received_ns=received_ns,
             sequence=self._number(received_ns),
         )
-
-
-def _rows(levels: Sequence[Sequence[str]]) -> list[Row]:
-    return [row_of(level[0].encode(), level[1].encode()) for level in levels]

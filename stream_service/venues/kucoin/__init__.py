@@ -189,12 +189,12 @@ class KucoinSession(Session):
                 row = MATCH.decode(frame).data
                 return (
                     Trade(
-                        venue=NAME,
-                        instrument=self._instruments[row.symbol],
-                        trade_id=row.trade_id,
-                        side=row.side,
-                        price=row.price,
-                        size=row.size,
+                        NAME,
+                        self._instruments[row.symbol],
+                        row.trade_id,
+                        row.side,
+                        row.price,
+                        row.size,
                         event_ns=row.time,
                         received_ns=received_ns,
                         sequence=row.sequence,
@@ -336,12 +336,12 @@ class KucoinSession(Session):
         if not (bid and ask and bid.price and bid.size and ask.price and ask.size):
             return ()
         quote = Quote(
-            venue=NAME,
-            instrument=self._topics.get(told.topic) or self._meet(told.topic),
-            bid=bid.price,
-            bid_size=bid.size,
-            ask=ask.price,
-            ask_size=ask.size,
+            NAME,
+            self._topics.get(told.topic) or self._meet(told.topic),
+            bid.price,
+            bid.size,
+            ask.price,
+            ask.size,
             event_ns=told.data.timestamp * wire.MS,
             received_ns=received_ns,
             sequence=self.number(received_ns),
@@ -371,15 +371,15 @@ class KucoinSession(Session):
         start_ns = row.start * SECOND_NS
         return (
             VenueCandle(
-                venue=NAME,
-                instrument=self._instruments[minutes.symbol],
-                interval=interval,
-                start_ns=start_ns,
-                open=row.open,
-                high=row.high,
-                low=row.low,
-                close=row.close,
-                volume=row.volume,
+                NAME,
+                self._instruments[minutes.symbol],
+                interval,
+                start_ns,
+                row.open,
+                row.high,
+                row.low,
+                row.close,
+                row.volume,
                 closed=start_ns + length_ns <= received_ns,
                 event_ns=minutes.time,
                 received_ns=received_ns,
@@ -462,12 +462,12 @@ class KucoinSession(Session):
         if not (row.best_bid and row.best_bid_size and row.best_ask and row.best_ask_size):
             return ()
         quote = Quote(
-            venue=NAME,
-            instrument=instrument,
-            bid=row.best_bid,
-            bid_size=row.best_bid_size,
-            ask=row.best_ask,
-            ask_size=row.best_ask_size,
+            NAME,
+            instrument,
+            row.best_bid,
+            row.best_bid_size,
+            row.best_ask,
+            row.best_ask_size,
             event_ns=event_ns,
             received_ns=received_ns,
             sequence=self.number(received_ns),  # as level1, which tells none
@@ -484,15 +484,15 @@ class KucoinSession(Session):
         interval, length_ns = _interval(kind)
         event_ns, received_ns = stamps
         return VenueCandle(
-            venue=NAME,
-            instrument=instrument,
-            interval=interval,
-            start_ns=row.start * SECOND_NS,
-            open=row.open,
-            high=row.high,
-            low=row.low,
-            close=row.close,
-            volume=row.volume,
+            NAME,
+            instrument,
+            interval,
+            row.start * SECOND_NS,
+            row.open,
+            row.high,
+            row.low,
+            row.close,
+            row.volume,
             closed=row.start * SECOND_NS + length_ns <= received_ns,
             event_ns=event_ns,
             received_ns=received_ns,
@@ -508,16 +508,17 @@ class KucoinSession(Session):
                 continue
             events.append(
                 Summary(
-                    venue=NAME,
-                    instrument=self._instruments[day.symbol],
-                    symbol=day.symbol,
-                    last=last,
-                    open=day.open or None,
-                    high=day.high or None,
-                    low=day.low or None,
-                    volume=day.vol,
-                    bid=day.buy or None,
-                    ask=day.sell or None,
+                    NAME,
+                    self._instruments[day.symbol],
+                    day.symbol,
+                    last,
+                    "",
+                    day.open or None,
+                    day.high or None,
+                    day.low or None,
+                    day.vol,
+                    day.buy or None,
+                    day.sell or None,
                     event_ns=day.datetime * wire.MS if day.datetime else event_ns,
                     received_ns=received_ns,
                     sequence=self.number(received_ns),
@@ -566,16 +567,16 @@ def _trade(
     row: RestTrade | uta.Trade, instrument: Instrument, received_ns: int, *, backfilled: bool
 ) -> Trade:
     return Trade(
-        venue=NAME,
-        instrument=instrument,
-        trade_id=str(row.sequence),
-        side="sell" if row.side in {"sell", "SELL"} else "buy",
-        price=row.price,
-        size=row.size,
+        NAME,
+        instrument,
+        str(row.sequence),
+        "sell" if row.side in {"sell", "SELL"} else "buy",
+        row.price,
+        row.size,
+        backfilled,
         event_ns=row.time,
         received_ns=received_ns,
         sequence=row.sequence,
-        backfilled=backfilled,
     )
 
 

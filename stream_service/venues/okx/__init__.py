@@ -261,12 +261,12 @@ class OkxSession(Session):
                 place.sums.append((number - row.count + 1, number))
             events.append(
                 Trade(
-                    venue=NAME,
-                    instrument=place.instrument,
-                    trade_id=str(number),
-                    side=row.side,
-                    price=row.price,
-                    size=row.size,
+                    NAME,
+                    place.instrument,
+                    str(number),
+                    row.side,
+                    row.price,
+                    row.size,
                     event_ns=row.time * wire.MS,
                     received_ns=received_ns,
                     sequence=number,
@@ -284,12 +284,12 @@ class OkxSession(Session):
             bid, ask = row.bids[0], row.asks[0]
             events.append(
                 Quote(
-                    venue=NAME,
-                    instrument=of,
-                    bid=bid.price,
-                    bid_size=bid.size,
-                    ask=ask.price,
-                    ask_size=ask.size,
+                    NAME,
+                    of,
+                    bid.price,
+                    bid.size,
+                    ask.price,
+                    ask.size,
                     event_ns=row.time * wire.MS,
                     received_ns=received_ns,
                     sequence=self.number(received_ns) if row.last is None else row.last,
@@ -439,16 +439,16 @@ def _trade(
     row: frames.TradeRow, of: Instrument, received_ns: int, *, backfilled: bool = False
 ) -> Trade:
     return Trade(
-        venue=NAME,
-        instrument=of,
-        trade_id=str(row.id),
-        side=row.side,
-        price=row.price,
-        size=row.size,
+        NAME,
+        of,
+        str(row.id),
+        row.side,
+        row.price,
+        row.size,
+        backfilled,
         event_ns=row.time * wire.MS,
         received_ns=received_ns,
         sequence=row.id,
-        backfilled=backfilled,
     )
 
 
@@ -460,15 +460,15 @@ def _candle(
     end_ns = start_ns + INTERVALS[interval]
     is_closed = row.closed == "1" if row.closed else end_ns <= received_ns
     return VenueCandle(
-        venue=NAME,
-        instrument=of,
-        interval=interval,
-        start_ns=start_ns,
-        open=row.open,
-        high=row.high,
-        low=row.low,
-        close=row.close,
-        volume=row.volume,
+        NAME,
+        of,
+        interval,
+        start_ns,
+        row.open,
+        row.high,
+        row.low,
+        row.close,
+        row.volume,
         closed=is_closed,
         event_ns=end_ns if is_closed else received_ns,
         received_ns=received_ns,
@@ -478,17 +478,17 @@ def _candle(
 
 def _summary(row: frames.TickerRow, listing: Listing, received_ns: int, sequence: int) -> Summary:
     return Summary(
-        venue=NAME,
-        instrument=listing.instrument,
-        symbol=listing.symbol,
-        name=listing.name,
-        last=row.last,
-        open=row.open or None,
-        high=row.high or None,
-        low=row.low or None,
-        volume=row.volume or 0.0,
-        bid=row.bid or None,
-        ask=row.ask or None,
+        NAME,
+        listing.instrument,
+        listing.symbol,
+        row.last,
+        listing.name,
+        row.open or None,
+        row.high or None,
+        row.low or None,
+        row.volume or 0.0,
+        row.bid or None,
+        row.ask or None,
         event_ns=row.time * wire.MS,
         received_ns=received_ns,
         sequence=sequence,
