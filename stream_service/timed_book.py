@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from math import inf
 
 import msgspec
 
@@ -124,13 +125,15 @@ class TimedBook:
         self, best: tuple[tuple[Level, ...], tuple[Level, ...]], event_ns: int, received_ns: int
     ) -> Sequence[Event]:
         self._told_ns = event_ns
-        fault = crossing(*best)
-        was_crossed, self._is_crossed = self._is_crossed, bool(fault)
-        if not fault:
-            return self._watch.whole(*best, event_ns=event_ns, received_ns=received_ns)
-        if was_crossed:
+        bids, asks = best
+        if not (fault := crossing(bids, asks)):
+            self._is_crossed = False
+            self._watch.renew()
+            return self._watch.changed(bids, asks, event_ns, received_ns)
+        if self._is_crossed:
             self._give_up(event_ns)
             return self._watch.broke(fault, received_ns)
+        self._is_crossed = True
         return NOTHING
 
     def _give_up(self, event_ns: int) -> None:
@@ -143,11 +146,26 @@ class TimedBook:
 def _in_order(
     bids: Sequence[Level], asks: Sequence[Level]
 ) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
-    best = _best(bids), _best(asks)
-    if not is_ordered(*best):
+    """Return the best levels that have a size.
+
+    Raises:
+        ValueError: they are not in order.
+
+    """
+    best_bids, best_asks = bids[:BEST], asks[:BEST]
+    bid, ask = inf, 0.0
+    for level in best_bids:
+        if not (level.size and level.price < bid):
+            break
+        bid = level.price
+    else:
+        for level in best_asks:
+            if not (level.size and level.price > ask):
+                break
+            ask = level.price
+        else:
+            return tuple(best_bids), tuple(best_asks)
+    sides = [[level for level in side if level.size] for side in (best_bids, best_asks)]
+    if not is_ordered(*sides):
         raise ValueError("the levels are not in order")
-    return best
-
-
-def _best(levels: Sequence[Level]) -> tuple[Level, ...]:
-    return tuple([level for level in levels[:BEST] if level.size])
+    return tuple(sides[0]), tuple(sides[1])

@@ -90,6 +90,8 @@ REMEDIES = {
     500: "the venue has a fault, it is tried again",
 }
 
+NO_SNAPSHOT = frames.Snapshot()
+
 
 def dial(venue: Venue, listings: Sequence[Listing]) -> Dialling:
     """Dial the feed of stocks or that of crypto; a simulated venue has one for both."""
@@ -253,14 +255,15 @@ class AlpacaSession(Session):
             return self._mixed(frame, received_ns)
         events: list[Event] = []
         for row in rows:
-            place = self._places[row.symbol]
-            if row.kind == "d":
-                stamps = received_ns, received_ns, self.number(received_ns)
-                events += _summary(place.listing, row, stamps)
-            elif row.kind in ("b", "u"):
-                events += self._candle(row, place, received_ns, ("1m", True))
-            else:
+            place, kind = self._places[row.symbol], row.kind
+            if kind not in ("b", "u", "d"):
                 return self._mixed(frame, received_ns)
+            if not row.volume:
+                continue  # it is made up of quotes
+            if kind == "d":
+                events.append(self._summary(place, row, received_ns, received_ns))
+            else:
+                events.append(self._candle(row, place, received_ns, ("1m", True)))
         return events
 
     def _mixed(self, frame: bytes, received_ns: int) -> Sequence[Event]:
@@ -303,12 +306,14 @@ class AlpacaSession(Session):
 
     def _less_common(self, row: frames.BarRow | frames.Word, received_ns: int) -> Iterable[Event]:
         match row:
+            case frames.BarRow(volume=0.0):
+                return ()  # it is made up of quotes
             case frames.BarRow(kind="d"):
-                stamps = received_ns, received_ns, self.number(received_ns)
-                return _summary(self._places[row.symbol].listing, row, stamps)
+                place = self._places[row.symbol]
+                return (self._summary(place, row, received_ns, received_ns),)
             case frames.BarRow():
                 place = self._places[row.symbol]
-                return self._candle(row, place, received_ns, ("1m", True))
+                return (self._candle(row, place, received_ns, ("1m", True)),)
             case frames.Word(kind="success"):
                 self._proceed(row.msg)
             case frames.Word(kind="error"):
@@ -348,31 +353,55 @@ class AlpacaSession(Session):
 
     def _candle(
         self, row: frames.BarRow, place: Place, received_ns: int, form: tuple[str, bool]
-    ) -> Sequence[Event]:
+    ) -> VenueCandle:
         """Make a candle of a bar; ``form`` is its interval, and whether it is surely closed."""
-        if not row.volume:
-            return ()
         interval, is_closed = form
-        start_ns = wire.ns_of_rfc3339(row.time)
+        start_ns = wire.ns_of_whole_rfc3339(row.time)
         end_ns = start_ns + INTERVALS[interval]
         is_closed = is_closed or end_ns <= received_ns
-        return (
-            VenueCandle(
-                NAME,
-                place.instrument,
-                interval,
-                start_ns,
-                row.open,
-                row.high,
-                row.low,
-                row.close,
-                row.volume,
-                row.trades,
-                is_closed,
-                event_ns=end_ns if is_closed else received_ns,
-                received_ns=received_ns,
-                sequence=self.number(received_ns),
-            ),
+        return VenueCandle(
+            NAME,
+            place.instrument,
+            interval,
+            start_ns,
+            row.open,
+            row.high,
+            row.low,
+            row.close,
+            row.volume,
+            row.trades,
+            is_closed,
+            event_ns=end_ns if is_closed else received_ns,
+            received_ns=received_ns,
+            sequence=self.number(received_ns),
+        )
+
+    def _summary(
+        self,
+        place: Place,
+        row: frames.BarRow,
+        event_ns: int,
+        received_ns: int,
+        snapshot: frames.Snapshot = NO_SNAPSHOT,
+    ) -> Summary:
+        """Sum up the running day, which the venue tells instead of the last 24 hours."""
+        listing = place.listing
+        latest, quote = snapshot.latest_trade, snapshot.latest_quote
+        return Summary(
+            NAME,
+            listing.instrument,
+            listing.symbol,
+            latest.price if latest else row.close,
+            listing.name,
+            row.open,
+            row.high,
+            row.low,
+            row.volume,
+            (quote.bid or None) if quote else None,
+            (quote.ask or None) if quote else None,
+            event_ns=event_ns,
+            received_ns=received_ns,
+            sequence=self.number(received_ns),
         )
 
     def _past_trades(self, body: bytes, received_ns: int) -> list[Event]:
@@ -399,7 +428,7 @@ class AlpacaSession(Session):
             if length:
                 form = length, False
                 events += [
-                    one for row in rows for one in self._candle(row, place, received_ns, form)
+                    self._candle(row, place, received_ns, form) for row in rows if row.volume
                 ]
         return events
 
@@ -422,10 +451,10 @@ class AlpacaSession(Session):
         events: list[Event] = []
         for place, raw in self._parts(body, "snapshots"):
             for row in readable(raw, frames.snapshot):
-                if row and row.latest_trade and row.daily_bar:
+                if row and row.latest_trade and row.daily_bar and row.daily_bar.volume:
                     [latest] = oldest_first([row.latest_trade])
-                    stamps = wire.ns_of_rfc3339(latest.time), received_ns, self.number(received_ns)
-                    events += _summary(place.listing, row.daily_bar, stamps, row)
+                    event_ns = wire.ns_of_rfc3339(latest.time)
+                    events.append(self._summary(place, row.daily_bar, event_ns, received_ns, row))
         return events
 
     def _parts(self, body: bytes, key: str) -> Iterator[tuple[Place, list[msgspec.Raw]]]:
@@ -487,38 +516,6 @@ def _part(row: BookRow) -> Part:
     bids = [Level(one.price, one.size) for one in row.bids]
     asks = [Level(one.price, one.size) for one in row.asks]
     return Part(bids, asks, wire.ns_of_rfc3339(row.time))
-
-
-def _summary(
-    listing: Listing,
-    row: frames.BarRow,
-    stamps: tuple[int, int, int],
-    snapshot: frames.Snapshot | None = None,
-) -> Sequence[Summary]:
-    """Sum up the running day, which the venue tells instead of the last 24 hours."""
-    if not row.volume:
-        return ()
-    latest = snapshot.latest_trade if snapshot else None
-    quote = snapshot.latest_quote if snapshot else None
-    event_ns, received_ns, sequence = stamps
-    return (
-        Summary(
-            NAME,
-            listing.instrument,
-            listing.symbol,
-            latest.price if latest else row.close,
-            listing.name,
-            row.open,
-            row.high,
-            row.low,
-            row.volume,
-            (quote.bid or None) if quote else None,
-            (quote.ask or None) if quote else None,
-            event_ns=event_ns,
-            received_ns=received_ns,
-            sequence=sequence,
-        ),
-    )
 
 
 def _subscription(action: str, streams: Mapping[str, Sequence[str]]) -> bytes:

@@ -340,22 +340,26 @@ class BinanceSession(Session):
         return book.change(change, received_ns)
 
     def _candle(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        row = kline_frame.decode(frame).data
-        candle = row.candle
+        told = kline_frame.decode(frame).data
+        row = told.candle
+        first, high, low, last = row.open, row.high, row.low, row.close
+        if not (low <= first <= high and low <= last <= high):
+            wire.check_candle(first, high, low, last)
+        time, start = told.time, row.start
         return (
             VenueCandle(
                 NAME,
-                self.listings[row.symbol].instrument,
-                candle.interval,
-                time_ns(candle.start),
-                candle.open,
-                candle.high,
-                candle.low,
-                candle.close,
-                candle.volume,
-                candle.trades,
-                candle.closed,
-                event_ns=time_ns(row.time),
+                self._instruments[told.symbol],
+                row.interval,
+                start * wire.MS if start < LATEST_MS else time_ns(start),
+                first,
+                high,
+                low,
+                last,
+                row.volume,
+                row.trades,
+                row.closed,
+                event_ns=time * wire.MS if time < LATEST_MS else time_ns(time),
                 received_ns=received_ns,
                 sequence=self.number(received_ns),
             ),
@@ -368,6 +372,7 @@ class BinanceSession(Session):
         if not row.last:
             return ()
         listing = self.listings[row.symbol]
+        time = row.time
         return (
             Summary(
                 NAME,
@@ -381,7 +386,7 @@ class BinanceSession(Session):
                 row.volume,
                 row.bid or None,
                 row.ask or None,
-                event_ns=time_ns(row.time),
+                event_ns=time * wire.MS if time < LATEST_MS else time_ns(time),
                 received_ns=received_ns,
                 sequence=self.number(received_ns),
             ),

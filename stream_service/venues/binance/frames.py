@@ -117,12 +117,6 @@ class Kline(msgspec.Struct, frozen=True, gc=False):
     trades: wire.Number = field(name="n")
     closed: bool = field(name="x")
 
-    def __post_init__(self) -> None:
-        """Refuse prices that contradict each other."""
-        low, high = self.low, self.high
-        if not (low <= self.open <= high and low <= self.close <= high):
-            wire.check_candle(self.open, high, low, self.close)
-
 
 class KlineRow(msgspec.Struct, frozen=True, gc=False):
     """A candle, and when it was told."""

@@ -301,26 +301,47 @@ class BybitSession(Session):
 
     def _ticker(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         told = frames.ticker_frame.decode(frame)
-        listing = self._places[told.data.symbol].listing  # one that nobody knows is refused
-        stamps = received_ns, self.number(received_ns)
-        return (_summary(told.data, listing, told.ts * wire.MS, stamps),)
+        return (self._summary(told.data, told.ts * wire.MS, received_ns),)
+
+    def _summary(self, row: frames.TickerRow, event_ns: int, received_ns: int) -> Summary:
+        """Sum up a symbol; one that nobody knows is refused."""
+        listing = self.listings[row.symbol]
+        return Summary(
+            NAME,
+            listing.instrument,
+            row.symbol,
+            row.last,
+            listing.name,
+            row.open or None,
+            row.high or None,
+            row.low or None,
+            row.volume or 0.0,
+            row.bid or None,
+            row.ask or None,
+            event_ns=event_ns,
+            received_ns=received_ns,
+            sequence=self.number(received_ns),
+        )
 
     def _candles(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         told = frames.candle_frame.decode(frame)
         of = self._places[told.topic.rpartition(".")[2]].instrument
         events: list[Event] = []
         for row in told.data:
+            first, high, low, last = row.open, row.high, row.low, row.close
+            if not (low <= first <= high and low <= last <= high):
+                wire.check_candle(first, high, low, last)
             if row.volume and row.interval in BARS:
-                events.append(  # noqa: PERF401  # a comprehension is one more call
+                events.append(  # a comprehension is one more call
                     VenueCandle(
                         NAME,
                         of,
                         BARS[row.interval],
                         row.start * wire.MS,
-                        row.open,
-                        row.high,
-                        row.low,
-                        row.close,
+                        first,
+                        high,
+                        low,
+                        last,
                         row.volume,
                         closed=row.confirm,
                         event_ns=row.timestamp * wire.MS,
@@ -372,11 +393,8 @@ class BybitSession(Session):
     ) -> list[Event]:
         events: list[Event] = []
         for row in rows:
-            try:
-                listing = self.listings[row.symbol]
-            except (KeyError, ValueError):
-                continue  # one of the many that REST tells and nobody follows
-            events.append(_summary(row, listing, event_ns, (received_ns, self.number(received_ns))))
+            with suppress(KeyError, ValueError):  # many that REST tells are followed by nobody
+                events.append(self._summary(row, event_ns, received_ns))
         return events
 
     def _past_candles(
@@ -485,28 +503,6 @@ def _past_candle(
         row.volume,
         closed=is_closed,
         event_ns=end_ns if is_closed else received_ns,
-        received_ns=received_ns,
-        sequence=sequence,
-    )
-
-
-def _summary(
-    row: frames.TickerRow, listing: Listing, event_ns: int, stamps: tuple[int, int]
-) -> Summary:
-    received_ns, sequence = stamps
-    return Summary(
-        NAME,
-        listing.instrument,
-        listing.symbol,
-        row.last,
-        listing.name,
-        row.open or None,
-        row.high or None,
-        row.low or None,
-        row.volume or 0.0,
-        row.bid or None,
-        row.ask or None,
-        event_ns=event_ns,
         received_ns=received_ns,
         sequence=sequence,
     )

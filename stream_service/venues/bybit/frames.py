@@ -124,12 +124,6 @@ class CandleRow(msgspec.Struct, frozen=True, gc=False):
     confirm: bool
     timestamp: wire.Milliseconds
 
-    def __post_init__(self) -> None:
-        """Refuse prices that contradict each other."""
-        low, high = self.low, self.high
-        if not (low <= self.open <= high and low <= self.close <= high):
-            wire.check_candle(self.open, high, low, self.close)
-
 
 class CandleFrame(msgspec.Struct, frozen=True, gc=False):
     """Candles of one instrument."""

@@ -89,6 +89,7 @@ from stream_service.venues.kucoin.frames import (
     Rows,
     SymbolRow,
     Ticker,
+    check_order,
 )
 from stream_service.venues.kucoin.side import KucoinSide, answer
 
@@ -369,16 +370,19 @@ class KucoinSession(Session):
         row = minutes.candles
         interval, length_ns = _interval(told.topic.rpartition("_")[2])
         start_ns = row.start * SECOND_NS
+        first, high, low, last = row.open, row.high, row.low, row.close
+        if not (low <= first <= high and low <= last <= high):
+            check_order(first, last, high, low)
         return (
             VenueCandle(
                 NAME,
                 self._instruments[minutes.symbol],
                 interval,
                 start_ns,
-                row.open,
-                row.high,
-                row.low,
-                row.close,
+                first,
+                high,
+                low,
+                last,
                 row.volume,
                 closed=start_ns + length_ns <= received_ns,
                 event_ns=minutes.time,
@@ -388,8 +392,8 @@ class KucoinSession(Session):
         )
 
     def _day(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        day = SNAPSHOT.decode(frame).data.data
-        return self._summaries([day], received_ns, received_ns)
+        summary = self._summary(SNAPSHOT.decode(frame).data.data, received_ns, received_ns)
+        return (summary,) if summary else ()
 
     def _levels(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """Read a whole book, if it is one: level2Depth5 or level2Depth50."""
@@ -499,32 +503,28 @@ class KucoinSession(Session):
             sequence=self.number(received_ns),
         )
 
-    def _summaries(self, days: Sequence[Day], event_ns: int, received_ns: int) -> Sequence[Event]:
-        """Make summaries of the days of our instruments that had a trade."""
-        events: list[Event] = []
-        for day in days:
-            last = day.last or day.last_traded_price
-            if not last:
-                continue
-            events.append(
-                Summary(
-                    NAME,
-                    self._instruments[day.symbol],
-                    day.symbol,
-                    last,
-                    "",
-                    day.open or None,
-                    day.high or None,
-                    day.low or None,
-                    day.vol,
-                    day.buy or None,
-                    day.sell or None,
-                    event_ns=day.datetime * wire.MS if day.datetime else event_ns,
-                    received_ns=received_ns,
-                    sequence=self.number(received_ns),
-                )
-            )
-        return events
+    def _summary(self, day: Day, event_ns: int, received_ns: int) -> Summary | None:
+        """Sum up a day, if there was a trade in it."""
+        last = day.last_traded_price or day.last
+        if not last:
+            return None
+        time = day.datetime
+        return Summary(
+            NAME,
+            self._instruments[day.symbol],
+            day.symbol,
+            last,
+            "",
+            day.open or None,
+            day.high or None,
+            day.low or None,
+            day.vol,
+            day.buy or None,
+            day.sell or None,
+            event_ns=time * wire.MS if time else event_ns,
+            received_ns=received_ns,
+            sequence=self.number(received_ns),
+        )
 
     def _answer(
         self, request: HttpRequest, content: msgspec.Raw, received_ns: int
@@ -553,7 +553,9 @@ class KucoinSession(Session):
             case ("summary", _):
                 tickers = ALL_TICKERS.decode(content)
                 days = [day for day in readable(tickers.ticker, DAY) if self._follows(day.symbol)]
-                return self._summaries(days, tickers.time * wire.MS, received_ns)
+                event_ns = tickers.time * wire.MS
+                found = [self._summary(day, event_ns, received_ns) for day in days]
+                return [summary for summary in found if summary]
         return ()
 
     def _follows(self, symbol: str) -> bool:

@@ -105,7 +105,7 @@ class Update(Struct, frozen=True, gc=False, rename="camel"):
 
 
 class CandleRow(Struct, frozen=True, gc=False, array_like=True):
-    """One interval, on the stream and over REST; mind the order."""
+    """One interval; mind the order."""
 
     start: Seconds
     open: wire.Price
@@ -114,11 +114,13 @@ class CandleRow(Struct, frozen=True, gc=False, array_like=True):
     low: wire.Price
     volume: wire.OrZero
 
+
+class RestCandleRow(CandleRow, frozen=True, gc=False, array_like=True):
+    """One interval, over REST."""
+
     def __post_init__(self) -> None:
         """Refuse what is read in a wrong order."""
-        low, high = self.low, self.high
-        if not (low <= self.open <= high and low <= self.close <= high):
-            check_order(self.open, self.close, high, low)
+        check_order(self.open, self.close, self.high, self.low)
 
 
 class Candles(Struct, frozen=True, gc=False):
@@ -257,7 +259,7 @@ SYMBOL_ROW = Decoder(SymbolRow, strict=False)
 SYMBOL_LIST = Decoder(SymbolList)
 SEED = Decoder(Seed, strict=False)
 REST_TRADE = Decoder(RestTrade, strict=False)
-REST_CANDLE = Decoder(CandleRow, strict=False)
+REST_CANDLE = Decoder(RestCandleRow, strict=False)
 REST_TICKER = Decoder(Ticker, strict=False)
 ALL_TICKERS = Decoder(AllTickers)
 DAY = Decoder(Day, strict=False)

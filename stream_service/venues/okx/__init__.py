@@ -356,8 +356,25 @@ class OkxSession(Session):
         for row in rows:
             symbol = row.symbol
             if symbol in listings or (self.options.guess and symbol.count("-") == 1):
-                number = self.number(received_ns)
-                events.append(_summary(row, listings[symbol], received_ns, number))
+                listing = listings[symbol]
+                events.append(
+                    Summary(
+                        NAME,
+                        listing.instrument,
+                        symbol,
+                        row.last,
+                        listing.name,
+                        row.open or None,
+                        row.high or None,
+                        row.low or None,
+                        row.volume or 0.0,
+                        row.bid or None,
+                        row.ask or None,
+                        event_ns=row.time * wire.MS,
+                        received_ns=received_ns,
+                        sequence=self.number(received_ns),
+                    )
+                )
         return events
 
     def _past_trades(
@@ -471,25 +488,6 @@ def _candle(
         row.volume,
         closed=is_closed,
         event_ns=end_ns if is_closed else received_ns,
-        received_ns=received_ns,
-        sequence=sequence,
-    )
-
-
-def _summary(row: frames.TickerRow, listing: Listing, received_ns: int, sequence: int) -> Summary:
-    return Summary(
-        NAME,
-        listing.instrument,
-        listing.symbol,
-        row.last,
-        listing.name,
-        row.open or None,
-        row.high or None,
-        row.low or None,
-        row.volume or 0.0,
-        row.bid or None,
-        row.ask or None,
-        event_ns=row.time * wire.MS,
         received_ns=received_ns,
         sequence=sequence,
     )
