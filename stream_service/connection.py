@@ -171,8 +171,8 @@ class VenueConnection:
     async def _halt(self, instrument: Instrument, reason: str) -> None:
         """Say that the venue does not trade an instrument, and do not wait for word of it."""
         self.intake.disconnected([instrument])
-        self.intake.trouble(instrument, "halted", "refused", reason)
-        await self.intake.tell([self.intake.status(instrument, "refused", reason)])
+        self.intake.troubles.note(instrument, "halted", "refused", reason)
+        await self.intake.tell([self.intake.troubles.status(instrument, "refused", reason)])
 
     def _part(self, rest: VenueRest, tasks: asyncio.TaskGroup) -> None:
         """Part the instruments that are traded among connections; one that is unchanged stays."""
@@ -240,9 +240,11 @@ class VenueConnection:
             await self._relieve(instruments, "down")
             return
         for instrument in instruments:
-            self.intake.relieve(instrument, "down")
+            self.intake.troubles.relieve(instrument, "down")
         await self._change("live")
-        await self.intake.tell(self.intake.troubles())  # they ended with the venue for who listens
+        await self.intake.tell(
+            self.intake.troubles.told()
+        )  # they ended with the venue for who listens
 
     async def _shard_down(self, shard: Shard, reason: str) -> None:
         """Say that a part of the venue is away, or all of it."""
@@ -251,15 +253,16 @@ class VenueConnection:
         instruments = [row.instrument for row in shard.listings]
         self.intake.disconnected(instruments)
         self.intake.suspect(instruments, AWAY)
-        hit = [one for one in instruments if self.intake.trouble(one, "down", "down", reason)]
+        troubles = self.intake.troubles
+        hit = [one for one in instruments if troubles.note(one, "down", "down", reason)]
         if any(other.is_up for other in self._shards):
-            await self.intake.tell([self.intake.status(one, "down", reason) for one in hit])
+            await self.intake.tell([troubles.status(one, "down", reason) for one in hit])
         else:
             await self._change("down", reason)
 
     async def _relieve(self, instruments: Sequence[Instrument], cause: str) -> None:
-        well = [one for one in instruments if self.intake.relieve(one, cause)]
-        await self.intake.tell([self.intake.status(one, "live") for one in well])
+        well = [one for one in instruments if self.intake.troubles.relieve(one, cause)]
+        await self.intake.tell([self.intake.troubles.status(one, "live") for one in well])
 
     async def _mind_the_bus(self) -> None:
         """Watch the bus; this publishes nothing, so a bus that is stuck does not stop it."""
@@ -301,13 +304,13 @@ class VenueConnection:
         """Hand refused frames to the bus, without holding anything else up."""
         intake = self.intake
         while True:
-            await intake.has_letters.wait()
-            letter = intake.next_letter()
+            await intake.letters.arrived.wait()
+            letter = intake.letters.take()
             try:
                 await self.bus.put_aside([letter])
             except BusUnavailableError as error:
                 log.warning("quarantine.waiting", venue=self.venue.name, why=str(error))
-                intake.return_letter(letter)
+                intake.letters.give_back(letter)
                 await asyncio.sleep(1.0)
 
     async def _change(self, state: VenueState, reason: str = "") -> None:

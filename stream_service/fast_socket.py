@@ -89,12 +89,15 @@ class FastSocket(WSListener):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """See `WSListener`."""
         kind = frame.msg_type
-        if kind in _CONTENT:
-            is_whole = frame.fin and not self._parts and kind is not _CONTINUATION
-            if is_whole and frame.payload_size <= self._largest:
-                self._take(frame.get_payload_as_bytes())
-            else:
-                self._join(transport, frame)
+        is_whole = kind in _WHOLE and frame.fin and not self._parts
+        if is_whole and frame.payload_size <= self._largest:
+            self._frames.append(frame.get_payload_as_bytes())
+            if len(self._frames) == 1:
+                self._arrived.set()
+            elif len(self._frames) >= self._frames_waiting:
+                self._pause()
+        elif kind in _CONTENT:
+            self._join(transport, frame)
         elif kind is _CLOSE:
             code, reason = frame.get_close_code(), frame.get_close_reason()
             self._why = f"the venue closed the connection: {code} {reason or ''}".rstrip()
@@ -132,11 +135,8 @@ class FastSocket(WSListener):
         self._transport.send_ping()
         self._ping_later()
 
-    def _take(self, frame: bytes) -> None:
-        self._frames.append(frame)
-        if len(self._frames) == 1:
-            self._arrived.set()
-        elif len(self._frames) >= self._frames_waiting and not self._is_paused:
+    def _pause(self) -> None:
+        if not self._is_paused:
             self._is_paused = True
             self._transport.underlying_transport.pause_reading()
 
@@ -148,11 +148,14 @@ class FastSocket(WSListener):
             transport.disconnect(graceful=False)
         elif frame.fin:
             whole, self._parts = bytes(self._parts), bytearray()
-            self._take(whole)
+            self._frames.append(whole)
+            self._arrived.set()
+            if len(self._frames) >= self._frames_waiting:
+                self._pause()
 
 
-_CONTENT = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION)
-_CONTINUATION = WSMsgType.CONTINUATION
+_WHOLE = (WSMsgType.TEXT, WSMsgType.BINARY)
+_CONTENT = (*_WHOLE, WSMsgType.CONTINUATION)
 _CLOSE = WSMsgType.CLOSE
 
 

@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from math import inf
-from typing import Protocol, TypeAlias
+from typing import Protocol, cast
 
 import msgspec
 import structlog
 
-from infrastructure.bus.port import Bus, DeadLetter
+from infrastructure.bus.port import Bus
 from market import (
     Book,
     Event,
@@ -29,18 +29,16 @@ from market import (
     Trade,
     VenueStatus,
 )
-from market.events import VenueState
 from stream_service.ledger import LedgerState, TradeLedger
+from stream_service.letters import Letters
 from stream_service.plausible import Plausibility
 from stream_service.pulse import Pulse
 from stream_service.rhythm import Kind, StreamWatch
+from stream_service.troubles import Cause, Troubles
 from stream_service.venue import HttpRequest, Session, Venue
 from stream_service.venue_clock import VenueClock
 
 log = structlog.get_logger()
-
-LETTERS_WAITING = 1_000
-"""Refused frames that wait to be put aside; beyond it the oldest are lost, and counted."""
 
 SET_NS = 1_000_000_000
 """Our clock was set when it parted from the steady one by more at once."""
@@ -51,11 +49,8 @@ HELD_BACK_S = 0.5
 OVERLAP_NS = 5_000_000_000
 """Trades that are so much late are still missed, and those of a clock that was set by so much."""
 
+JUST_QUOTES = {Quote}
 _HEARD: Mapping[type, Kind] = {Quote: "quote", Trade: "trade", Book: "book"}
-
-
-Cause: TypeAlias = str | Session
-"""What is wrong with an instrument; a session for what it says itself."""
 
 
 class Tap(Protocol):
@@ -71,7 +66,8 @@ class Tap(Protocol):
 class Intake:
     """Passes on what the sessions of one venue read.
 
-    ``letters`` are the refused frames that wait to be put aside; ``doubted`` says that trades may
+    ``letters`` are the refused frames that wait to be put aside, ``troubles`` what is wrong with
+    instruments; ``doubted`` says that trades may
     be among those that could not be read. ``times_set`` counts how often our clock was set, which
     sets ``was_set``. ``greeted`` are instruments of which a trade is known, or none was told when
     we asked.
@@ -103,17 +99,13 @@ class Intake:
             ahead_ns=lambda: self.venue_clock.offset_ns + (self.venue_clock.error_ns or 0),
         )
         self.watch = StreamWatch()
-        self.letters: deque[DeadLetter] = deque()
-        self.letters_lost = 0
-        self.has_letters = asyncio.Event()
+        self.letters = Letters(venue.name)
+        self.troubles = Troubles(self.pulse, self.clock)
         self.doubted = False
         self.followed: set[Instrument] = set()
         self.greeted: set[Instrument] = set()
         self._plausible = Plausibility(self.venue_clock)
-        self._why_not = self._plausible.why_not
         self._bus = bus
-        self._troubles: dict[Instrument, dict[Cause, tuple[VenueState, str]]] = {}
-        self._last_number = 0
         self._publishing = 0
         self._publishing_since = inf
         self._is_held_back = False
@@ -143,27 +135,47 @@ class Intake:
 
         """
         self.pulse.frames += len(frames)
-        ready: list[Event] = []
-        for frame in frames:
+        receive = session.receive
+        while frames:
+            read: list[Sequence[Event]] = []
             try:
-                events = session.receive(frame, received_ns)
+                for frame in frames:
+                    read.append(receive(frame, received_ns))  # noqa: PERF401  # it may end early
             except FrameError as error:
-                await self._pass_on(session, ready)
-                ready = []
-                self._doubt(error.reason, frame, received_ns)
+                good = len(read)
+                await self._take(session, frames[:good], read, received_ns)
+                self._doubt(error.reason, frames[good], received_ns)
                 received_ns = self.clock()  # what follows was heard after the doubt
-                continue
-            for event in events:
-                if why_not := self._why_not(event):
-                    await self._pass_on(session, ready)
-                    self._put_aside(why_not, frame, received_ns)
-                    told = [one for one in events if isinstance(one, VenueStatus)]
-                    ready = [*told, *self._lost(events, why_not, received_ns)]
-                    break
+                frames = frames[good + 1 :]
             else:
-                ready += events
-        if ready:
-            await self._pass_on(session, ready)
+                await self._take(session, frames, read, received_ns)
+                return
+
+    async def _take(
+        self,
+        session: Session,
+        frames: Sequence[bytes],
+        read: Sequence[Sequence[Event]],
+        received_ns: int,
+    ) -> None:
+        """Pass on what was read of frames; one with what cannot be true is put aside whole."""
+        events = list(chain.from_iterable(read))
+        good, why_not = self._plausible.first_fault(events)
+        ready: list[Event] = []
+        while why_not:
+            at = 0
+            while good >= len(read[at]):
+                good -= len(read[at])
+                at += 1
+            await self._pass_on(session, [*ready, *chain.from_iterable(read[:at])])
+            self._put_aside(why_not, frames[at], received_ns)
+            statuses = [event for event in read[at] if isinstance(event, VenueStatus)]
+            ready = [*statuses, *self._lost(read[at], why_not, received_ns)]
+            frames, read = frames[at + 1 :], read[at + 1 :]
+            events = list(chain.from_iterable(read))
+            good, why_not = self._plausible.first_fault(events)
+        if ready or events:
+            await self._pass_on(session, [*ready, *events] if ready else events)
 
     def _doubt(self, reason: str, frame: bytes, received_ns: int) -> None:
         """Put a frame aside that may have told of trades."""
@@ -224,21 +236,22 @@ class Intake:
         self.followed.difference_update(instruments)
         self.watch.forget(instruments)
         for instrument in instruments:
-            causes: list[Cause] = ["stale", "one-sided", *self._sessions_troubled_by(instrument)]
+            sessions = [session for session, _ in self.troubles.sessions(instrument)]
+            causes: list[Cause] = ["stale", "one-sided", *sessions]
             for cause in causes:
-                self.relieve(instrument, cause)
+                self.troubles.relieve(instrument, cause)
 
     def left_to(self, session: Session, instruments: Iterable[Instrument]) -> list[Event]:
         """Let go of what other sessions said of instruments; return what there is to say of it."""
         told: list[Event] = []
         for instrument in instruments:
-            for other in self._sessions_troubled_by(instrument):
+            for other, state in self.troubles.sessions(instrument):
                 if other is session:
                     continue
-                if self._troubles[instrument][other][0] == "refused":
+                if state == "refused":
                     self.watch.expect([instrument], time.monotonic_ns())
-                if self.relieve(instrument, other):
-                    told.append(self.status(instrument, "live"))
+                if self.troubles.relieve(instrument, other):
+                    told.append(self.troubles.status(instrument, "live"))
         return told
 
     def suspect(self, instruments: Iterable[Instrument], reason: str) -> None:
@@ -253,8 +266,8 @@ class Intake:
         told: list[Event] = []
         for silence in self.watch.overdue(time.monotonic_ns()):
             instrument, reason = silence.instrument, silence.reason
-            if silence.kind == "quote" and self.trouble(instrument, "stale", "stale", reason):
-                told.append(self.status(instrument, "stale", reason))
+            if silence.kind == "quote" and self.troubles.note(instrument, "stale", "stale", reason):
+                told.append(self.troubles.status(instrument, "stale", reason))
             self.ledger.suspect(instrument, reason, self.clock())
         return told
 
@@ -266,21 +279,6 @@ class Intake:
         elif self._is_held_back and not is_held_back:
             self.watch.resumed(time.monotonic_ns())
         self._is_held_back = is_held_back
-
-    def next_letter(self) -> DeadLetter:
-        """Take the oldest letter; there is one while ``has_letters`` is set."""
-        letter = self.letters.popleft()
-        if not self.letters:
-            self.has_letters.clear()
-        return letter
-
-    def return_letter(self, letter: DeadLetter) -> None:
-        """Give a letter back that could not be put aside; it is lost where there is no room."""
-        if len(self.letters) < LETTERS_WAITING:
-            self.letters.appendleft(letter)
-            self.has_letters.set()
-        else:
-            self.letters_lost += 1
 
     def kept(self) -> bytes:
         """Return what a restart needs to know, see `restore`."""
@@ -308,48 +306,11 @@ class Intake:
         with self.ledger.passing_on(()) as owed:
             await self._publish(owed)
 
-    def trouble(
-        self, instrument: Instrument, cause: Cause, state: VenueState, reason: str = ""
-    ) -> bool:
-        """Note that something is wrong with an instrument; True where nothing was before."""
-        causes = self._troubles.setdefault(instrument, {})
-        was_well = not causes
-        causes[cause] = state, reason
-        self.pulse.troubled = len(self._troubles)
-        return was_well
-
-    def relieve(self, instrument: Instrument, cause: Cause) -> bool:
-        """Note that ``cause`` is over; True where nothing is wrong any more."""
-        causes = self._troubles.get(instrument)
-        if causes is None or causes.pop(cause, None) is None or causes:
-            return False
-        del self._troubles[instrument]
-        self.pulse.troubled = len(self._troubles)
-        return True
-
-    def troubles(self) -> list[Event]:
-        """Return what is wrong now, instrument by instrument."""
-        return [
-            self.status(instrument, *next(reversed(causes.values())))
-            for instrument, causes in self._troubles.items()
-        ]
-
-    def status(self, instrument: Instrument, state: VenueState, reason: str = "") -> VenueStatus:
-        """Make the status of one instrument."""
-        now_ns = self.clock()
-        self._last_number = max(self._last_number + 1, now_ns)
-        return VenueStatus(
-            venue=self.venue.name,
-            instrument=instrument,
-            state=state,
-            reason=reason,
-            event_ns=now_ns,
-            received_ns=now_ns,
-            sequence=self._last_number,
-        )
-
     async def _pass_on(self, session: Session, events: Sequence[Event]) -> None:
         """Publish what is new, and before it whatever changes how it is to be taken."""
+        if set(map(type, events)) == JUST_QUOTES:
+            await self._pass_on_quotes(cast("Sequence[Quote]", events))
+            return
         told: list[Event] = []
         trades: list[Trade] = []
         now_ns, heard = time.monotonic_ns(), self.watch.heard
@@ -371,8 +332,17 @@ class Intake:
         if trades:
             with self.ledger.passing_on(trades) as fresh:
                 await self._publish([*told, *fresh])
-        elif told:
+        else:
             await self._publish(told)
+
+    async def _pass_on_quotes(self, quotes: Sequence[Quote]) -> None:
+        """Publish a burst of nothing but quotes, the usual one; each instrument is heard once."""
+        told: list[Event] = []
+        now_ns = time.monotonic_ns()
+        for instrument in {quote.instrument for quote in quotes}:
+            if self.watch.heard(instrument, "quote", now_ns):
+                self._speaks_again(instrument, told)
+        await self._publish([*told, *quotes] if told else quotes)
 
     def _tell_or_heed(self, session: Session, event: Event, told: list[Event]) -> None:
         if isinstance(event, VenueStatus):
@@ -396,17 +366,17 @@ class Intake:
 
     def _speaks_again(self, instrument: Instrument, told: list[Event]) -> None:
         """Note that an instrument that was silent is well again."""
-        if self.relieve(instrument, "stale"):
-            told.append(self.status(instrument, "live"))
+        if self.troubles.relieve(instrument, "stale"):
+            told.append(self.troubles.status(instrument, "live"))
 
     def _look_at_sides(self, book: Book, told: list[Event]) -> None:
         if book.bids and book.asks:
-            if self._troubles and self.relieve(book.instrument, "one-sided"):
-                told.append(self.status(book.instrument, "live"))
+            if self.pulse.troubled and self.troubles.relieve(book.instrument, "one-sided"):
+                told.append(self.troubles.status(book.instrument, "live"))
             return
         why = f"the book has no {'asks' if book.bids else 'bids'}"
-        if self.trouble(book.instrument, "one-sided", "stale", why):
-            told.append(self.status(book.instrument, "stale", why))
+        if self.troubles.note(book.instrument, "one-sided", "stale", why):
+            told.append(self.troubles.status(book.instrument, "stale", why))
 
     def _heed(self, session: Session, status: VenueStatus, told: list[Event]) -> None:
         """Pass on what a session says of an instrument, unless something else is wrong there."""
@@ -414,18 +384,14 @@ class Intake:
         if instrument is None:
             told.append(status)
         elif status.state == "live":
-            if self.relieve(instrument, session):
+            if self.troubles.relieve(instrument, session):
                 told.append(status)
         else:
             self.pulse.resyncs += status.state == "resyncing"
             if status.state == "refused":
                 self.watch.refused(instrument)
-            self.trouble(instrument, session, status.state, status.reason)
+            self.troubles.note(instrument, session, status.state, status.reason)
             told.append(status)
-
-    def _sessions_troubled_by(self, instrument: Instrument) -> list[Session]:
-        causes = self._troubles.get(instrument, {})
-        return [cause for cause in causes if isinstance(cause, Session)]
 
     def _lost(self, events: Sequence[Event], reason: str, received_ns: int) -> list[Event]:
         """Return the gaps that the trades among refused events leave."""
@@ -435,13 +401,4 @@ class Intake:
 
     def _put_aside(self, reason: str, body: bytes, received_ns: int) -> None:
         self.pulse.refused += 1
-        if len(self.letters) >= LETTERS_WAITING:
-            self.letters.popleft()
-            self.letters_lost += 1
-        self.letters.append(
-            DeadLetter(
-                mailbox=f"stream.{self.venue.name}", reason=reason, body=body, at_ns=received_ns
-            )
-        )
-        self.has_letters.set()
-        log.warning("venue.refused", venue=self.venue.name, why=reason, frame=repr(body[:200]))
+        self.letters.write(reason, body, received_ns)

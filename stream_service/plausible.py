@@ -12,6 +12,7 @@ it could be held against, and no route is made of it; it is checked without the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf, sqrt
 
 from market import Book, Event, Instrument, Quote, Summary, Trade, VenueCandle
@@ -53,6 +54,36 @@ class Plausibility:
     def __init__(self, clock: VenueClock) -> None:
         self._clock = clock
         self._standards: dict[Instrument, _Standard] = {}
+
+    def first_fault(self, events: Sequence[Event]) -> tuple[int, str]:
+        """Judge events one after the other, up to the first that cannot be true.
+
+        Returns:
+            Its place, and why; how many there are, and nothing, where all can be true.
+
+        """
+        standards, offset_ns = self._standards, self._clock.offset_ns
+        for place, event in enumerate(events):
+            if type(event) is Quote:  # what comes most, and nearly always as usual, goes quickly
+                bid, ask = event.bid, event.ask
+                price = 0.5 * (bid + ask)
+                standard = standards.get(event.instrument)
+                if (
+                    standard is not None
+                    and bid <= ask < LARGEST
+                    and ask <= WIDE_FROM * bid
+                    and 0.0 <= event.bid_size < LARGEST
+                    and 0.0 <= event.ask_size < LARGEST
+                    and 0 <= event.received_ns + offset_ns - event.event_ns <= OLDEST_NS
+                    and price < (last := standard.price) * BAND
+                    and last < price * BAND
+                    and standard.ratio == BAND
+                ):
+                    standard.price, standard.doubts = price, 0
+                    continue
+            if why_not := self.why_not(event):
+                return place, why_not
+        return len(events), ""
 
     def why_not(self, event: Event) -> str:
         """Say why ``event`` cannot be true, or nothing; a live one becomes the standard then."""

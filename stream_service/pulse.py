@@ -8,6 +8,8 @@ from market.events import VenueState
 from stream_service.venue_clock import VenueClock
 
 SAMPLES = 512
+MINDED = frozenset({Trade, Gap})
+"""Events that are more to it than one more."""
 
 
 class Pulse:
@@ -40,6 +42,8 @@ class Pulse:
     def told(self, events: Sequence[Event]) -> None:
         """Count events that were published, and how late the live trades among them came."""
         self.events += len(events)
+        if MINDED.isdisjoint(map(type, events)):
+            return
         for event in events:
             if type(event) is Trade:
                 if event.backfilled:

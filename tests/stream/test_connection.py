@@ -16,7 +16,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from market import Book, Gap, Instrument, Listed, Quote, Trade, VenueStatus
 from stream_service import connection as connections
 from stream_service.connection import VenueConnection
-from stream_service.intake import LETTERS_WAITING
+from stream_service.letters import LETTERS_WAITING
 from stream_service.rhythm import StreamWatch
 from stream_service.transport import TransportName, installed_transports
 from stream_service.venue import Venue
@@ -423,12 +423,12 @@ async def test_what_waits_to_be_put_aside_is_bounded(kraken: Running) -> None:
         for _ in range(LETTERS_WAITING + 50):
             kraken.served.send_raw("kraken", b"[[[[")
         await eventually(lambda: connection.pulse.refused == LETTERS_WAITING + 50)
-        assert len(connection.intake.letters) <= LETTERS_WAITING
+        assert len(connection.intake.letters.waiting) <= LETTERS_WAITING
         kraken.bus.is_away = False
-        await eventually(lambda: not connection.intake.letters)
+        await eventually(lambda: not connection.intake.letters.waiting)
 
     kept = len(await kraken.bus.dead_letters(10_000))
-    assert kept + connection.intake.letters_lost == LETTERS_WAITING + 50
+    assert kept + connection.intake.letters.lost == LETTERS_WAITING + 50
 
 
 async def test_instruments_that_are_not_listed_are_left_out(running: Running) -> None:

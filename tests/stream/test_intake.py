@@ -9,7 +9,8 @@ import msgspec
 
 from infrastructure.bus.local import LocalBus
 from market import Event, FrameError, Gap, Instrument, Quote, Trade, VenueRefusedError, VenueStatus
-from stream_service.intake import LETTERS_WAITING, Intake
+from stream_service.intake import Intake
+from stream_service.letters import LETTERS_WAITING
 from stream_service.rhythm import StreamWatch
 from stream_service.venue import Session
 from stream_service.venues import load_venues
@@ -88,7 +89,7 @@ async def test_a_frame_that_cannot_be_read_puts_only_itself_aside() -> None:
     await intake.take_all(session, frames, time.time_ns())
 
     assert len(bus.published) == 2
-    [letter] = intake.letters
+    [letter] = intake.letters.waiting
     assert (letter.body, letter.reason) == (b"?", "it cannot be read")
     assert intake.pulse.refused == 1
 
@@ -116,7 +117,7 @@ async def test_a_price_that_cannot_be_true_is_told_as_a_gap_of_its_trade() -> No
     assert trades == ["1", "3"]
     assert gap.missing == 1
     assert "too far" in gap.reason
-    assert intake.letters[0].body == outlier
+    assert intake.letters.waiting[0].body == outlier
 
 
 async def test_what_a_session_says_of_itself_is_heard_though_its_frame_is_refused() -> None:
@@ -134,18 +135,18 @@ async def test_what_a_session_says_of_itself_is_heard_though_its_frame_is_refuse
 async def test_an_instrument_in_trouble_twice_is_live_once_both_are_over() -> None:
     intake, _bus, _session = an_intake()
 
-    assert intake.trouble(BTC, "stale", "stale", "silent")
-    assert not intake.trouble(BTC, "session", "resyncing", "the book broke")
+    assert intake.troubles.note(BTC, "stale", "stale", "silent")
+    assert not intake.troubles.note(BTC, "session", "resyncing", "the book broke")
 
-    assert not intake.relieve(BTC, "stale")
-    assert intake.relieve(BTC, "session")
+    assert not intake.troubles.relieve(BTC, "stale")
+    assert intake.troubles.relieve(BTC, "session")
 
 
 async def test_troubles_can_be_told_again() -> None:
     intake, _bus, _session = an_intake()
-    intake.trouble(BTC, "halted", "refused", "it is not traded")
+    intake.troubles.note(BTC, "halted", "refused", "it is not traded")
 
-    [status] = intake.troubles()
+    [status] = intake.troubles.told()
 
     assert isinstance(status, VenueStatus)
     assert (status.instrument, status.state, status.reason) == (BTC, "refused", "it is not traded")
@@ -183,20 +184,20 @@ async def test_letters_are_bounded_and_those_that_are_lost_are_counted() -> None
 
     await intake.take_all(session, [b"?"] * (LETTERS_WAITING + 3), time.time_ns())
 
-    assert len(intake.letters) == LETTERS_WAITING
-    assert intake.letters_lost == 3
+    assert len(intake.letters.waiting) == LETTERS_WAITING
+    assert intake.letters.lost == 3
 
 
 async def test_a_letter_that_comes_back_is_the_next_one_again() -> None:
     intake, _bus, session = an_intake()
     await intake.take_all(session, [b"?", b"?"], time.time_ns())
 
-    letter = intake.next_letter()
-    intake.return_letter(letter)
+    letter = intake.letters.take()
+    intake.letters.give_back(letter)
 
-    assert intake.next_letter() is letter
-    intake.next_letter()
-    assert not intake.has_letters.is_set()
+    assert intake.letters.take() is letter
+    intake.letters.take()
+    assert not intake.letters.arrived.is_set()
 
 
 async def test_a_state_that_cannot_be_read_is_as_good_as_none() -> None:

@@ -42,6 +42,40 @@ def test_events_that_are_fine_pass() -> None:
         assert judge.why_not(event) == ""
 
 
+@given(
+    numbers=st.lists(
+        st.tuples(
+            *(st.one_of(never_true, st.sampled_from([1.0, 1.05, 1.2, 1.6, 3.0, 40.0])),) * 4,
+            st.sampled_from([-90, -1, 0, 1, 4_000_000]),
+        ),
+        max_size=12,
+    )
+)
+def test_a_burst_is_judged_as_its_quotes_one_by_one(
+    numbers: list[tuple[float, float, float, float, int]],
+) -> None:
+    names = ("bid", "ask", "bid_size", "ask_size")
+    quotes = [a_quote(at_ns=second * SECOND) for second, _ in enumerate(numbers, start=5_000_000)]
+    quotes = [
+        msgspec.structs.replace(
+            quote,
+            **dict(zip(names, told, strict=False)),
+            event_ns=quote.event_ns - told[4] * SECOND,
+        )
+        for quote, told in zip(quotes, numbers, strict=True)
+    ]
+    one_by_one = fresh()
+    faults = [one_by_one.why_not(quote) for quote in quotes]
+
+    in_bursts = fresh()
+    found: list[str] = []
+    while len(found) < len(quotes):
+        good, why_not = in_bursts.first_fault(quotes[len(found) :])
+        found += [""] * good + [why_not] * bool(why_not)
+
+    assert found == faults
+
+
 @given(wrong=never_true, field=st.sampled_from(["bid", "ask"]))
 def test_no_quote_with_a_price_that_is_none_passes(wrong: float, field: str) -> None:
     quote = msgspec.structs.replace(a_quote(), **{field: wrong})
