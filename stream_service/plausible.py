@@ -67,6 +67,7 @@ class Plausibility:
             if type(event) is Quote:  # what comes most, and nearly always as usual, goes quickly
                 bid, ask = event.bid, event.ask
                 price = 0.5 * (bid + ask)
+                received_ns, event_ns = event.received_ns, event.event_ns
                 standard = standards.get(event.instrument)
                 if (
                     standard is not None
@@ -74,7 +75,10 @@ class Plausibility:
                     and ask <= WIDE_FROM * bid
                     and 0.0 <= event.bid_size < LARGEST
                     and 0.0 <= event.ask_size < LARGEST
-                    and 0 <= event.received_ns + offset_ns - event.event_ns <= OLDEST_NS
+                    and (
+                        event_ns is received_ns  # it is our own
+                        or 0 <= received_ns + offset_ns - event_ns <= OLDEST_NS
+                    )
                     and price < (last := standard.price) * BAND
                     and last < price * BAND
                     and standard.ratio == BAND

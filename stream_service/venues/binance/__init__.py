@@ -51,10 +51,10 @@ from stream_service.venues.binance.frames import (
     Snapshot,
     TickerRow,
     aggregate_frame,
+    decode_quote,
     depth_frame,
     is_array,
     kline_frame,
-    quote_frame,
     ticker_frame,
     time_ns,
     trade_frame,
@@ -176,7 +176,7 @@ class BinanceSession(Session):
             if frame[-3] != QUOTE_END:
                 return self._by_end[frame[-3]](frame, received_ns)
             # what comes most is read right here: another call would cost a tenth of it
-            row = quote_frame.decode(frame).data
+            row = decode_quote(frame).data
             bid, ask = row.bid, row.ask
             if not (bid and ask):
                 return ()

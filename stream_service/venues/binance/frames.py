@@ -150,7 +150,7 @@ class Snapshot(msgspec.Struct, frozen=True, rename="camel"):
 
 trade_frame = msgspec.json.Decoder(Frame[TradeRow], strict=False)
 aggregate_frame = msgspec.json.Decoder(Frame[AggregateRow], strict=False)
-quote_frame = msgspec.json.Decoder(Frame[BookTicker], strict=False)
+decode_quote = msgspec.json.Decoder(Frame[BookTicker], strict=False).decode
 depth_frame = msgspec.json.Decoder(Frame[Depth], strict=False)
 kline_frame = msgspec.json.Decoder(Frame[KlineRow], strict=False)
 ticker_frame = msgspec.json.Decoder(Frame[TickerRow], strict=False)
