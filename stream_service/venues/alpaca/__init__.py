@@ -250,7 +250,7 @@ class AlpacaSession(Session):
 
     def _bars(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         try:
-            rows = frames.bar_rows.decode(frame)
+            rows = frames.decode_bars(frame)
         except msgspec.ValidationError:
             return self._mixed(frame, received_ns)
         events: list[Event] = []

@@ -153,7 +153,7 @@ Dated = TypeVar("Dated", TradeRow, QuoteRow, BookRow, BarRow)
 
 trade_rows = msgspec.json.Decoder(list[TradeRow])
 quote_rows = msgspec.json.Decoder(list[QuoteRow])
-bar_rows = msgspec.json.Decoder(list[BarRow])
+decode_bars = msgspec.json.Decoder(list[BarRow]).decode
 book_rows = msgspec.json.Decoder(list[BookRow])
 raw_rows = msgspec.json.Decoder(list[msgspec.Raw])
 word = msgspec.json.Decoder(Word)

@@ -51,13 +51,13 @@ from stream_service.venues.binance.frames import (
     Snapshot,
     TickerRow,
     aggregate_frame,
+    decode_kline,
     decode_quote,
+    decode_ticker,
+    decode_trade,
     depth_frame,
     is_array,
-    kline_frame,
-    ticker_frame,
     time_ns,
-    trade_frame,
 )
 from stream_service.venues.binance.rest import (
     RestTickerRow,
@@ -310,7 +310,7 @@ class BinanceSession(Session):
     # what comes by the thousand is made in one step, not two
 
     def _trade(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        row = trade_frame.decode(frame).data
+        row = decode_trade(frame).data
         time, number = row.time, row.id
         listing = self.listings[row.symbol]
         self._newest_trades[row.symbol] = number
@@ -340,7 +340,7 @@ class BinanceSession(Session):
         return book.change(change, received_ns)
 
     def _candle(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        told = kline_frame.decode(frame).data
+        told = decode_kline(frame).data
         row = told.candle
         first, high, low, last = row.open, row.high, row.low, row.close
         if not (low <= first <= high and low <= last <= high):
@@ -366,7 +366,7 @@ class BinanceSession(Session):
         )
 
     def _ticker(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        return self._summary(ticker_frame.decode(frame).data, received_ns)
+        return self._summary(decode_ticker(frame).data, received_ns)
 
     def _summary(self, row: TickerRow | RestTickerRow, received_ns: int) -> Sequence[Event]:
         if not row.last:

@@ -148,12 +148,12 @@ class Snapshot(msgspec.Struct, frozen=True, rename="camel"):
     asks: list[Level]
 
 
-trade_frame = msgspec.json.Decoder(Frame[TradeRow], strict=False)
+decode_trade = msgspec.json.Decoder(Frame[TradeRow], strict=False).decode
 aggregate_frame = msgspec.json.Decoder(Frame[AggregateRow], strict=False)
 decode_quote = msgspec.json.Decoder(Frame[BookTicker], strict=False).decode
 depth_frame = msgspec.json.Decoder(Frame[Depth], strict=False)
-kline_frame = msgspec.json.Decoder(Frame[KlineRow], strict=False)
-ticker_frame = msgspec.json.Decoder(Frame[TickerRow], strict=False)
+decode_kline = msgspec.json.Decoder(Frame[KlineRow], strict=False).decode
+decode_ticker = msgspec.json.Decoder(Frame[TickerRow], strict=False).decode
 ticker_row = msgspec.json.Decoder(TickerRow, strict=False)
 snapshot = msgspec.json.Decoder(Snapshot, strict=False)
 envelope = msgspec.json.Decoder(Envelope)

@@ -300,7 +300,7 @@ class BybitSession(Session):
         return read(frame, received_ns) if read else ()
 
     def _ticker(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        told = frames.ticker_frame.decode(frame)
+        told = frames.decode_ticker(frame)
         return (self._summary(told.data, told.ts * wire.MS, received_ns),)
 
     def _summary(self, row: frames.TickerRow, event_ns: int, received_ns: int) -> Summary:
@@ -324,7 +324,7 @@ class BybitSession(Session):
         )
 
     def _candles(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        told = frames.candle_frame.decode(frame)
+        told = frames.decode_candles(frame)
         of = self._places[told.topic.rpartition(".")[2]].instrument
         events: list[Event] = []
         for row in told.data:

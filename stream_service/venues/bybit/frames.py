@@ -208,8 +208,8 @@ class Shape(msgspec.Struct, frozen=True, rename="camel"):
 
 trades_frame = msgspec.json.Decoder(TradesFrame, strict=False)
 book_frame = msgspec.json.Decoder(BookFrame, strict=False)
-ticker_frame = msgspec.json.Decoder(TickerFrame, strict=False)
-candle_frame = msgspec.json.Decoder(CandleFrame, strict=False)
+decode_ticker = msgspec.json.Decoder(TickerFrame, strict=False).decode
+decode_candles = msgspec.json.Decoder(CandleFrame, strict=False).decode
 word = msgspec.json.Decoder(Word)
 answer = msgspec.json.Decoder(Answer)
 result = msgspec.json.Decoder(Result)

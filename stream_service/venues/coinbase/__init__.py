@@ -290,7 +290,7 @@ class CoinbaseSession(Session):
 
     def _ticker(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """Tell a summary once a second; and a quote only where no book is followed."""
-        row = frames.ticker_frame.decode(frame)
+        row = frames.decode_ticker(frame)
         product = row.product_id
         instrument = self.listings[product].instrument
         event_ns = wire.ns_of_rfc3339(row.time)

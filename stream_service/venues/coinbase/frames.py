@@ -154,7 +154,7 @@ envelope = msgspec.json.Decoder(Envelope)
 match_frame = msgspec.json.Decoder(Match, strict=False)
 changes_frame = msgspec.json.Decoder(BookChanges, strict=False)
 whole_book = msgspec.json.Decoder(WholeBook, strict=False)
-ticker_frame = msgspec.json.Decoder(Ticker, strict=False)
+decode_ticker = msgspec.json.Decoder(Ticker, strict=False).decode
 _rest_trade = msgspec.json.Decoder(RestTrade, strict=False)
 candle_row = msgspec.json.Decoder(CandleRow, strict=False)
 product_row = msgspec.json.Decoder(ProductRow, strict=False)

@@ -253,7 +253,7 @@ class KrakenSession(Session):
 
     def _tickers(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         try:
-            rows: Sequence[frames.Ticker] = frames.ticker_frame.decode(frame).data
+            rows: Sequence[frames.Ticker] = frames.decode_tickers(frame).data
         except msgspec.ValidationError:
             rows = frames.changeless_ticker_frame.decode(frame).data
         events: list[Event] = []

@@ -148,7 +148,7 @@ class TermsFrame(msgspec.Struct, frozen=True):
 
 
 envelope = msgspec.json.Decoder(Envelope)
-ticker_frame = msgspec.json.Decoder(TickerFrame[Ticker])
+decode_tickers = msgspec.json.Decoder(TickerFrame[Ticker]).decode
 changeless_ticker_frame = msgspec.json.Decoder(TickerFrame[ChangelessTicker])
 trade_frame = msgspec.json.Decoder(TradeFrame)
 book_frame = msgspec.json.Decoder(BookFrame)

@@ -245,12 +245,12 @@ class AllTickers(Struct, frozen=True):
 
 
 UPDATE = Decoder(Frame[Update], strict=False)
-MATCH = Decoder(Frame[Match], strict=False)
+decode_match = Decoder(Frame[Match], strict=False).decode
 TOPS = Decoder(NamedFrame[Tops], strict=False)
 TICKER = Decoder(TickerFrame, strict=False)
-CANDLE = Decoder(NamedFrame[Candles], strict=False)
+decode_candle = Decoder(NamedFrame[Candles], strict=False).decode
 LEVELS = Decoder(NamedFrame[Levels], strict=False)
-SNAPSHOT = Decoder(Frame[Snapshot], strict=False)
+decode_snapshot = Decoder(Frame[Snapshot], strict=False).decode
 NOTICE = Decoder(Notice)
 ANSWER = Decoder(Answer)
 BULLET = Decoder(Bullet)

@@ -254,7 +254,7 @@ class OkxSession(Session):
 
     def _trades(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         events: list[Event] = []
-        for row in frames.trades_frame.decode(frame).data:
+        for row in frames.decode_trades(frame).data:
             number = row.id
             place = self._places[row.symbol or frames.subject_frame.decode(frame).arg.symbol]
             if row.count > 1:
@@ -347,7 +347,7 @@ class OkxSession(Session):
         ]
 
     def _tickers(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        return self._summaries(frames.tickers_frame.decode(frame).data, received_ns)
+        return self._summaries(frames.decode_tickers(frame).data, received_ns)
 
     def _summaries(self, rows: Iterable[frames.TickerRow], received_ns: int) -> list[Event]:
         """Read summaries of spot instruments that are ours, or of all where we guess."""

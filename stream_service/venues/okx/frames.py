@@ -179,10 +179,10 @@ class Shape(msgspec.Struct, frozen=True, rename="camel"):
     open24h: str | None = None
 
 
-trades_frame = msgspec.json.Decoder(TradesFrame, strict=False)
+decode_trades = msgspec.json.Decoder(TradesFrame, strict=False).decode
 book_frame = msgspec.json.Decoder(BookFrame, strict=False)
 subject_frame = msgspec.json.Decoder(SubjectFrame)
-tickers_frame = msgspec.json.Decoder(TickersFrame, strict=False)
+decode_tickers = msgspec.json.Decoder(TickersFrame, strict=False).decode
 frame = msgspec.json.Decoder(Frame)
 answer = msgspec.json.Decoder(Answer)
 trade_row = msgspec.json.Decoder(TradeRow, strict=False)
