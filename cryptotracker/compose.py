@@ -31,7 +31,7 @@ from infrastructure.bus.port import Bus
 from infrastructure.retry import patience
 from infrastructure.supervisor import Supervised, Supervisor
 from infrastructure.timeseries.port import TimeSeries
-from market import PortError, SettingsError, StoreUnavailableError
+from market import PortError, StoreUnavailableError
 from market.intervals import SECOND_NS
 from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
@@ -174,6 +174,7 @@ class System:
             bank_venues=frozenset(venue.name for venue in self.polled),
             bank_age_ns=round(settings.max_bank_rate_age_s * SECOND_NS),
             reference_venue=settings.premium_reference,
+            kernel=settings.route_kernel,
         )
 
     def _api(self, bus: Bus, store: TimeSeries, ready: Ready | None) -> list[Supervised]:

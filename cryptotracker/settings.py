@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as UnreadableSettingError
 
 from analytics.routes.costs import fee_key, fee_name
+from analytics.routes.kernels import KernelName
 from market import Instrument, SettingsError
 from stream_service.transport import TransportName, installed_transports
 from stream_service.venue import CHANNELS, Channel
@@ -125,6 +126,11 @@ class Settings(BaseSettings):
     )
     route_capital_usd: float = Field(
         10_000.0, gt=0, description="Most that a route may put in, in dollars"
+    )
+    route_kernel: KernelName = Field(
+        "python",
+        description="What routes are sought with; numba is ten times as fast from some hundred "
+        "markets on, but takes 200 MB, and half a minute when it first starts",
     )
     premium_reference: str = Field(
         "binance", description="Venue that premiums are told over, where it has a market"

@@ -17,7 +17,7 @@ MOST_ROUTES = 256
 class Searching:
     """Feeds an engine for each mode and knows which cycle ids changed."""
 
-    def __init__(self, state: LiveState, kernel: KernelName = "auto") -> None:
+    def __init__(self, state: LiveState, kernel: KernelName = "python") -> None:
         self._state = state
         self._engines = {
             mode: RouteEngine(mode, kernel=kernel, most_routes=MOST_ROUTES) for mode in MODES

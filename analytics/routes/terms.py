@@ -29,7 +29,7 @@ class BoardTerms(msgspec.Struct, frozen=True, kw_only=True):
     bank_venues: Collection[str] = ()
     bank_age_ns: int = 86_400 * SECOND_NS
     reference_venue: str = "binance"
-    kernel: KernelName = "auto"
+    kernel: KernelName = "python"
 
     def limits(self) -> dict[Mode, Limits[float]]:
         """Return what a verdict keeps to, in each mode."""

@@ -51,7 +51,7 @@ async def test_what_opens_is_told_and_nothing_else(
     served, world = exchanges
     bus, told = LocalBus(), list[Episode]()
     costs = Costs(Facts(fees={(venue,): Fee(bps=FEE_BPS, source="test") for venue in VENUES}))
-    terms = BoardTerms(max_age_ns=15 * SECOND_NS, kernel="python")
+    terms = BoardTerms(max_age_ns=15 * SECOND_NS)
     async with (
         bus.mailbox("test", ["episode.#"], capacity=10_000, overflow=Overflow.WAIT) as mailbox,
         asyncio.TaskGroup() as tasks,
