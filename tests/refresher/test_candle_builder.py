@@ -224,6 +224,28 @@ async def test_restart_within_a_minute_loses_nothing_and_doubles_nothing(
     assert (candle.open, candle.close) == (TRADES[0].price, TRADES[-1].price)
 
 
+async def test_of_two_builders_one_works_and_the_other_goes_on_where_it_ended(
+    bus: LocalBus, store: EmbeddedTimeSeries, clock: HandClock
+) -> None:
+    clock.now_ns = NOON + 30 * SECOND
+    await store.write(TRADES[:30])
+    first, second = builder(bus, store, clock), builder(bus, store, clock)
+    async with hearing(bus, "candle.#") as heard, asyncio.TaskGroup() as tasks:
+        async with running(first):
+            standing_by = tasks.create_task(second.run())
+            await bus.publish(TRADES[:30])
+            await eventually(lambda: first.handled == 30)
+            await eventually(lambda: second.waiting_for)
+        await eventually(second.listening.is_set)
+        await bus.publish([*TRADES[30:], END])
+        await eventually(lambda: closed(heard))
+        standing_by.cancel()
+
+    assert second.handled == 30
+    assert second.waiting_for == ""
+    assert [candle.trades for candle in closed(heard)] == [59]
+
+
 async def test_candle_that_was_open_at_the_end_is_closed_by_the_successor_an_hour_later(
     bus: LocalBus, store: EmbeddedTimeSeries, clock: HandClock
 ) -> None:
