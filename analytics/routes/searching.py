@@ -52,14 +52,16 @@ class Searching:
 
     def changed(self) -> set[str]:
         """Return the ids of cycles that came, went, or of which a market changed."""
-        changed = {name for engine in self._engines.values() for name in engine.changed()}
-        if changed:
-            self.found = {
-                one.cycle.id: one
-                for engine in self._engines.values()
-                for one in engine.found()
-                if _is_of_its_mode(one.cycle)
-            }
+        changed: set[str] = set()
+        for engine in self._engines.values():
+            touched = engine.changed()
+            changed |= touched
+            for name in touched:
+                one = engine.look_up(name)
+                if one is not None and _is_of_its_mode(one.cycle):
+                    self.found[name] = one
+                else:
+                    self.found.pop(name, None)
         return changed
 
 
