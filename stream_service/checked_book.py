@@ -18,8 +18,10 @@ from market import Level
 from stream_service.books import BEST, crossing
 from stream_service.wire import LARGEST, OrZero, Price, decimals_of, plain
 
-NO_DIGITS = b'"priceqty.,[{ '
-"""What is in a level beside its digits, but for the colons before them and the brace after them."""
+NO_DIGITS = b'"pricqty.,[{'
+"""What is in a level as usual, but for its digits and what parts them: ``e:05:1250}``."""
+
+USUAL = b"0123456789:e}]"
 
 Places: TypeAlias = tuple[int, int]
 """Decimals of prices and of sizes."""
@@ -35,19 +37,43 @@ class LevelRow(msgspec.Struct, frozen=True, gc=False, rename={"size": "qty"}):
 Rows: TypeAlias = tuple[Sequence[LevelRow], Sequence[bytes]]
 """Levels and, for the checksum, the digits of each: ``:05:1250`` or ``51250``."""
 
+
+class RawRow(msgspec.Struct, frozen=True, gc=False):
+    """One level, as text."""
+
+    price: msgspec.Raw
+    qty: msgspec.Raw
+
+
 _rows = msgspec.json.Decoder(list[LevelRow])
+_raw_rows = msgspec.json.Decoder(list[RawRow])
 
 
 def rows_of(levels: msgspec.Raw) -> Rows:
     """Read an array of levels such as ``{"price":0.5,"qty":12.50}``.
 
-    Of levels that are written otherwise the digits are wrong, as the checksum tells.
-
     Raises:
         msgspec.DecodeError: there is no such price or size.
 
     """
-    return _rows.decode(levels), bytes(levels).translate(None, NO_DIGITS).split(b"}")
+    rows = _rows.decode(levels)
+    return rows, _digits_of(bytes(levels), len(rows)) if rows else ()
+
+
+def _digits_of(levels: bytes, count: int) -> list[bytes]:
+    """Return the digits of each level: of all in one go, where they are written as usual."""
+    text = levels.translate(None, NO_DIGITS)
+    digits = text[1:-2].split(b"}e")
+    is_usual = (
+        len(digits) == text.count(b"e") == count
+        and text.count(b":") == 2 * count
+        and text.startswith(b"e:")
+        and not text.translate(None, USUAL)
+    )
+    if is_usual:
+        return digits
+    raw = [(str(row.price, "ascii"), str(row.qty, "ascii")) for row in _raw_rows.decode(levels)]
+    return [_digits(price) + _digits(size) for price, size in raw]
 
 
 def rows_of_texts(levels: Sequence[Sequence[str]]) -> Rows:
@@ -133,7 +159,7 @@ class _Side:
     def change(self, rows: Rows, depth: int) -> None:
         """Set and remove levels, then keep the best ``depth``."""
         keys, levels, all_digits, sign = self._keys, self._levels, self._digits, self._sign
-        for row, digits in zip(*rows, strict=False):  # the last digits are those of no level
+        for row, digits in zip(*rows, strict=True):
             price, size = row.price, row.size
             key = sign * price
             place = bisect_left(keys, key)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from zlib import crc32
 
 import msgspec
 import pytest
@@ -23,7 +24,7 @@ from market import (
     VenueStatus,
 )
 from market.intervals import start_of
-from stream_service.checked_book import CheckedBook, rows_of_texts
+from stream_service.checked_book import CheckedBook, rows_of, rows_of_texts
 from stream_service.venue import HttpRequest, Options
 from stream_service.venues.kraken import CHECK_NS, VENUE, KrakenSession
 from stream_service.wire import ns_of_rfc3339
@@ -514,6 +515,25 @@ def test_the_checksum_runs_over_the_digits_as_they_were_sent() -> None:
     # crc32 of 452860 100000 452852 1, and of 452860 1 452852 1
     assert book.fault(3_871_333_317) == ""
     assert short.fault(1_769_787_423) == ""
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        '[{"price":45285.2,"qty":0.00100000}]',
+        '[{"qty":0.00100000,"price":45285.2}]',
+        '[ {"price": 45285.2, "qty": 0.00100000} ]',
+        '[{"price":45285.2,"qty":0.00100000,"orders":3}]',
+        '[{"price":45285.2,"qty":0.00100000,"cr":3}]',
+    ],
+)
+def test_the_checksum_does_not_mind_how_levels_are_spelled(spelled: str) -> None:
+    book = CheckedBook()
+
+    book.change(rows_of(msgspec.Raw(spelled.encode())), rows_of_texts([("45286.0", "0.00100000")]))
+
+    # crc32 of 452860 100000 452852 100000
+    assert book.fault(crc32(b"452860100000452852100000")) == ""
 
 
 @pytest.mark.parametrize("places", [(0, 0), (1, 8)])

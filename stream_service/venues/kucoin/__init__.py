@@ -340,7 +340,7 @@ class KucoinSession(Session):
         try:
             told = TOPS.decode(frame)
         except msgspec.ValidationError:
-            if b"level1:" in frame:
+            if b"level1:" in frame or b"spotMarket" not in frame:
                 raise
             return self._levels(frame, received_ns)
         bid, ask = told.data.bids, told.data.asks
