@@ -65,8 +65,8 @@ ROWS_AT_MOST = 1_000  # of one answer with trades; 10,000 are allowed
 CANDLES_AT_MOST = 10_000
 SYMBOLS_AT_MOST = 15  # the free plan has 30 channels, of trades and quotes together
 BOOKS_AT_MOST = 10  # likewise
-QUOTES = b'[{"T":"q"'
-BEGINNING = len(QUOTES)
+AT_KIND = slice(len('[{"T":"'), len('[{"T":"b'))
+"""The letter of the first row's kind; what it says of the frame is held against all rows."""
 CANCELLED = ("canceled", "incorrect")
 
 STREAMS: Mapping[Channel, tuple[str, ...]] = {
@@ -121,9 +121,10 @@ class AlpacaSession(Session):
         self._symbols = {row.instrument: name for name, row in self.listings.items()}
         self._names = list(self.listings)
         self._hot = {
-            b'[{"T":"t"': self._trades,
-            b'[{"T":"o"': self._levels,
-            **dict.fromkeys((b'[{"T":"b"', b'[{"T":"u"', b'[{"T":"d"'), self._bars),
+            b"q": self._quotes,
+            b"t": self._trades,
+            b"o": self._levels,
+            **dict.fromkeys((b"b", b"u", b"d"), self._bars),
         }
         self._books: list[str] = []
         self._heartbeat = b""
@@ -138,10 +139,7 @@ class AlpacaSession(Session):
     def receive(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.receive`; the venue's words are answered, and give no event."""
         try:
-            beginning = frame[:BEGINNING]
-            if beginning == QUOTES:
-                return self._quotes(frame, received_ns)
-            read = self._hot.get(beginning)
+            read = self._hot.get(frame[AT_KIND])
             return read(frame, received_ns) if read else self._mixed(frame, received_ns)
         except wire.UNREADABLE as error:
             if b'"o"' in frame:

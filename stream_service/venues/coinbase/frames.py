@@ -38,8 +38,9 @@ class Envelope(msgspec.Struct, frozen=True):
 
 
 class Match(msgspec.Struct, frozen=True, gc=False):
-    """One execution; ``side`` is the maker's."""
+    """One execution, the last before we came or a later one; ``side`` is the maker's."""
 
+    type: Literal["match", "last_match"]
     product_id: str
     trade_id: wire.Number
     side: Literal["buy", "sell"]
@@ -59,6 +60,7 @@ class ChangedLevel(msgspec.Struct, frozen=True, gc=False, array_like=True):
 class BookChanges(msgspec.Struct, frozen=True, gc=False, rename={"rows": "changes"}):
     """Levels that changed."""
 
+    type: Literal["l2update"]
     product_id: str
     rows: list[ChangedLevel]
     time: str = ""
@@ -79,6 +81,7 @@ class WholeBook(msgspec.Struct, frozen=True):
 class Ticker(msgspec.Struct, frozen=True, gc=False):
     """The last trade, and 24 hours before it; sizes are missing in older frames."""
 
+    type: Literal["ticker"]
     product_id: str
     price: wire.OrZero
     time: str

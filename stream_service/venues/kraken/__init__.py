@@ -59,7 +59,12 @@ LATE_NS = 2 * SECOND_NS
 """How long after its end the last trade of a candle may be told."""
 
 NEVER = 2**63
-BEGINNING = len('{"channel":"boo')
+LETTER = 1
+AT_LETTER = len('{"channel":"') + LETTER
+"""This letter tells the channels apart, which is the cheapest thing to look at.
+
+It is a guess that only saves time: no channel has the fields that another one needs.
+"""
 
 Wanted = tuple[str, str]
 """A channel and a symbol."""
@@ -115,7 +120,7 @@ class KrakenSession(Session):
             "instrument": self._listed,
         }
         self._hot = {
-            f'{{"channel":"{channel}'.encode()[:BEGINNING]: self._readers[channel]
+            ord(channel[LETTER]): self._readers[channel]
             for channel in ("book", "ticker", "trade", "ohlc")
         }
         self._unanswered: set[Wanted] = set()
@@ -134,10 +139,9 @@ class KrakenSession(Session):
     def receive(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.receive`; heartbeats and status give no event."""
         try:
-            read = self._hot.get(frame[:BEGINNING])
-            events = read(frame, received_ns) if read else self._others(frame, received_ns)
-        except wire.UNREADABLE as error:
-            raise FrameError(NAME, frame, str(error)) from error
+            events = self._hot[frame[AT_LETTER]](frame, received_ns)
+        except wire.UNREADABLE:  # it is something else, or wrong
+            events = self._receive_other(frame, received_ns)
         return events if received_ns < self._due_ns else [*events, *self._overdue(received_ns)]
 
     def answered(self, request: HttpRequest, body: bytes, received_ns: int) -> Sequence[Event]:
@@ -339,6 +343,12 @@ class KrakenSession(Session):
                 )
             )
         return events
+
+    def _receive_other(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        try:
+            return self._others(frame, received_ns)
+        except wire.UNREADABLE as error:
+            raise FrameError(NAME, frame, str(error)) from error
 
     def _others(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         if frame[:1] == b"[":
