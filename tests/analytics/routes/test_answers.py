@@ -34,7 +34,7 @@ def test_random_states_have_routes_of_every_outcome() -> None:
     seen: Counter[str] = Counter()
 
     @settings(
-        max_examples=120,
+        max_examples=300,
         deadline=None,
         database=None,
         derandomize=True,
