@@ -24,6 +24,9 @@ DOUBT_AT_MOST_EVERY_S = 10.0
 """Frames that cannot be read may come one after the other; nobody is asked after each of them."""
 
 AGAIN_AFTER_S = 5.0
+UNQUOTED_TIMES = 10
+"""A stream without quotes must have stood for so many times as long as REST may be behind."""
+
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60_000_000_000
 
@@ -71,14 +74,20 @@ class Backfill:
     def _proves_end(self, recall: Recall, link: Link) -> bool:
         """Tell whether the newest page proves that nothing is missing after it.
 
-        A live trade that ends the hole must be in the page. Where none came there is none once the
-        stream tells all that is later, so it must have said something since that we understood,
-        and REST all that is earlier.
+        A live trade that ends the hole must be in the page. Where none came there is none once REST
+        tells all that is earlier, and the stream all that is later: quotes of the instrument came
+        since, or where it has none anything that we understood, and a much longer time has passed.
         """
+        if not recall.is_open:
+            return True
         since_s = (self._intake.clock() - recall.since_ns) / SECOND_NS
-        stands_s = time.monotonic() - link.settled_at
-        is_late = min(since_s, stands_s) >= self._intake.venue.rest_behind_s
-        return not recall.is_open or (is_late and link.understood_ns > recall.since_ns)
+        stands_s = min(since_s, time.monotonic() - link.settled_at)
+        behind_s = self._intake.venue.rest_behind_s
+        quiet_ns = self._intake.watch.quiet_ns(recall.instrument, time.monotonic_ns())
+        if quiet_ns is not None and quiet_ns / SECOND_NS < stands_s - behind_s:
+            return True
+        is_heard = link.understood_ns > recall.since_ns
+        return is_heard and stands_s >= behind_s * UNQUOTED_TIMES
 
     def _due(self, now: float) -> dict[Instrument, Recall | None]:
         """Return what to ask for: the newest trades first (None), then the oldest hole."""

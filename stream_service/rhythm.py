@@ -97,6 +97,11 @@ class StreamWatch:
             return self._troubled.pop(instrument, None) is not None
         return False
 
+    def quiet_ns(self, instrument: Instrument, now_ns: int) -> int | None:
+        """Return for how long no quote nor book came; None: none since it was subscribed."""
+        rhythm = self._quotes.get(instrument)
+        return None if rhythm is None or rhythm.is_awaited else now_ns - rhythm.last_ns
+
     def overdue(self, now_ns: int) -> list[Overdue]:
         """Return those that fell silent since this was asked last."""
         if self._is_paused:

@@ -159,6 +159,17 @@ class Running:
 
         await eventually(moved, within_s=within_s)
 
+    async def quoted(self, condition: Callable[[], object]) -> None:
+        """Let every instrument be quoted again, with no trades, until ``condition`` holds."""
+        quotes = {quote.instrument: quote for quote in self.of(Quote)}
+
+        def quoted() -> object:
+            for quote in quotes.values():
+                self.served.tell(msgspec.structs.replace(quote, event_ns=time.time_ns()))
+            return condition()
+
+        await eventually(quoted)
+
     async def complete(self, *, within_s: float = 10.0) -> None:
         """Wait until every trade was published, or is within a gap that was told."""
         await eventually(lambda: not self.missing(), within_s=within_s)

@@ -6,6 +6,7 @@ import pytest
 
 from market import Gap, Instrument, Trade
 from stream_service.venue import HttpRequest
+from tests.making import SECOND
 from tests.stream.running import VENUES, running_venue
 from tests.waiting import eventually
 
@@ -74,9 +75,9 @@ async def test_of_a_quiet_instrument_rest_is_asked_once_it_tells_what_the_stream
             await eventually(lambda: running.state == "down")
             await eventually(lambda: running.state == "live")
             lives_since_ns = running.statuses[-1].event_ns
-            await eventually(lambda: asked.at_ns and not connection.intake.ledger.recalls())
+            await running.quoted(lambda: asked.at_ns and not connection.intake.ledger.recalls())
 
-        assert asked.at_ns[0] - lives_since_ns > REST_BEHIND_S * 1e9
+        assert asked.at_ns[0] - lives_since_ns > REST_BEHIND_S / 2 * SECOND
         assert not running.of(Gap)
 
 
