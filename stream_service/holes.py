@@ -94,10 +94,11 @@ class Page:
         is_known: Tells whether a trade was seen before the page came.
         unit_ns: What the times of past trades are cut to.
         margin_ns: A time proves that a trade is older or newer only by more than so much.
+        is_steady: The venue told no trade late yet.
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one answer, and what it is read by
         self,
         hole: Hole,
         recall: Recall,
@@ -106,10 +107,12 @@ class Page:
         *,
         unit_ns: int = 1,
         margin_ns: int = 0,
+        is_steady: bool = False,
     ) -> None:
         self._hole = hole
         self._unit_ns = unit_ns
         self._margin_ns = margin_ns
+        self._is_steady = is_steady
         self._trades = trades
         self._ids = {trade.trade_id for trade in trades}
         self._is_known = is_known
@@ -182,7 +185,8 @@ class Page:
         after, heard = self._hole.after, self._hole.heard or self._hole.after
         last_ns = max(after.event_ns, heard.event_ns)
         is_older = latest_ns(self._trades[0], self._unit_ns) < last_ns - self._margin_ns
-        return after.trade_id in self._ids or is_older
+        reaches_heard = self._is_steady and self._holds_heard()
+        return after.trade_id in self._ids or is_older or reaches_heard
 
     def _reaches_on(self, inside: Sequence[Trade]) -> bool:
         """Tell whether nothing can be missing between the page and the end of the hole."""

@@ -163,14 +163,25 @@ class KnownTrades:
         """Return the hole that ``recall`` is for; None: it is closed."""
         return next((hole for hole in self.holes if hole.number == recall.number), None)
 
-    def answered(self, recall: Recall, trades: Sequence[Trade]) -> Hole | None:
-        """Narrow the hole by a page; return it where the venue brought nothing more of it."""
+    def answered(
+        self, recall: Recall, trades: Sequence[Trade], *, is_steady: bool = False
+    ) -> Hole | None:
+        """Narrow the hole by a page; return it where the venue brought nothing more of it.
+
+        Where the venue ``is_steady`` a page that reaches the last trade heard reaches far enough.
+        """
         hole = self.hole_of(recall)
         if hole is None:
             return None
         self._due = {trade.trade_id for trade in trades if not self.has(trade)}
         page = Page(
-            hole, recall, trades, self.has, unit_ns=self._unit_ns, margin_ns=self._overlap_ns
+            hole,
+            recall,
+            trades,
+            self.has,
+            unit_ns=self._unit_ns,
+            margin_ns=self._overlap_ns,
+            is_steady=is_steady,
         )
         left = page.left_by_number() if self._consecutive else page.left_by_overlap()
         if left != [(hole.after, hole.before)]:
@@ -189,19 +200,23 @@ class KnownTrades:
         """Keep ``hole`` open no longer: nothing is told of it."""
         self.holes.remove(hole)
 
-    def tell(self, hole: Hole, now_ns: int, apart_ns: int = 0) -> tuple[int, int]:
+    def tell(
+        self, hole: Hole, now_ns: int, apart_ns: int = 0, *, is_steady: bool = False
+    ) -> tuple[int, int]:
         """Keep ``hole`` open no longer; return its times, less what was told of them before.
 
         Args:
             hole: One of these.
             now_ns: By the venue's clock; the end where no trade came after it.
             apart_ns: What the times of two trades may be wrong by, one against the other.
+            is_steady: No trade was ever late.
 
         """
         self.holes.remove(hole)
         start_ns = hole.after.event_ns
         if hole.heard:  # ``after`` may be long ago where trades are rare
-            start_ns = max(start_ns, hole.heard.event_ns - self._overlap_ns)
+            overlap_ns = 0 if is_steady else self._overlap_ns
+            start_ns = max(start_ns, hole.heard.event_ns - overlap_ns)
         start_ns -= apart_ns
         last_ns = latest_ns(hole.before, self._unit_ns) + apart_ns if hole.before else now_ns
         end_ns = max(start_ns, last_ns)

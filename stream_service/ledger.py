@@ -14,7 +14,8 @@ that holds both ends: a trade heard before the hole, and a live one that was hea
 none comes, the newest page, asked for so late that the stream tells all that REST does not yet.
 The last trade heard is no end: one before it may be late, or timed by a clock that was set since.
 A hole begins ``overlap_ns`` before it, and what a page brings again is known by its id. Where no
-page reaches that far it is told that trades may be missing, though there may have been none.
+page reaches that far, at a venue that was late or whose clock was off before, it is told that
+trades may be missing, though there may have been none.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ LATE_NS = 3_600_000_000_000
 
 AHEAD_NS = 60_000_000_000
 """Nor when it is later than that; a time that is ahead of the clocks may be true within it."""
+
+STEADY_NS = 500_000_000
+"""A trade is late when it is older than the last by more; a clock is ahead of ours by more."""
 
 ON_ITS_WAY_NS = 50_000_000
 """How long a trade of a venue is on its way to us, where its clock was seen ahead of ours."""
@@ -84,6 +88,7 @@ class TradeLedger:
         self._known: dict[Instrument, KnownTrades] = {}
         self._owed: list[Trade] = []
         self._ahead_ns = 0
+        self._has_late = False
         self._may_be_ahead_ns = ahead_ns
         self._last_number = 0
 
@@ -128,6 +133,8 @@ class TradeLedger:
                 known.latest = trade
             else:
                 known.place(trade)
+                if not trade.backfilled and latest.event_ns - trade.event_ns > STEADY_NS:
+                    self._has_late = True
             if len(known.young) >= self._remembered:
                 known.age()
 
@@ -179,7 +186,7 @@ class TradeLedger:
         The page goes to `fresh` right after, with no wait in between: it counts as taken.
         """
         for known in self._of(recall.instrument):
-            if hole := known.answered(recall, trades):
+            if hole := known.answered(recall, trades, is_steady=self._is_steady()):
                 return self._tell(known, hole, "the venue tells no more of it", received_ns)
         return []
 
@@ -269,7 +276,8 @@ class TradeLedger:
             missing = hole.before.sequence - hole.after.sequence - 1
         ahead_ns = self._ahead_ns + ON_ITS_WAY_NS if self._ahead_ns else 0
         apart_ns = min(ahead_ns, self._overlap_ns)
-        times = known.tell(hole, self._venue_ns(received_ns), apart_ns)
+        now_ns = self._venue_ns(received_ns)
+        times = known.tell(hole, now_ns, apart_ns, is_steady=self._is_steady())
         reason = f"{hole.reason}, and {why}"
         return [self._gap(known.instrument, times, reason, received_ns, missing=missing)]
 
@@ -307,6 +315,10 @@ class TradeLedger:
         is_true = is_recent and trade.event_ns <= end_ns
         times = trade.event_ns, latest_ns(trade, self._unit_ns)
         return times if is_true else (start_ns, end_ns)
+
+    def _is_steady(self) -> bool:
+        """Tell whether no trade of the venue was late yet, nor its clock ahead."""
+        return not self._has_late and self._ahead_ns <= STEADY_NS
 
     def _venue_ns(self, received_ns: int) -> int:
         """Return the latest time that the venue's clock may show."""

@@ -349,6 +349,23 @@ def overlapping(*, consecutive: bool) -> TradeLedger:
     return TradeLedger("kraken", consecutive=consecutive, overlap_ns=5 * SECOND)
 
 
+def often_late() -> TradeLedger:
+    ledger = overlapping(consecutive=False)
+    pass_on(ledger, *trades(4), *trades(3))
+    return ledger
+
+
+def test_a_page_that_reaches_the_last_trade_is_enough_where_none_was_ever_late() -> None:
+    ledger = overlapping(consecutive=False)
+    pass_on(ledger, *trades(10, 14, 16, 18))
+    ledger.suspect(None, "the connection was away", 19 * SECOND)
+    pass_on(ledger, *trades(20))
+
+    gaps = ledger.answered(ledger.recalls()[0], page(16, 18, 19, 20), 21 * SECOND)
+
+    assert (gaps, ledger.recalls()) == ([], [])
+
+
 def test_a_trade_that_was_late_when_the_connection_broke_is_asked_for() -> None:
     ledger = overlapping(consecutive=False)
     pass_on(ledger, *trades(10, 14, 16, 18))
@@ -365,7 +382,7 @@ def test_a_trade_that_was_late_when_the_connection_broke_is_asked_for() -> None:
 
 
 def test_a_page_that_reaches_only_the_last_trade_leaves_those_that_may_be_late() -> None:
-    ledger = overlapping(consecutive=False)
+    ledger = often_late()
     pass_on(ledger, *trades(10, 14, 16, 18))
     ledger.suspect(None, "the connection was away", 19 * SECOND)
     pass_on(ledger, *trades(20))
@@ -388,7 +405,7 @@ def test_a_page_that_reaches_before_all_that_may_be_late_closes_the_hole() -> No
 
 
 def test_a_gap_begins_no_earlier_than_a_trade_may_be_late_though_the_one_before_is_old() -> None:
-    ledger = overlapping(consecutive=False)
+    ledger = often_late()
     pass_on(ledger, *trades(10, 1_000))
     ledger.suspect(None, "the connection was away", 1_001 * SECOND)
     pass_on(ledger, *trades(1_003))
