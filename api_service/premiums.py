@@ -9,6 +9,7 @@ from fastapi import Query as InQuery
 from pydantic import Field
 from starlette.responses import Response
 
+from analytics.routes.crossing import over
 from api_service.answers import ASKED_WRONGLY, Names, Reads, RowsQuery, promised, rows_answer
 from api_service.names import read_assets, read_venues, split
 from api_service.pages import only
@@ -28,6 +29,9 @@ class PremiumsQuery(RowsQuery):
     asset: Names = Field(None, description="What is compared, with commas; all when left out")
     venue: Names = Field(None, description="Venues that may be dearer; all when left out")
     basis: Basis | None = Field(None, description="Kind of rate used; all when left out")
+    reference: str | None = Field(
+        None, description="Venue that all are held against; as they are told when left out"
+    )
 
 
 class PremiumHistoryQuery(SeriesQuery):
@@ -43,9 +47,13 @@ async def premiums(api: Reads, query: Annotated[PremiumsQuery, InQuery()]) -> Re
     now_ns = api.view.clock()
     assets = read_assets(split(query.asset))
     venues = read_venues(split(query.venue), api.view)
+    latest = [premium for _, premium in api.view.current_premiums(now_ns)]
+    if query.reference is not None:
+        [reference] = read_venues([query.reference], api.view) or [query.reference]
+        latest = list(over(reference, latest))
     rows = [
         premium_row(premium, now_ns=now_ns, number=query.number)
-        for _, premium in api.view.current_premiums(now_ns)
+        for premium in latest
         if (assets is None or premium.instrument.base in assets)
         and (venues is None or premium.venue in venues)
         and query.basis in (None, premium.basis)

@@ -394,12 +394,13 @@ def an_episode(
 def a_premium(
     instrument: str = "BTC-KRW",
     *,
+    venue: str = "upbit",
     basis: Literal["bank", "stable", "same"] = "stable",
     premium: float = 0.0125,
     at_ns: int = 1,
 ) -> Premium:
     return Premium(
-        venue="upbit",
+        venue=venue,
         instrument=Instrument.parse(instrument),
         reference_venue="binance",
         reference=Instrument(Instrument.parse(instrument).base, "USDT"),

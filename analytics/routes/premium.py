@@ -14,3 +14,8 @@ from analytics.routes.state import N
 def premium(price: N, *, reference: N, rate: N) -> N:
     """Return the premium of ``price`` over ``reference``, a fraction; below zero: it is cheaper."""
     return price / (reference * rate) - 1
+
+
+def crossed(one: N, other: N) -> N:
+    """Return the premium of one market over another, of what each has over a third."""
+    return (1 + one) / (1 + other) - 1

@@ -363,6 +363,21 @@ async def test_the_latest_premium_on_each_basis_is_told_with_the_age_of_its_rate
     assert [row["basis"] for row in bank["data"]] == ["bank"]
 
 
+async def test_premiums_may_be_held_against_any_venue(api: Api, client: httpx2.AsyncClient) -> None:
+    now_ns = api.clock.now_ns
+    for basis in ("stable", "bank"):
+        await api.feed(a_premium(venue="upbit", basis=basis, premium=0.02, at_ns=now_ns))
+        await api.feed(a_premium(venue="bithumb", basis=basis, premium=0.0098, at_ns=now_ns))
+
+    rows = (await client.get("/v1/premiums?reference=bithumb")).json()["data"]
+
+    here = {(row["venue"], row["basis"]): row for row in rows}
+    assert set(here) == {("upbit", "same"), ("binance", "stable"), ("binance", "bank")}
+    assert here["upbit", "same"]["premium_bps"] == pytest.approx((1.02 / 1.0098 - 1) * 10_000)
+    assert here["binance", "stable"]["premium_bps"] == pytest.approx((1 / 1.0098 - 1) * 10_000)
+    assert {row["reference_venue"] for row in rows} == {"bithumb"}
+
+
 async def test_premiums_that_are_not_told_again_are_stale_then_forgotten(
     api: Api, client: httpx2.AsyncClient
 ) -> None:
