@@ -218,6 +218,7 @@ def _has_frames(recording: str) -> bool:
         (gzip.compress(b'{"kind":"start","format":9,"version":"9.9","venue":"kraken",'
                        b'"started_ns":1}\n'), "version 9.9"),
     ],
+    ids=["empty", "text", "no-start", "newer"],
 )  # fmt: skip
 async def test_what_is_no_recording_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
     file = tmp_path / "some.rec.gz"
