@@ -26,6 +26,7 @@ from cryptotracker import __version__
 from cryptotracker.choice import chosen_polled, chosen_venues, with_keys
 from cryptotracker.costs import read_costs
 from cryptotracker.settings import Settings, embedded_file
+from infrastructure.actor import patterns_of
 from infrastructure.bus.local import LocalBus
 from infrastructure.bus.port import Bus
 from infrastructure.retry import patience
@@ -137,6 +138,9 @@ class System:
         """Open bus and store, run the parts until cancelled, close what was opened."""
         async with AsyncExitStack() as opened:
             bus = await opened.enter_async_context(open_bus(self.settings))
+            if "stream" in self.roles:
+                for reader in (Writer, CandleBuilder):  # whoever listens may start later than we
+                    await bus.keep(reader.name, patterns_of(reader.handles))
             store = None
             if self.roles & {"store", "refresh", "serve"}:
                 store = await opened.enter_async_context(open_store(self.settings))

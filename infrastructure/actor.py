@@ -58,7 +58,7 @@ class Actor(ABC, Generic[E]):
     @property
     def patterns(self) -> list[str]:
         """What the mailbox is bound to."""
-        return [f"{kind_of(kind)}.#" for kind in self.handles]
+        return patterns_of(self.handles)
 
     async def recover(self) -> None:
         """Rebuild the state that a predecessor had; the mailbox is open and gathers meanwhile."""
@@ -145,3 +145,8 @@ def _named(error: Exception, events: Sequence[E]) -> list[tuple[E, Exception]]:
         return []
     reasons = {id(event): why for event, why in error.reasons}
     return [(event, ValueError(reasons[id(event)])) for event in events if id(event) in reasons]
+
+
+def patterns_of(kinds: Sequence[type]) -> list[str]:
+    """Return what a mailbox for events of these kinds is bound to."""
+    return [f"{kind_of(kind)}.#" for kind in kinds]

@@ -16,13 +16,14 @@ ROOT = Path(__file__).parent.parent
 
 
 class Service:
-    """One ``cryptotracker`` command as a child process."""
+    """One ``cryptotracker`` command as a child process; it keeps its state beside its log."""
 
     def __init__(self, *command: str, settings: Mapping[str, str], log: Path) -> None:
         self.command = command
         self.log = log
+        given = {"state_dir": str(log.parent / "state"), **settings}
         self._environment = os.environ | {
-            f"CRYPTOTRACKER_{name.upper()}": value for name, value in settings.items()
+            f"CRYPTOTRACKER_{name.upper()}": value for name, value in given.items()
         }
         self._process: asyncio.subprocess.Process | None = None
 

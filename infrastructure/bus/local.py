@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
@@ -217,6 +218,7 @@ class LocalBus:
             self._open.append(queue)
         if overflow is Overflow.WAIT:
             self._kept[name] = queue
+        queue.capacity = capacity
         queue.patterns = patterns  # a reader that was changed may want others than before
         self._wanted.clear()
         mailbox = LocalMailbox(name, queue, self._dead_letters)
@@ -241,6 +243,13 @@ class LocalBus:
             standing.remove(lead)
             if standing:
                 standing[0].grant()
+
+    async def keep(self, name: str, patterns: Sequence[str]) -> None:
+        """See `Bus.keep`; its size is told by who opens it."""
+        if name not in self._kept:
+            queue = self._kept[name] = _Queue(patterns, sys.maxsize, Overflow.WAIT)
+            self._open.append(queue)
+            self._wanted.clear()
 
     async def put_aside(self, letters: Sequence[DeadLetter]) -> None:
         """See `Bus.put_aside`."""

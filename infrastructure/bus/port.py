@@ -143,6 +143,16 @@ class Bus(Protocol):
         When whoever has it leaves, or its process dies, another one gets it within five seconds.
         """
 
+    async def keep(self, name: str, patterns: Sequence[str]) -> None:
+        """Have the WAIT mailbox ``name`` gather what ``patterns`` cover before anybody opens it.
+
+        So that the first to publish need not wait for the first to listen.
+
+        Raises:
+            BusUnavailableError: the bus does not answer.
+
+        """
+
     async def put_aside(self, letters: Sequence[DeadLetter]) -> None:
         """Keep bytes that no event could be made of with the dead letters; returns once safe.
 

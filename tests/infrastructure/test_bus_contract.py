@@ -196,6 +196,17 @@ async def test_drop_oldest_mailbox_ends_with_its_reader(bus: Bus, name: str) -> 
         assert await _read(mailbox, 1) == [a_trade(number=2)]
 
 
+async def test_a_kept_mailbox_gathers_before_it_is_opened(make_bus: MakeBus, name: str) -> None:
+    async with make_bus() as bus:
+        await bus.keep(name, ["trade.#"])
+        await bus.keep(name, ["trade.#"])
+        await bus.publish([a_trade(number=1)])
+        await bus.flush()
+
+        async with _mailbox(bus, name, "trade.#") as mailbox:
+            assert await _read(mailbox, 1) == [a_trade(number=1)]
+
+
 async def test_full_wait_mailbox_holds_the_publisher_back_but_no_other_mailbox(
     make_bus: MakeBus, name: str
 ) -> None:

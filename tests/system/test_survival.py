@@ -124,17 +124,19 @@ async def _crash(server: RabbitMQServer | InfluxServer) -> None:
 
 
 async def _until_stored(store: TimeSeries, venues: Exchange, services: Sequence[Service]) -> None:
-    missing: set[str] = set()
+    missing: list[str] = []
     for _ in range(240):
-        missing = set()
+        missing = []
         for (venue, instrument), told in venues.told.items():
             stored = {trade.trade_id for trade in await _trades(store, venue, instrument)}
-            missing |= {f"{venue} {instrument} {number}" for number in told.keys() - stored}
+            if places := [i for i, number in enumerate(told) if number not in stored]:
+                which = f"{len(places)} from the {places[0] + 1}. to the {places[-1] + 1}."
+                missing.append(f"{venue} {instrument}: {which} of {len(told)}")
         if not missing:
             return
         await asyncio.sleep(0.25)
     logs = "\n".join(service.tail() for service in services)
-    pytest.fail(f"{len(missing)} trades are not stored, such as {sorted(missing)[:5]}\n{logs}")
+    pytest.fail("not stored are\n" + "\n".join(missing) + f"\n{logs}")
 
 
 async def _until_candles_are_right(

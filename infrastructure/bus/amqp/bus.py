@@ -1,5 +1,6 @@
 """The bus on RabbitMQ: what the services see of it, and how it is opened."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -10,6 +11,7 @@ from infrastructure.bus.amqp.broker import Broker
 from infrastructure.bus.amqp.candidate import Candidate
 from infrastructure.bus.amqp.consumer import Consumer
 from infrastructure.bus.amqp.dead_letters import RAW, headers_of, read_dead_letters
+from infrastructure.bus.amqp.faults import told_as_ours
 from infrastructure.bus.amqp.mailbox import AmqpMailbox
 from infrastructure.bus.amqp.outbox import Outbox
 from infrastructure.bus.amqp.publisher import Counters, Publisher
@@ -103,6 +105,15 @@ class AmqpBus:
         candidate = Candidate(self._broker, self._topology, name)
         async with candidate.running(within_s=self._connect_timeout_s):
             yield candidate
+
+    async def keep(self, name: str, patterns: Sequence[str]) -> None:
+        """See `Bus.keep`."""
+        async with self._broker.link(f"mailbox {name}") as link:
+            with told_as_ours(link.to):
+                async with asyncio.timeout(self._connect_timeout_s):
+                    await self._topology.mailbox(
+                        link.channel, name, patterns, capacity=0, overflow=Overflow.WAIT
+                    )
 
     async def put_aside(self, letters: Sequence[DeadLetter]) -> None:
         """See `Bus.put_aside`."""
