@@ -138,7 +138,7 @@ class System:
         """Open bus and store, run the parts until cancelled, close what was opened."""
         async with AsyncExitStack() as opened:
             bus = await opened.enter_async_context(open_bus(self.settings))
-            if "stream" in self.roles:
+            if "stream" in self.roles and self.settings.is_distributed:
                 for reader in (Writer, CandleBuilder):  # whoever listens may start later than we
                     await bus.keep(reader.name, patterns_of(reader.handles))
             store = None
