@@ -119,6 +119,7 @@ def test_damage_costs_what_comes_after_it() -> None:
         gzip.compress(b'{"kind":"frame","link":1,"at_ns":1,"bytes":-1}\n'),
         gzip.compress(written(*a_frame(b"before the start"))),
     ],
+    ids=["empty", "text", "nothing", "no-entry", "below-zero", "no-start"],
 )
 def test_what_is_no_recording_is_refused(content: bytes) -> None:
     with pytest.raises(UnreadableError, match=r"a\.rec\.gz"):
