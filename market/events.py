@@ -363,7 +363,8 @@ class ActorStatus(_Event, frozen=True, gc=False):
 
     ``process`` names the running process (host and pid). ``handled`` counts events, ``dead`` those
     that were dead-lettered, ``restarts`` since the process started. No actor calls itself lost:
-    others do once it fell silent.
+    others do once it fell silent. ``counts`` are the part's books since the process started, by
+    account: what came in equals the sum of what became of it.
     """
 
     actor: str
@@ -373,6 +374,7 @@ class ActorStatus(_Event, frozen=True, gc=False):
     handled: int = 0
     dead: int = 0
     restarts: int = 0
+    counts: dict[str, int] = {}
 
 
 Event: TypeAlias = (

@@ -11,6 +11,7 @@ A binding pattern may hold ``*`` (one word) and ``#`` (any number of words), as 
 """
 
 from functools import cache
+from zlib import crc32
 
 from market.events import ActorStatus, Episode, Event, Routes, VenueStatus
 from market.instrument import Instrument
@@ -41,6 +42,33 @@ def routing_key(event: Event) -> str:
 @cache
 def _venue_key(kind: str, venue: str, instrument: Instrument) -> str:
     return f"{kind}.{venue}.{instrument.base}.{instrument.quote_currency}"
+
+
+def partition_of(event: Event, count: int) -> int | None:
+    """Return which of ``count`` partitions has the event; None: it is for all of them.
+
+    All that happens to one instrument, at whatever venue, goes to one partition; what is told of a
+    base asset, or of our own actors, goes by that; how a whole venue does is for all.
+    """
+    match event:
+        case VenueStatus(instrument=None):
+            return None
+        case Routes() | Episode():
+            return _partition_of_words(event.base, count)
+        case ActorStatus():
+            return _partition_of_words(event.actor, count)
+        case _:
+            return _partition_of_instrument(event.instrument, count)
+
+
+@cache
+def _partition_of_instrument(instrument: Instrument, count: int) -> int:
+    return _partition_of_words(f"{instrument.base}.{instrument.quote_currency}", count)
+
+
+@cache
+def _partition_of_words(words: str, count: int) -> int:
+    return crc32(words.encode()) % count
 
 
 def matches(pattern: str, key: str) -> bool:
