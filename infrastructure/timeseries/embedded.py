@@ -6,6 +6,7 @@ Two threads work on it, one that writes and one that reads, each on a connection
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,11 +20,13 @@ from infrastructure.timeseries.embedded_tables import (
     ALL_GAPS,
     EPISODES,
     LISTINGS,
+    MARK,
+    MARKED,
     MERGES,
     NEWEST,
     TABLES,
 )
-from infrastructure.timeseries.port import GapTerms, Stored
+from infrastructure.timeseries.port import PROBE_WITHIN_S, GapTerms, Stored
 from infrastructure.timeseries.question import (
     PARTED,
     S,
@@ -195,6 +198,24 @@ class EmbeddedTimeSeries:
         """See `TimeSeries.listings`."""
         found = await self._reading.do(lambda connection: _rows(connection, LISTINGS, {}))
         return [of_any_series(Listed, row) for row in found]
+
+    async def probe(self) -> None:
+        """See `TimeSeries.probe`; it waits its turn among writes and reads."""
+        at_ns = time.time_ns()
+        mark = {"at_ns": at_ns}
+        try:
+            async with asyncio.timeout(PROBE_WITHIN_S):
+                await self._writing.do(lambda connection: connection.execute(MARK, mark).fetchall())
+                rows = await self._reading.do(lambda connection: _rows(connection, MARKED, {}))
+        except TimeoutError as error:
+            raise StoreUnavailableError(
+                f"the embedded store did not write and read within {PROBE_WITHIN_S:g} s: its disk "
+                "is slow or it is asked too much; put the file on a faster disk, or use InfluxDB"
+            ) from error
+        if not all(int(str(row["at_ns"])) >= at_ns for row in rows):
+            raise StoreUnavailableError(
+                "the embedded store did not keep what it was told; stop, and check its disk"
+            )
 
     def close(self) -> None:
         """Finish what is under way and close the file."""

@@ -75,6 +75,8 @@ CREATE TABLE IF NOT EXISTS premium (
         reference_venue, reference_base, reference_quote_currency, basis, event_ns
     )
 );
+CREATE TABLE IF NOT EXISTS probe (at_ns BIGINT);
+INSERT INTO probe SELECT 0 WHERE NOT EXISTS (FROM probe);
 ALTER TABLE gap ADD COLUMN IF NOT EXISTS missing BIGINT;
 CREATE TEMP TABLE arriving_candle AS FROM candle LIMIT 0;
 CREATE TEMP TABLE arriving_venue_candle AS FROM venue_candle LIMIT 0;
@@ -132,6 +134,8 @@ EPISODES = (
     "SELECT * FROM episode WHERE event_ns >= $start_ns AND event_ns < $end_ns "
     "AND ($base IS NULL OR base = $base) ORDER BY event_ns DESC, route_id DESC LIMIT $at_most"
 )
+MARK = "UPDATE probe SET at_ns = $at_ns"
+MARKED = "SELECT at_ns FROM probe"
 LISTINGS = "SELECT * FROM listed ORDER BY venue, base, quote_currency"
 
 

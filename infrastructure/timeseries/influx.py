@@ -12,15 +12,23 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from infrastructure.timeseries.batch import RANKED_BY, Ranked, Refused, sift
 from infrastructure.timeseries.influx_lines import Inlet
-from infrastructure.timeseries.influx_questions import all_gaps, episodes, listings, newest
+from infrastructure.timeseries.influx_questions import (
+    all_gaps,
+    episodes,
+    is_marked,
+    listings,
+    newest,
+)
 from infrastructure.timeseries.influx_ranks import not_outdone
 from infrastructure.timeseries.influx_server import Bucket, InfluxServer, reach
-from infrastructure.timeseries.port import GapTerms, Stored
+from infrastructure.timeseries.line_protocol import mark_line
+from infrastructure.timeseries.port import PROBE_WITHIN_S, GapTerms, Stored
 from infrastructure.timeseries.question import S, Series, Span
 from market import (
     Candle,
@@ -32,6 +40,7 @@ from market import (
     Premium,
     Quote,
     SettingsError,
+    StoreUnavailableError,
     Summary,
     Trade,
     VenueCandle,
@@ -196,6 +205,24 @@ class InfluxTimeSeries:
     async def listings(self) -> Sequence[Listed]:
         """See `TimeSeries.listings`."""
         return await listings(self._server, self._lasting)
+
+    async def probe(self) -> None:
+        """See `TimeSeries.probe`; the mark is a point of the measurement ``probe``."""
+        at_ns = time.time_ns()
+        try:
+            async with asyncio.timeout(PROBE_WITHIN_S):
+                answer = await self._server.write(self._raw, mark_line(at_ns))
+                is_there = await is_marked(self._server, self._raw, at_ns)
+        except TimeoutError as error:
+            raise StoreUnavailableError(
+                f"InfluxDB did not store and return a point within {PROBE_WITHIN_S:g} s; it is "
+                "overloaded or stopped: look at its processor, memory and disk, then restart it"
+            ) from error
+        if not is_there:
+            raise StoreUnavailableError(
+                f"InfluxDB does not return a point that it answered {answer.status} "
+                f"{answer.text.strip()[:200]!r} to; restart it, and look into its log"
+            )
 
     async def _rewrite(self, events: Sequence[Ranked]) -> Refused:
         if not events:

@@ -80,6 +80,7 @@ _EPISODES = (
     f'SELECT {_columns(columns_of(Episode))} FROM "episode" '  # noqa: S608  # as above
     f"WHERE time >= $from_ns AND time < $to_ns{_OF_EVENT_TIME}"
 )
+_MARK = 'SELECT "at_ns" FROM "probe" WHERE time = $at_ns'
 _OF_BASE = ' AND "base" = $base'
 _LISTINGS = f'SELECT {_columns((*SERIES_COLUMNS, *other_fields(Listed)))} FROM "listed"'  # noqa: S608  # as above
 
@@ -136,6 +137,11 @@ async def listings(server: InfluxServer, bucket: Bucket) -> Sequence[Listed]:
     rows = await server.query(bucket, _LISTINGS, {})
     found = [of_any_series(Listed, _told(Listed, row)) for row in rows if None not in row.values()]
     return sorted(found, key=lambda one: (one.venue, one.instrument))
+
+
+async def is_marked(server: InfluxServer, bucket: Bucket, at_ns: int) -> bool:
+    """Tell whether the bucket has the mark of that time."""
+    return bool(await server.query(bucket, _MARK, {"at_ns": at_ns}))
 
 
 async def _ask_for_gaps(

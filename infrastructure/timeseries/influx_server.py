@@ -177,6 +177,11 @@ class InfluxServer:
                     f"check the organisation {self._org!r}, and that this is InfluxDB 2; a bucket "
                     "that was deleted is made again at the next start"
                 )
+            case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                remedy = (
+                    "make room on its disk if there is none, else restart it: after a full disk "
+                    "InfluxDB 1 answers so until it is restarted"
+                )
             case _:
                 remedy = "look into its log"
         said = " ".join(answer.text.split())[:500]

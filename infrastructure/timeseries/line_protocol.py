@@ -63,6 +63,11 @@ def line_of(event: Stored) -> bytes:
     return f"{_point(event)} {_fields(event)},{_clock(event)} {time_key(event)}".encode()
 
 
+def mark_line(at_ns: int) -> bytes:
+    """Write the mark that a store is tried with."""
+    return b"probe at_ns=%di %d" % (at_ns, at_ns)
+
+
 def time_key(event: Stored) -> int:
     """Return the time that an event is stored under."""
     match event:

@@ -28,6 +28,10 @@ Stored: TypeAlias = (
 )
 
 
+PROBE_WITHIN_S = 3.0
+"""How long a store may take to show that it stores and answers."""
+
+
 class GapTerms(msgspec.Struct, frozen=True, kw_only=True):
     """Which gaps are meant; None: no matter."""
 
@@ -143,3 +147,12 @@ class TimeSeries(Protocol):
 
     async def listings(self) -> Sequence[Listed]:
         """Return the last terms of each venue and instrument, by venue and instrument."""
+
+    async def probe(self) -> None:
+        """Write a mark of its own and read it back, which is more than being reachable.
+
+        Raises:
+            StoreUnavailableError: it is not there within `PROBE_WITHIN_S`; the text says what to
+                do.
+
+        """

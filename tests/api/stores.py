@@ -90,6 +90,9 @@ class AwayStore:
     async def listings(self) -> NoReturn:
         await self._answer()
 
+    async def probe(self) -> NoReturn:
+        await self._answer()
+
     async def _answer(self) -> NoReturn:
         raise StoreUnavailableError("it is away")
 

@@ -9,7 +9,9 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from infrastructure.timeseries.influx import connect_influx
+from infrastructure.timeseries import influx as influx_store
+from infrastructure.timeseries.influx import InfluxTimeSeries, connect_influx
+from infrastructure.timeseries.influx_server import Bucket, reach
 from market import Instrument, PoisonousError, SettingsError, StoreUnavailableError
 from tests.making import SECOND, a_candle, a_gap, a_quote, a_trade
 from tests.servers.influx_server import InfluxServer
@@ -62,6 +64,29 @@ async def test_server_that_is_something_else_is_named() -> None:
     async with a_server(say_hello) as url:
         with pytest.raises(StoreUnavailableError, match="is no InfluxDB"):
             await connected(Access(url, "t", "o"))
+
+
+async def test_server_that_answers_500_is_to_be_restarted() -> None:
+    async def fail(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 500 Failed\r\nContent-Length: 13\r\n\r\nengine: wrong")
+        await writer.drain()
+
+    async with a_server(fail) as url, reach(url, token="t", org="o", timeout_s=5.0) as server:  # noqa: S106  # it opens nothing
+        store = InfluxTimeSeries(server, raw=Bucket("c", "raw"), lasting=Bucket("c", "candles"))
+
+        with pytest.raises(StoreUnavailableError, match=r"answers 500 'engine: wrong'; .*restart"):
+            await store.probe()
+
+
+async def test_probe_gives_up_a_server_that_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(influx_store, "PROBE_WITHIN_S", 0.1)
+    silent = a_server(lambda _writer: asyncio.sleep(3_600))
+
+    async with silent as url, reach(url, token="t", org="o", timeout_s=5.0) as server:  # noqa: S106  # as above
+        store = InfluxTimeSeries(server, raw=Bucket("c", "raw"), lasting=Bucket("c", "candles"))
+
+        with pytest.raises(StoreUnavailableError, match=r"within 0.1 s; .*then restart it"):
+            await store.probe()
 
 
 async def test_wrong_token_is_said_with_the_remedy(influx: Access) -> None:

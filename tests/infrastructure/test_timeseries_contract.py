@@ -506,6 +506,17 @@ async def test_what_is_read_is_true_while_more_is_written(store: TimeSeries) -> 
     assert await read(store, Trade) == executions
 
 
+async def test_probe_passes_again_and_again_and_leaves_the_events_alone(store: TimeSeries) -> None:
+    await store.write([of(Trade, 1)])
+
+    await store.probe()
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(3):
+            tasks.create_task(store.probe())
+
+    assert await read(store, Trade) == [of(Trade, 1)]
+
+
 POISON: list[tuple[Stored, str]] = [
     (a_trade(number=2, price=math.nan, at_ns=NOON), "price cannot be nan"),
     (a_quote(bid=-math.inf, at_ns=NOON), "bid cannot be -inf"),
