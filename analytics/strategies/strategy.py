@@ -1,0 +1,72 @@
+"""What a strategy is.
+
+It is told of one instrument, of each closed candle once and in order of time, and says how much of
+its capital should be in the coin from then on: 0 is none, 1 is all. It answers from what it was
+told so far and from nothing else, so that what it says of the past does not change with the future.
+None means: too little is known yet. What it says is carried out at the next price there is, never
+at the one that it was told.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+import msgspec
+
+
+class Bar(msgspec.Struct, frozen=True, gc=False):
+    """A closed candle as a strategy sees it; ``premium_bps`` is that over the reference venue.
+
+    ``start_ns`` is where the candle starts. NaN stands for a premium that nobody knows.
+    """
+
+    start_ns: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    premium_bps: float = float("nan")
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why a strategy says what it says: a sentence, and the values behind it."""
+
+    text: str
+    values: Mapping[str, float]
+
+
+class Strategy(Protocol):
+    """Parameters in, one instance an instrument; the protocol that users' own follow too."""
+
+    name: ClassVar[str]
+    Parameters: ClassVar[type[msgspec.Struct]]
+    """What can be chosen, each with a default and bounds (`msgspec.Meta`)."""
+
+    warm_up: int
+    """Candles that it takes until the answer no longer depends on where they began."""
+
+    def __init__(self, parameters: Any, /) -> None:
+        """Begin, with an instance of `Parameters`."""
+
+    def on_candle(self, bar: Bar, /) -> float | None:
+        """Take the next closed candle; return the share of capital to hold in the coin."""
+
+    def why(self) -> Reason:
+        """Explain the last answer."""
+
+
+def parameters_of(strategy: type[Strategy], given: Mapping[str, Any]) -> msgspec.Struct:
+    """Return the parameters, with defaults where none is given; texts are read as numbers.
+
+    Raises:
+        ValueError: there is no parameter of that name, or its value is out of bounds.
+
+    """
+    known = {field.name for field in msgspec.structs.fields(strategy.Parameters)}
+    if strange := sorted(set(given) - known):
+        names = ", ".join(sorted(known)) or "none"
+        raise ValueError(f"{strategy.name} has no parameter {strange[0]!r}; it has {names}")
+    try:
+        return msgspec.convert(dict(given), strategy.Parameters, strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{strategy.name}: {error}") from error
