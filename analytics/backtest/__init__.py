@@ -1,0 +1,29 @@
+"""Backtests: a strategy and what was, in; what would have come of it, out.
+
+    Bars ──decide──▶ targets ──account──▶ Account (fills, round trips, equity) ──figures──▶ Figures
+
+A target that is decided on one candle's close is carried out at the next one's open, so no price
+is used that was not known. `guard` refuses strategies that look ahead all the same.
+"""
+
+from analytics.backtest.account import Account, Fill, RoundTrip, Terms, account
+from analytics.backtest.bars import Bars, bars_of
+from analytics.backtest.decisions import decide
+from analytics.backtest.figures import DEFINITIONS, Figures, figures
+from analytics.backtest.guard import LookAheadError, refuse_look_ahead
+
+__all__ = [
+    "DEFINITIONS",
+    "Account",
+    "Bars",
+    "Figures",
+    "Fill",
+    "LookAheadError",
+    "RoundTrip",
+    "Terms",
+    "account",
+    "bars_of",
+    "decide",
+    "figures",
+    "refuse_look_ahead",
+]
