@@ -22,8 +22,8 @@ async def test_events_come_out_in_the_order_they_were_put_in() -> None:
 
     await outbox.add(events)
 
-    assert await outbox.take(2) == events[:2]
-    assert await outbox.take(2) == events[2:]
+    assert await _take(outbox, 2) == events[:2]
+    assert await _take(outbox, 2) == events[2:]
 
 
 async def test_newer_quote_takes_the_place_of_the_one_that_waits() -> None:
@@ -32,7 +32,7 @@ async def test_newer_quote_takes_the_place_of_the_one_that_waits() -> None:
 
     await outbox.add([a_quote(at_ns=2), a_quote(at_ns=3)])
 
-    assert await outbox.take(9) == [a_trade(number=1), a_quote(at_ns=3), a_trade(number=2)]
+    assert await _take(outbox, 9) == [a_trade(number=1), a_quote(at_ns=3), a_trade(number=2)]
     assert outbox.conflated == 2
 
 
@@ -47,7 +47,7 @@ async def test_no_status_of_a_venue_is_lost_or_overtakes_a_trade() -> None:
 
     await outbox.add(events)
 
-    assert await outbox.take(9) == events
+    assert await _take(outbox, 9) == events
 
 
 async def test_quotes_of_different_instruments_are_both_kept() -> None:
@@ -56,7 +56,7 @@ async def test_quotes_of_different_instruments_are_both_kept() -> None:
 
     await outbox.add(quotes)
 
-    assert await outbox.take(9) == quotes
+    assert await _take(outbox, 9) == quotes
 
 
 async def test_full_outbox_holds_trades_back_until_there_is_room() -> None:
@@ -67,20 +67,20 @@ async def test_full_outbox_holds_trades_back_until_there_is_room() -> None:
         adding = tasks.create_task(outbox.add([a_trade(number=3)]))
         await _let_everything_run()
         was_held_back = not adding.done()
-        await outbox.take(1)
+        await _take(outbox, 1)
 
     assert was_held_back
-    assert await outbox.take(9) == [a_trade(number=2), a_trade(number=3)]
+    assert await _take(outbox, 9) == [a_trade(number=2), a_trade(number=3)]
 
 
 async def test_what_is_given_back_comes_first_again() -> None:
     outbox = Outbox(limit=100, conflate_above=100)
     await outbox.add([a_trade(number=number) for number in range(1, 6)])
-    taken = await outbox.take(3)
+    await _take(outbox, 3)
 
-    outbox.give_back(taken[1:])
+    _give_back(outbox, 2)
 
-    assert await outbox.take(9) == [a_trade(number=number) for number in range(2, 6)]
+    assert await _take(outbox, 9) == [a_trade(number=number) for number in range(2, 6)]
 
 
 async def test_settled_waits_for_what_was_accepted_before() -> None:
@@ -89,11 +89,12 @@ async def test_settled_waits_for_what_was_accepted_before() -> None:
 
     async with asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(outbox.settled())
-        outbox.settle(1)
+        await _take(outbox, 2)
+        _settle(outbox, 1)
         await _let_everything_run()
         was_waiting = not waiting.done()
         await outbox.add([a_trade(number=3)])
-        outbox.settle(1)
+        _settle(outbox, 1)
 
     assert was_waiting
     assert outbox.unsettled == 1
@@ -114,6 +115,38 @@ def test_nothing_overtakes_trades_are_never_lost_and_the_newest_quote_survives(
     assert len({id(event) for event in sent}) == len(sent)
 
 
+async def test_a_quote_is_not_moved_to_before_the_status_that_ended_its_life() -> None:
+    outbox = Outbox(limit=100, conflate_above=0)
+    down, live = a_status(state="down", at_ns=2), a_status(at_ns=4)
+    before = [a_quote(at_ns=1), a_quote("upbit", at_ns=1)]
+
+    await outbox.add([*before, down, a_quote(at_ns=3), live])
+    await outbox.add([a_quote(at_ns=5), a_quote("upbit", at_ns=5)])
+
+    assert await _take(outbox, 9) == [
+        a_quote(at_ns=1),
+        a_quote("upbit", at_ns=5),
+        down,
+        a_quote(at_ns=5),
+        live,
+    ]
+
+
+async def _take(outbox: Outbox, at_most: int) -> list[Event]:
+    [lane] = outbox.lanes
+    return list(await outbox.take(lane, at_most))
+
+
+def _give_back(outbox: Outbox, number: int) -> None:
+    [lane] = outbox.lanes
+    outbox.give_back(lane, number)
+
+
+def _settle(outbox: Outbox, number: int) -> None:
+    [lane] = outbox.lanes
+    outbox.settle(lane, number)
+
+
 async def _let_everything_run() -> None:
     for _ in range(10):
         await asyncio.sleep(0)
@@ -130,15 +163,15 @@ async def _played(steps: list[Step]) -> tuple[list[Event], list[Event]]:
             put.append(event)
             await outbox.add([event])
         elif outbox.unsettled:
-            taken = await outbox.take(count)
+            taken = await _take(outbox, count)
             keep = (len(taken) + 1) // 2
-            outbox.give_back(taken[keep:])
+            _give_back(outbox, len(taken) - keep)
             sent += taken[:keep]
-            outbox.settle(keep)
+            _settle(outbox, keep)
     while outbox.unsettled:
-        taken = await outbox.take(512)
+        taken = await _take(outbox, 512)
         sent += taken
-        outbox.settle(len(taken))
+        _settle(outbox, len(taken))
     return put, sent
 
 

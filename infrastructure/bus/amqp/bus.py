@@ -127,7 +127,7 @@ class AmqpBus:
 
 
 @asynccontextmanager
-async def connect_amqp(
+async def connect_amqp(  # noqa: PLR0913  # what an operator chooses, all with defaults
     url: str,
     *,
     exchange: str = "market",
@@ -135,6 +135,7 @@ async def connect_amqp(
     confirm_timeout_s: float = 5.0,
     connect_timeout_s: float = 30.0,
     limits: AmqpLimits = DEFAULT_LIMITS,
+    partitions: int = 1,
 ) -> AsyncIterator[AmqpBus]:
     """Open the bus; on leaving, what was published is given two seconds to be confirmed.
 
@@ -145,6 +146,7 @@ async def connect_amqp(
         confirm_timeout_s: How long the broker may take to confirm a message.
         connect_timeout_s: How long the first connection may take to come about.
         limits: What is held at most.
+        partitions: Into how many parts the events are split, see `lanes`; 1: they are not.
 
     Raises:
         BusUnavailableError: the broker does not answer within ``connect_timeout_s``.
@@ -156,7 +158,11 @@ async def connect_amqp(
     publisher = Publisher(
         broker,
         topology,
-        Outbox(limit=limits.outbox_events, conflate_above=limits.conflate_above),
+        Outbox(
+            limit=limits.outbox_events,
+            conflate_above=limits.conflate_above,
+            partitions=partitions,
+        ),
         content_type=content_type,
         confirm_timeout_s=confirm_timeout_s,
     )

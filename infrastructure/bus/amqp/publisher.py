@@ -1,8 +1,8 @@
-"""Events from the outbox to the exchange, a batch a message, one message at a time.
+"""Events from the outbox to the exchange, a batch a message, one message of each lane at a time.
 
 With one unconfirmed message, what gathers until its confirm is the next batch: one event when idle,
 hundreds under load, without a timer. It is also what keeps the order: a message that is rejected,
-or whose confirm is lost with the connection, is sent again before anything newer.
+or whose confirm is lost with the connection, is sent again before anything newer of its lane.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from infrastructure.bus.amqp.broker import ANSWER_S, Broker, Link
 from infrastructure.bus.amqp.faults import told_as_ours
+from infrastructure.bus.amqp.lanes import Lane
 from infrastructure.bus.amqp.outbox import Outbox
 from infrastructure.bus.amqp.sessions import Sessions, beside
 from infrastructure.bus.amqp.topology import Topology
@@ -61,8 +62,7 @@ class Publisher:
         self._confirm_timeout_s = confirm_timeout_s
         self._sessions = Sessions("publisher", self._serve)
         self._counters = Counters()
-        self._unconfirmed: list[Event] = []
-        self._sent_at: float | None = None
+        self._sent_at: dict[Lane, float] = {}
         self._dead: AbstractExchange | None = None
 
     @property
@@ -127,60 +127,78 @@ class Publisher:
                 async with asyncio.timeout(ANSWER_S):
                     live, self._dead = await self._topology.exchanges(link.channel)
             self._sessions.note_up()
+            sending = [self._send_all(lane, live, link) for lane in self._outbox.lanes]
             try:
-                async with beside(self._watch(link), name="bus.publisher.watch"):
-                    while True:
-                        await self._send_next(live, link)
+                async with beside(self._watch(link), *sending, name="bus.publisher"):
+                    await link.lost()
             finally:
                 self._dead = None
 
     async def _watch(self, link: Link) -> None:
-        """Raise once the link is lost, or confirms nothing though no alarm holds it back."""
+        """Raise once the broker confirms nothing though no alarm holds it back."""
         while True:
-            await link.lost(within_s=self._confirm_timeout_s / 4)
-            if self._sent_at is None:
+            await asyncio.sleep(self._confirm_timeout_s / 4)
+            if not self._sent_at:
                 continue
+            now = time.monotonic()
             if await link.is_blocked():
-                self._sent_at = time.monotonic()
-            elif time.monotonic() - self._sent_at > self._confirm_timeout_s:
+                self._sent_at = dict.fromkeys(self._sent_at, now)
+            elif now - min(self._sent_at.values()) > self._confirm_timeout_s:
                 link.give_up(f"did not confirm a message within {self._confirm_timeout_s:g} s")
 
-    async def _send_next(self, live: AbstractExchange, link: Link) -> None:
-        if self._unconfirmed:
-            self._counters.resent += len(self._unconfirmed)
-        else:
-            self._unconfirmed = await self._outbox.take(BATCH)
-        message, key = self._fitted()
+    async def _send_all(self, lane: Lane, live: AbstractExchange, link: Link) -> None:
+        """Send what is in the lane and what comes; what is unconfirmed in the end is given back."""
+        try:
+            while True:
+                await self._send_next(lane, live, link)
+        finally:
+            self._sent_at.pop(lane, None)
+            unconfirmed = lane.taken - lane.settled
+            self._counters.resent += unconfirmed
+            self._outbox.give_back(lane, unconfirmed)
+
+    async def _send_next(self, lane: Lane, live: AbstractExchange, link: Link) -> None:
+        events, body = self._fitted(lane, await self._outbox.take(lane, BATCH))
+        message, key = self._message(lane, events, body)
         async for attempt in backoff(DeliveryError, longest_s=2.0):
             with attempt:
-                await self._send(live, message, key, link)
-        self._outbox.settle(len(self._unconfirmed))
-        self._counters.confirmed += len(self._unconfirmed)
-        self._unconfirmed = []
+                self._sent_at[lane] = time.monotonic()
+                await self._send(live, message, key, events, link)
+        self._outbox.settle(lane, len(events))
+        self._counters.confirmed += len(events)
 
-    async def _send(self, live: AbstractExchange, message: Message, key: str, link: Link) -> None:
-        self._sent_at = time.monotonic()
+    async def _send(
+        self,
+        live: AbstractExchange,
+        message: Message,
+        key: str,
+        events: Sequence[Event],
+        link: Link,
+    ) -> None:
         try:
             with told_as_ours(link.to):
                 answer = await live.publish(message, key, mandatory=True)
         except DeliveryError:
-            self._counters.resent += len(self._unconfirmed)
+            self._counters.resent += len(events)
             raise
-        finally:
-            self._sent_at = None
         if isinstance(answer, DeliveredMessage):
-            self._counters.unroutable += len(self._unconfirmed)
+            self._counters.unroutable += len(events)
 
-    def _fitted(self) -> tuple[Message, str]:
-        """Make one message of the batch, or of the first part of it that is small enough."""
-        body = codec.encode(self._unconfirmed, self._content_type)
-        while len(body) > LARGEST_BYTES and len(self._unconfirmed) > 1:
-            middle = len(self._unconfirmed) // 2
-            self._outbox.give_back(self._unconfirmed[middle:])
-            self._unconfirmed = self._unconfirmed[:middle]
-            body = codec.encode(self._unconfirmed, self._content_type)
-        key, *others = dict.fromkeys(map(routing_key, self._unconfirmed))
+    def _fitted(self, lane: Lane, events: Sequence[Event]) -> tuple[Sequence[Event], bytes]:
+        """Return the events, or the first part of them that is small enough, and their bytes."""
+        body = codec.encode(events, self._content_type)
+        while len(body) > LARGEST_BYTES and len(events) > 1:
+            middle = len(events) // 2
+            self._outbox.give_back(lane, len(events) - middle)
+            events = events[:middle]
+            body = codec.encode(events, self._content_type)
+        return events, body
+
+    def _message(self, lane: Lane, events: Sequence[Event], body: bytes) -> tuple[Message, str]:
+        key, *others = dict.fromkeys(map(routing_key, events))
         headers: dict[str, FieldValue] = {"BCC": list(others)} if others else {}
+        if self._outbox.partitions > 1:
+            headers[partition_header(self._outbox.partitions)] = lane.partition
         message = Message(
             body,
             content_type=self._content_type,
@@ -188,3 +206,8 @@ class Publisher:
             headers=headers,
         )
         return message, key
+
+
+def partition_header(partitions: int) -> str:
+    """Name the header that says which of so many partitions a message is of; -1: of all."""
+    return f"partition-of-{partitions}"

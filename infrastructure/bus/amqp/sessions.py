@@ -84,19 +84,20 @@ class Sessions:
 
 
 @asynccontextmanager
-async def beside(work: Coroutine[None, None, None], *, name: str) -> AsyncIterator[None]:
-    """Run ``work`` while the context lasts; should it fail, the body ends and the error is raised.
+async def beside(*works: Coroutine[None, None, None], name: str) -> AsyncIterator[None]:
+    """Run ``works`` while the context lasts; should one fail, all end and the error is raised.
 
-    An error passes as it is, not in an `ExceptionGroup`; should both fail, the first one does, with
-    a note of the other: when a connection is lost, all that use it fail at once.
+    An error passes as it is, not in an `ExceptionGroup`; should several fail, the first one does,
+    with a note of the others: when a connection is lost, all that use it fail at once.
     """
     try:
         async with asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(work, name=name)
+            running = [tasks.create_task(work, name=name) for work in works]
             try:
                 yield
             finally:
-                task.cancel()
+                for task in running:
+                    task.cancel()
     except BaseExceptionGroup as group:
         first, *others = group.exceptions
         for other in others:
