@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from infrastructure.bus.letter_file import LetterFile
 from infrastructure.bus.port import DeadLetter, Overflow
 from market import Event, routing_key
-from market.routing import matches
+from market.routing import matches, partition_of
 
 DEAD_LETTERS_KEPT = 10_000
 TURN = 256
@@ -25,8 +25,15 @@ TURN = 256
 class _Queue:
     """What waits under one mailbox name, whoever has the mailbox open."""
 
-    def __init__(self, patterns: Sequence[str], capacity: int, overflow: Overflow) -> None:
+    def __init__(
+        self,
+        patterns: Sequence[str],
+        capacity: int,
+        overflow: Overflow,
+        partition: int | None = None,
+    ) -> None:
         self.patterns = patterns
+        self.partition = partition
         self.capacity = capacity
         self.overflow = overflow
         self.waiting: deque[Event] = deque(
@@ -169,11 +176,13 @@ class LocalBus:
 
     Args:
         dead_letters: A file that keeps the dead letters beyond this process; None: none does.
+        partitions: See `Bus.partitions`.
 
     """
 
-    def __init__(self, dead_letters: Path | None = None) -> None:
-        self._kept: dict[str, _Queue] = {}
+    def __init__(self, dead_letters: Path | None = None, *, partitions: int = 1) -> None:
+        self.partitions = partitions
+        self._kept: dict[tuple[str, int | None], _Queue] = {}
         self._open: list[_Queue] = []
         self._wanted: dict[str, tuple[_Queue, ...]] = {}
         self._dead_letters = _DeadLetters(dead_letters)
@@ -187,7 +196,7 @@ class LocalBus:
             key = routing_key(event)
             wanted = self._wanted.get(key)
             if wanted is None:
-                wanted = self._wanted[key] = self._who_wants(key)
+                wanted = self._wanted[key] = self._who_wants(event, key)
             for queue in wanted:
                 queue.put(event)
             touched.update(wanted)
@@ -209,15 +218,21 @@ class LocalBus:
 
     @asynccontextmanager
     async def mailbox(
-        self, name: str, patterns: Sequence[str], *, capacity: int, overflow: Overflow
+        self,
+        name: str,
+        patterns: Sequence[str],
+        *,
+        capacity: int,
+        overflow: Overflow,
+        partition: int | None = None,
     ) -> AsyncIterator[LocalMailbox]:
         """See `Bus.mailbox`; a WAIT mailbox lives on when its reader is restarted."""
-        queue = self._kept.get(name) if overflow is Overflow.WAIT else None
+        queue = self._kept.get((name, partition)) if overflow is Overflow.WAIT else None
         if queue is None:
-            queue = _Queue(patterns, capacity, overflow)
+            queue = _Queue(patterns, capacity, overflow, partition)
             self._open.append(queue)
         if overflow is Overflow.WAIT:
-            self._kept[name] = queue
+            self._kept[name, partition] = queue
         queue.capacity = capacity
         queue.patterns = patterns  # a reader that was changed may want others than before
         self._wanted.clear()
@@ -246,10 +261,13 @@ class LocalBus:
 
     async def keep(self, name: str, patterns: Sequence[str]) -> None:
         """See `Bus.keep`; its size is told by who opens it."""
-        if name not in self._kept:
-            queue = self._kept[name] = _Queue(patterns, sys.maxsize, Overflow.WAIT)
-            self._open.append(queue)
-            self._wanted.clear()
+        parts = range(self.partitions) if self.partitions > 1 else (None,)
+        for part in parts:
+            if (name, part) not in self._kept:
+                queue = _Queue(patterns, sys.maxsize, Overflow.WAIT, part)
+                self._kept[name, part] = queue
+                self._open.append(queue)
+        self._wanted.clear()
 
     async def put_aside(self, letters: Sequence[DeadLetter]) -> None:
         """See `Bus.put_aside`."""
@@ -259,9 +277,11 @@ class LocalBus:
         """See `Bus.dead_letters`; the newest ten thousand are kept."""
         return self._dead_letters.oldest(at_most)
 
-    def _who_wants(self, key: str) -> tuple[_Queue, ...]:
+    def _who_wants(self, event: Event, key: str) -> tuple[_Queue, ...]:
+        partition = partition_of(event, self.partitions)
         return tuple(
             queue
             for queue in self._open
-            if any(matches(pattern, key) for pattern in queue.patterns)
+            if (None in (partition, queue.partition) or partition == queue.partition)
+            and any(matches(pattern, key) for pattern in queue.patterns)
         )

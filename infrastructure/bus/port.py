@@ -110,6 +110,10 @@ class Lead(Protocol):
 class Bus(Protocol):
     """Publish under routing keys, listen by patterns."""
 
+    @property
+    def partitions(self) -> int:
+        """Into how many parts a WAIT mailbox may be split (`market.routing.partition_of`)."""
+
     async def publish(self, events: Sequence[Event]) -> None:
         """Publish each event under its own routing key, in order."""
 
@@ -130,11 +134,18 @@ class Bus(Protocol):
         """
 
     def mailbox(
-        self, name: str, patterns: Sequence[str], *, capacity: int, overflow: Overflow
+        self,
+        name: str,
+        patterns: Sequence[str],
+        *,
+        capacity: int,
+        overflow: Overflow,
+        partition: int | None = None,
     ) -> AbstractAsyncContextManager[Mailbox]:
         """Open the mailbox ``name``, bound to ``patterns``, for as long as the context lasts.
 
-        Two that open the same WAIT mailbox share its events between them.
+        Two that open the same WAIT mailbox share its events between them. With ``partition`` one of
+        its parts is opened: each event is in one part, in order; what is for all is in each.
         """
 
     def lead(self, name: str) -> AbstractAsyncContextManager[Lead]:
@@ -146,7 +157,8 @@ class Bus(Protocol):
     async def keep(self, name: str, patterns: Sequence[str]) -> None:
         """Have the WAIT mailbox ``name`` gather what ``patterns`` cover before anybody opens it.
 
-        So that the first to publish need not wait for the first to listen.
+        So that the first to publish need not wait for the first to listen. Where the bus has
+        several partitions, all those of the mailbox gather.
 
         Raises:
             BusUnavailableError: the bus does not answer.

@@ -102,7 +102,7 @@ async def test_json_and_messagepack_are_read_side_by_side(connect: Connect) -> N
 
 async def test_event_that_no_mailbox_wants_is_counted(connect: Connect) -> None:
     async with connect() as bus:
-        await bus.publish([a_quote(), a_trade()])
+        await bus.publish([a_quote(), a_status()])
         await bus.flush()
 
     assert bus.counters.unroutable == 2

@@ -187,9 +187,15 @@ async def test_restarted_refresher_trusts_nothing_from_before(
 async def test_refresher_fails_as_a_whole_when_its_mailbox_does() -> None:
     class NoBus(LocalBus):
         def mailbox(
-            self, name: str, patterns: Sequence[str], *, capacity: int, overflow: Overflow
+            self,
+            name: str,
+            patterns: Sequence[str],
+            *,
+            capacity: int,
+            overflow: Overflow,
+            partition: int | None = None,
         ) -> NoReturn:
-            del name, patterns, capacity, overflow
+            del name, patterns, capacity, overflow, partition
             raise ConnectionError("no mailbox")
 
     refresher = Refresher(NoBus(), FREE, TERMS)

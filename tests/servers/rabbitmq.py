@@ -28,13 +28,15 @@ SMALL = AmqpLimits(outbox_events=60, conflate_above=20, mailbox_bytes=4_000)
 class MakeBus(Protocol):
     """Opens a bus; those that one test opens share their broker."""
 
-    def __call__(self, *, small: bool = False) -> AbstractAsyncContextManager[Bus]: ...
+    def __call__(
+        self, *, small: bool = False, partitions: int = 1
+    ) -> AbstractAsyncContextManager[Bus]: ...
 
 
 class Connect(Protocol):
     """Opens a bus on RabbitMQ with an exchange of this test's own."""
 
-    def __call__(
+    def __call__(  # noqa: PLR0913  # as `connect_amqp`
         self,
         url: str = "",
         *,
@@ -42,6 +44,8 @@ class Connect(Protocol):
         confirm_timeout_s: float = 5.0,
         connect_timeout_s: float = 10.0,
         limits: AmqpLimits = DEFAULT_LIMITS,
+        partitions: int = 1,
+        declares: bool = True,
     ) -> AbstractAsyncContextManager[AmqpBus]: ...
 
 
@@ -88,13 +92,15 @@ def exchange() -> str:
 def connect(amqp_url: str, exchange: str) -> Connect:
     """Open a bus on RabbitMQ, as often as the test likes."""
 
-    def connecting(
+    def connecting(  # noqa: PLR0913  # as `connect_amqp`
         url: str = "",
         *,
         content_type: ContentType = JSON,
         confirm_timeout_s: float = 5.0,
         connect_timeout_s: float = 10.0,
         limits: AmqpLimits = DEFAULT_LIMITS,
+        partitions: int = 1,
+        declares: bool = True,
     ) -> AbstractAsyncContextManager[AmqpBus]:
         return connect_amqp(
             url or amqp_url,
@@ -103,6 +109,8 @@ def connect(amqp_url: str, exchange: str) -> Connect:
             confirm_timeout_s=confirm_timeout_s,
             connect_timeout_s=connect_timeout_s,
             limits=limits,
+            partitions=partitions,
+            declares=declares,
         )
 
     return connecting
@@ -122,19 +130,19 @@ async def bus(make_bus: MakeBus) -> AsyncIterator[Bus]:
 
 
 def _local() -> MakeBus:
-    the_process = LocalBus()
+    the_process: dict[int, LocalBus] = {}
 
     @asynccontextmanager
-    async def opened(*, small: bool = False) -> AsyncIterator[Bus]:
+    async def opened(*, small: bool = False, partitions: int = 1) -> AsyncIterator[Bus]:
         del small  # its mailboxes count events, so a test makes them as small as it likes
-        yield the_process
+        yield the_process.setdefault(partitions, LocalBus(partitions=partitions))
 
     return opened
 
 
 def _amqp(connect: Connect) -> MakeBus:
-    def opened(*, small: bool = False) -> AbstractAsyncContextManager[Bus]:
-        return connect(limits=SMALL if small else DEFAULT_LIMITS)
+    def opened(*, small: bool = False, partitions: int = 1) -> AbstractAsyncContextManager[Bus]:
+        return connect(limits=SMALL if small else DEFAULT_LIMITS, partitions=partitions)
 
     return opened
 

@@ -75,9 +75,20 @@ class AmqpBus:
         """See `Bus.settle`; what the broker confirmed is on its disk."""
         await self._publisher.flush()
 
+    @property
+    def partitions(self) -> int:
+        """See `Bus.partitions`."""
+        return self._topology.partitions
+
     @asynccontextmanager
     async def mailbox(
-        self, name: str, patterns: Sequence[str], *, capacity: int, overflow: Overflow
+        self,
+        name: str,
+        patterns: Sequence[str],
+        *,
+        capacity: int,
+        overflow: Overflow,
+        partition: int | None = None,
     ) -> AsyncIterator[AmqpMailbox]:
         """See `Bus.mailbox`; here ``capacity`` counts messages, and DROP_OLDEST keeps to it.
 
@@ -88,7 +99,12 @@ class AmqpBus:
         """
         mailbox = AmqpMailbox(name, patterns, self._publisher)
         consumer = Consumer(
-            self._broker, self._topology, mailbox, capacity=capacity, overflow=overflow
+            self._broker,
+            self._topology,
+            mailbox,
+            capacity=capacity,
+            overflow=overflow,
+            partition=partition,
         )
         async with consumer.running(within_s=self._connect_timeout_s):
             yield mailbox
@@ -111,8 +127,8 @@ class AmqpBus:
         async with self._broker.link(f"mailbox {name}") as link:
             with told_as_ours(link.to):
                 async with asyncio.timeout(self._connect_timeout_s):
-                    await self._topology.mailbox(
-                        link.channel, name, patterns, capacity=0, overflow=Overflow.WAIT
+                    await self._topology.keep(
+                        link.channel, name, patterns, is_split=self.partitions > 1
                     )
 
     async def put_aside(self, letters: Sequence[DeadLetter]) -> None:
@@ -136,6 +152,7 @@ async def connect_amqp(  # noqa: PLR0913  # what an operator chooses, all with d
     connect_timeout_s: float = 30.0,
     limits: AmqpLimits = DEFAULT_LIMITS,
     partitions: int = 1,
+    declares: bool = True,
 ) -> AsyncIterator[AmqpBus]:
     """Open the bus; on leaving, what was published is given two seconds to be confirmed.
 
@@ -146,7 +163,8 @@ async def connect_amqp(  # noqa: PLR0913  # what an operator chooses, all with d
         confirm_timeout_s: How long the broker may take to confirm a message.
         connect_timeout_s: How long the first connection may take to come about.
         limits: What is held at most.
-        partitions: Into how many parts the events are split, see `lanes`; 1: they are not.
+        partitions: Into how many parts mailboxes may be split; the same in every process.
+        declares: Whether exchanges and queues are declared; if not, the broker must have them.
 
     Raises:
         BusUnavailableError: the broker does not answer within ``connect_timeout_s``.
@@ -154,7 +172,7 @@ async def connect_amqp(  # noqa: PLR0913  # what an operator chooses, all with d
 
     """
     broker = Broker(url)
-    topology = Topology(exchange, limits.mailbox_bytes)
+    topology = Topology(exchange, limits.mailbox_bytes, partitions, declares)
     publisher = Publisher(
         broker,
         topology,

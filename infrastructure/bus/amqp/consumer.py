@@ -27,12 +27,14 @@ class Consumer:
         *,
         capacity: int,
         overflow: Overflow,
+        partition: int | None = None,
     ) -> None:
         self._broker = broker
         self._topology = topology
         self._mailbox = mailbox
         self._capacity = capacity
         self._overflow = overflow
+        self._partition = partition
         self._sessions = Sessions(f"mailbox {mailbox.name}", self._serve)
 
     def running(self, *, within_s: float) -> AbstractAsyncContextManager[None]:
@@ -53,13 +55,10 @@ class Consumer:
 
     async def _queue(self, link: Link) -> AbstractQueue:
         await link.channel.set_qos(prefetch_count=min(PREFETCH, self._capacity))
-        return await self._topology.mailbox(
-            link.channel,
-            self._mailbox.name,
-            self._mailbox.patterns,
-            capacity=self._capacity,
-            overflow=self._overflow,
-        )
+        name, patterns = self._mailbox.name, self._mailbox.patterns
+        if self._overflow is Overflow.WAIT:
+            return await self._topology.mailbox(link.channel, name, patterns, self._partition)
+        return await self._topology.view(link.channel, name, patterns, self._capacity)
 
     async def _consume(self, queue: AbstractQueue, link: Link) -> None:
         async def arrived(message: AbstractIncomingMessage) -> None:

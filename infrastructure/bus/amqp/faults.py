@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from aio_pika.exceptions import (
     CONNECTION_EXCEPTIONS,
     AuthenticationError,
+    ChannelNotFoundEntity,
     ChannelPreconditionFailed,
     DeliveryError,
     ProbableAuthenticationError,
@@ -49,10 +50,7 @@ def told_as_ours(broker: str) -> Iterator[None]:
             raise SettingsError(f"RabbitMQ at {broker} {refusal}") from error
         if not isinstance(error, CONNECTION_EXCEPTIONS) and type(error) is not Exception:
             raise
-        raise BusUnavailableError(
-            f"RabbitMQ at {broker} does not answer ({_reason(error)}): "
-            "start it or correct the bus URL"
-        ) from error
+        raise BusUnavailableError(f"RabbitMQ at {broker} {_absence(error)}") from error
 
 
 def _refusal(error: Exception) -> str:
@@ -61,8 +59,8 @@ def _refusal(error: Exception) -> str:
         return f"refuses us ({_reason(error)}): correct user, password, vhost or permissions"
     if isinstance(error, ChannelPreconditionFailed):
         return (
-            f"has it otherwise ({_reason(error)}): "
-            "delete that queue or exchange, or use another exchange name"
+            f"has it otherwise ({_reason(error)}): stop the services, delete that exchange (its "
+            "queues keep what they hold and are bound again) or that queue once it is empty"
         )
     if isinstance(error.__cause__, ssl.SSLCertVerificationError):
         return (
@@ -70,6 +68,16 @@ def _refusal(error: Exception) -> str:
             f"({error.__cause__.verify_message}): name its authority, amqps://...?cafile=path"
         )
     return ""
+
+
+def _absence(error: BaseException) -> str:
+    """Return what is not there, and what to do about it."""
+    if isinstance(error, ChannelNotFoundEntity):
+        return (
+            f"lacks what we need ({_reason(error)}): start the node that has it, load "
+            "definitions.json, or let the services declare it"
+        )
+    return f"does not answer ({_reason(error)}): start it or correct the bus URL"
 
 
 def _is_cancelled() -> bool:

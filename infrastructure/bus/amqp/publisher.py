@@ -198,7 +198,7 @@ class Publisher:
         key, *others = dict.fromkeys(map(routing_key, events))
         headers: dict[str, FieldValue] = {"BCC": list(others)} if others else {}
         if self._outbox.partitions > 1:
-            headers[partition_header(self._outbox.partitions)] = lane.partition
+            headers |= self._topology.partition_headers(lane.partition)
         message = Message(
             body,
             content_type=self._content_type,
@@ -206,8 +206,3 @@ class Publisher:
             headers=headers,
         )
         return message, key
-
-
-def partition_header(partitions: int) -> str:
-    """Name the header that says which of so many partitions a message is of; -1: of all."""
-    return f"partition-of-{partitions}"
