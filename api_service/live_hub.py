@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from api_service.channels import (
@@ -36,6 +36,7 @@ from api_service.lossless import (
 from api_service.problems import ProblemError
 from api_service.streams import LatestStream, Stream, StreamKey
 from api_service.view import LatestView
+from infrastructure.measures import Measure
 from market import ActorStatus, Candle, Episode, Event, Gap, Routes, VenueStatus
 
 STREAMS_AT_MOST = 1_000
@@ -91,6 +92,11 @@ class LiveHub:
     def clients(self) -> int:
         """How many clients are connected."""
         return len(self._connected)
+
+    def measures(self) -> Iterable[Measure]:
+        """See `Measured.measures`."""
+        yield Measure("live_clients", self.clients)
+        yield Measure("live_streams", self.streams)
 
     @property
     def streams(self) -> int:

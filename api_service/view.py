@@ -11,6 +11,7 @@ from api_service.rows import S
 from api_service.venues import VenueBoard
 from infrastructure.actor import Actor
 from infrastructure.bus.port import Bus, Overflow
+from infrastructure.measures import Measure
 from market import (
     ActorStatus,
     Book,
@@ -119,6 +120,15 @@ class LatestView(Actor[Event]):
     def seen(self) -> dict[str, int]:
         """How many events were news, by kind."""
         return {kind_of(kind): self._seen[kind] for kind in self.handles}
+
+    def measures(self) -> Iterable[Measure]:
+        """See `Measured.measures`."""
+        yield from super().measures()
+        now_ns = self.clock()
+        stale = sum(self.why_stale(quote, now_ns) is not None for quote in self.quotes.values())
+        yield Measure("quotes", len(self.quotes) - stale, ("fresh",))
+        yield Measure("quotes", stale, ("stale",))
+        yield Measure("view_lag_seconds", self.lag_ns / S)
 
     def tell(self, listener: Listener) -> None:
         """Call ``listener`` with each batch of events that were news, after taking them in."""

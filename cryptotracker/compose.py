@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -14,6 +14,7 @@ from contextlib import (
     contextmanager,
 )
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -29,6 +30,7 @@ from cryptotracker.settings import Settings, embedded_file
 from infrastructure.actor import patterns_of
 from infrastructure.bus.local import LocalBus
 from infrastructure.bus.port import Bus
+from infrastructure.probes import bus_probe, store_probe
 from infrastructure.retry import patience
 from infrastructure.supervisor import Supervised, Supervisor
 from infrastructure.timeseries.port import TimeSeries
@@ -131,12 +133,14 @@ class System:
         self.listener = listener
         self.tap = tap
         self.fault_every_s = fault_every_s
+        self.measured: list[object] = []
         self.venues = chosen_venues(settings)
         self.polled = chosen_polled(settings)
 
     async def run(self, ready: Ready | None = None) -> None:
         """Open bus and store, run the parts until cancelled, close what was opened."""
         async with AsyncExitStack() as opened:
+            metrics = self._metrics_listener(opened)
             bus = await opened.enter_async_context(open_bus(self.settings))
             if "stream" in self.roles and self.settings.is_distributed:
                 for reader in (Writer, CandleBuilder):  # whoever listens may start later than we
@@ -149,8 +153,47 @@ class System:
             tiers.append([*simulating, *self._connections(bus, address)])
             distributed = self.settings.is_distributed
             drain_s = DRAIN_WITH_SERVERS_WITHIN_S if distributed else DRAIN_WITHIN_S
+            supervisor = Supervisor(bus, drain_s=drain_s)
+            tiers[0] = [*self._probes(bus, store), *tiers[0]]
+            if metrics:
+                tiers[0].append(self._metrics(supervisor, [bus, *chain(*tiers)], metrics))
             with _out_of_garbage_collection():
-                await Supervisor(bus, drain_s=drain_s).run(*tiers)
+                await supervisor.run(*tiers)
+
+    def _probes(self, bus: Bus, store: TimeSeries | None) -> list[Supervised]:
+        """Make what shows whether bus and store work; embedded ones are part of this process."""
+        name = self._name
+        probes: list[Supervised] = [bus_probe(bus, name)]
+        if self.settings.is_distributed and store is not None:
+            probes.append(store_probe(store, name))
+        return probes
+
+    @property
+    def _name(self) -> str:
+        """What this process does, in a word."""
+        return next(iter(self.roles)) if len(self.roles) == 1 else "all"
+
+    def _metrics_listener(self, opened: AsyncExitStack) -> socket.socket | None:
+        """Take the port of the metrics before anything else is started; None: there are none."""
+        if not self.settings.metrics:
+            return None
+        from infrastructure.metrics_server import listen  # noqa: PLC0415  # slow to import
+
+        return opened.enter_context(closing(listen(self.settings.metrics)))
+
+    def _metrics(
+        self, supervisor: Supervisor, measured: Iterable[object], listener: socket.socket
+    ) -> Supervised:
+        from infrastructure.metrics import Metrics  # noqa: PLC0415  # as above
+        from infrastructure.metrics_server import MetricsServer  # noqa: PLC0415  # as above
+
+        metrics = Metrics(
+            supervisor.statuses,
+            [*measured, *self.measured],
+            version=__version__,
+            process=self._name,
+        )
+        return MetricsServer(metrics, listener)
 
     def _listeners(
         self, bus: Bus, store: TimeSeries, ready: Ready | None
@@ -185,6 +228,7 @@ class System:
         settings = self.settings
         view = LatestView(bus, max_age_s=settings.max_quote_age_s)
         hub = LiveHub(view)
+        self.measured.append(hub)
         app = create_app(
             view,
             hub,

@@ -144,6 +144,11 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address that the API listens on")
     port: int = Field(8000, ge=0, le=65535, description="Port of API and page; 0: any free one")
+    metrics: str = Field(
+        "",
+        description="host:port on which this process serves /metrics and /healthz, such as "
+        "127.0.0.1:9464; it has no other guard, so let no one else in. Empty: it serves none",
+    )
     allowed_hosts: Words = Field(
         ("127.0.0.1", "localhost", "[::1]"), description="Host names that the API answers to"
     )
@@ -207,9 +212,9 @@ class Settings(BaseSettings):
     def _bus_scheme_is_known(cls, url: str) -> str:
         return _with_scheme(url, ("local://", "amqp://", "amqps://"))
 
-    @field_validator("simulator")
+    @field_validator("simulator", "metrics")
     @classmethod
-    def _simulator_is_an_address(cls, address: str) -> str:
+    def _is_an_address(cls, address: str) -> str:
         host, _, port = address.rpartition(":")
         if address and not (host and port.isdigit() and int(port) < PORTS):
             raise ValueError("must be host:port, such as 127.0.0.1:9100")

@@ -14,13 +14,14 @@ of the events, so it must be safe to run twice on the same ones:
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import ClassVar, Generic, TypeVar
 
 import structlog
 
 from infrastructure.bus.port import Bus, Mailbox, Overflow
+from infrastructure.measures import EVENTS, Measure, Spread
 from infrastructure.retry import backoff
 from market import Event, PoisonousError, UnavailableError
 from market.routing import kind_of
@@ -52,13 +53,35 @@ class Actor(ABC, Generic[E]):
         self.listening = asyncio.Event()
         self.handled = 0
         self.dead = 0
+        self.received = 0
+        self.given_back = 0
+        self.batch_sizes = Spread(EVENTS)
         self.waiting_for = ""
+        self._in_hand = 0
+        self._mailbox: Mailbox | None = None
         self._poisonous_in_a_row = 0
 
     @property
     def patterns(self) -> list[str]:
         """What the mailbox is bound to."""
         return patterns_of(self.handles)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The books, see `infrastructure.books`."""
+        return {
+            "received": self.received,
+            "handled": self.handled,
+            "dead": self.dead,
+            "given_back": self.given_back,
+            "in_hand": self._in_hand,
+        }
+
+    def measures(self) -> Iterable[Measure]:
+        """See `Measured.measures`."""
+        yield Measure("batch_events", self.batch_sizes, (self.name,))
+        if self._mailbox is not None:
+            yield Measure("mailbox_waiting", self._mailbox.waiting, (self.name,))
 
     async def recover(self) -> None:
         """Rebuild the state that a predecessor had; the mailbox is open and gathers meanwhile."""
@@ -74,6 +97,7 @@ class Actor(ABC, Generic[E]):
         ) as mailbox:
             await self._patiently(self.recover)
             self.listening.set()
+            self._mailbox = mailbox
             try:
                 while True:
                     events = await mailbox.receive(self.batch)
@@ -82,23 +106,31 @@ class Actor(ABC, Generic[E]):
                     if self.pause_s:
                         await asyncio.sleep(self.pause_s)
             finally:
+                self._mailbox = None
                 self.listening.clear()
 
     async def _handle(self, mailbox: Mailbox, events: Sequence[E]) -> None:
-        poisonous = await self._isolate(events)
-        if len(poisonous) < len(events):
-            self._poisonous_in_a_row = 0
-        else:
-            self._poisonous_in_a_row += len(poisonous)
-        if self._poisonous_in_a_row >= self.tolerance:
-            self._poisonous_in_a_row = 0
-            await mailbox.failed()
-            raise poisonous[-1][1]
-        for event, error in poisonous:
-            log.error("actor.dead_letter", actor=self.name, reason=repr(error))
-            await mailbox.dead_letter(event, repr(error))
-        self.dead += len(poisonous)
-        self.handled += len(events) - len(poisonous)
+        self.received += len(events)
+        self._in_hand += len(events)
+        self.batch_sizes.note(len(events))
+        try:
+            poisonous = await self._isolate(events)
+            if len(poisonous) < len(events):
+                self._poisonous_in_a_row = 0
+            else:
+                self._poisonous_in_a_row += len(poisonous)
+            if self._poisonous_in_a_row >= self.tolerance:
+                self._poisonous_in_a_row = 0
+                await mailbox.failed()
+                raise poisonous[-1][1]
+            for event, error in poisonous:
+                log.error("actor.dead_letter", actor=self.name, reason=repr(error))
+                await mailbox.dead_letter(event, repr(error))
+                self.dead += 1
+                self._in_hand -= 1
+        finally:
+            self.given_back += self._in_hand
+            self._in_hand = 0
 
     async def _isolate(self, events: Sequence[E]) -> list[tuple[E, Exception]]:
         """Handle the events; return those that could not be, each with its error."""
@@ -109,12 +141,18 @@ class Actor(ABC, Generic[E]):
         except Exception as error:  # noqa: BLE001  # whatever it is, it is kept as the reason
             named = _named(error, events)
             if named:
+                self._note_handled(len(events) - len(named))
                 return named
             if len(events) == 1:
                 return [(events[0], error)]
             middle = len(events) // 2
             return await self._isolate(events[:middle]) + await self._isolate(events[middle:])
+        self._note_handled(len(events))
         return []
+
+    def _note_handled(self, number: int) -> None:
+        self.handled += number
+        self._in_hand -= number
 
     async def _patiently(self, step: Callable[[], Awaitable[None]]) -> None:
         """Run ``step``, again and again while what it stands on is away."""

@@ -80,6 +80,11 @@ class Supervisor:
         self._status: dict[str, tuple[State, str, int]] = {}
         self._failures: list[Exception] = []
         self._has_failed = asyncio.Event()
+        self._parts: list[Supervised] = []
+
+    def statuses(self) -> list[ActorStatus]:
+        """Return how each part does, all at this moment."""
+        return [self._status_of(part) for part in self._parts]
 
     async def run(self, *tiers: Sequence[Supervised]) -> None:
         """Run the parts until cancelled; a second cancellation stops all of them at once.
@@ -99,9 +104,10 @@ class Supervisor:
 
     async def _run(self, tiers: Sequence[Sequence[Supervised]], tasks: asyncio.TaskGroup) -> None:
         """Run until cancelled or until a part failed for good; stop in order."""
+        self._parts = list(chain(*tiers))
         beating = [
             tasks.create_task(self._beat(part), name=f"{part.name}.heartbeat")
-            for part in chain(*tiers)
+            for part in self._parts
         ]
         running: list[list[asyncio.Task[None]]] = []
         starting = tasks.create_task(self._start(tiers, tasks, running))
@@ -233,6 +239,7 @@ class Supervisor:
             handled=part.handled,
             dead=part.dead,
             restarts=restarts,
+            counts=dict(getattr(part, "counts", {})),  # as above
             event_ns=now,
             received_ns=now,
             sequence=now,

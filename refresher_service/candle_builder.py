@@ -6,11 +6,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from analytics.candles import CandleBook, CandleKey, known_interval
 from infrastructure.actor import Actor
-from infrastructure.bus.port import Bus, Overflow
+from infrastructure.bus.port import Bus, Lead, Overflow
+from infrastructure.health import STANDS_BY
+from infrastructure.measures import Measure
 from infrastructure.timeseries.port import TimeSeries
 from market import Instrument, Trade, VenueStatus
 from refresher_service.pace import Pace, every
 from refresher_service.stored_trades import StoredTrades
+
+STANDING_BY = f"{STANDS_BY}another process builds the candles"
 
 
 class CandleBuilder(Actor[Trade | VenueStatus]):
@@ -51,6 +55,12 @@ class CandleBuilder(Actor[Trade | VenueStatus]):
         self._pace: Pace[tuple[str, str, Instrument]] = Pace(publish_hz)
         self._clock = clock
         self._sequence = 0
+        self._lead: Lead | None = None
+
+    def measures(self) -> Iterable[Measure]:
+        """See `Measured.measures`."""
+        yield from super().measures()
+        yield Measure("lead_held", self._lead is not None and self._lead.is_held, (self.name,))
 
     async def recover(self) -> None:
         """See `Actor.recover`; the store is read when an instrument's first trade comes."""
@@ -58,9 +68,10 @@ class CandleBuilder(Actor[Trade | VenueStatus]):
 
     async def run(self) -> None:
         """See `Actor.run`; whoever does not lead stands by."""
-        async with self.bus.lead(self.name) as lead:
+        async with self.bus.lead(self.name) as self._lead:
+            lead = self._lead
             while True:
-                self.waiting_for = "" if lead.is_held else "another process builds the candles"
+                self.waiting_for = "" if lead.is_held else STANDING_BY
                 await lead.held()
                 self.waiting_for = ""
                 async with asyncio.TaskGroup() as tasks:

@@ -7,7 +7,7 @@ over tells those of the last seconds that nobody told, and no other.
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
@@ -17,6 +17,7 @@ from analytics.routes.lives import DAY_NS
 from analytics.routes.terms import BoardTerms
 from infrastructure.actor import Actor
 from infrastructure.bus.port import Bus, Lead, Overflow
+from infrastructure.measures import Measure
 from infrastructure.timeseries.port import TimeSeries
 from market import Book, Episode, Listed, Quote, StoreUnavailableError, Summary, VenueStatus
 from market.intervals import SECOND_NS
@@ -80,6 +81,11 @@ class Refresher(Actor[Quote | Book | Listed | Summary | VenueStatus | Episode]):
         """See `Actor.patterns`; of summaries, which tell of a day, only those that are rates."""
         kinds = [f"{kind_of(kind)}.#" for kind in self.handles if kind is not Summary]
         return kinds + [f"{kind_of(Summary)}.{venue}.#" for venue in sorted(self._bank_venues)]
+
+    def measures(self) -> Iterable[Measure]:
+        """See `Measured.measures`."""
+        yield from super().measures()
+        yield Measure("lead_held", self._lead is not None and self._lead.is_held, (self.name,))
 
     async def recover(self) -> None:
         """See `Actor.recover`; what came while nobody listened is missing, so all starts anew."""

@@ -1,15 +1,20 @@
 """From the bus to the store: an event is acknowledged once the store has it."""
 
-from collections.abc import Hashable, Sequence
+import time
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from functools import partial
 
 from infrastructure.actor import Actor
 from infrastructure.bus.port import Bus
+from infrastructure.measures import SECONDS, Measure, Spread
 from infrastructure.timeseries.port import Stored, TimeSeries
 from market import (
     Candle,
     Episode,
     Gap,
     Listed,
+    PoisonousError,
     Premium,
     Quote,
     Summary,
@@ -17,7 +22,10 @@ from market import (
     VenueCandle,
     VenueStatus,
 )
-from market.intervals import start_of
+from market.intervals import SECOND_NS, start_of
+
+LOOKED_AT = 64
+"""Events of a batch, its oldest, whose lateness is looked at: one a venue is noted."""
 
 
 class Writer(Actor[Stored]):
@@ -47,14 +55,57 @@ class Writer(Actor[Stored]):
     def __init__(self, bus: Bus, store: TimeSeries) -> None:
         super().__init__(bus)
         self.store = store
+        self.stored = 0
+        self.skipped = 0
+        self._latencies: defaultdict[str, Spread] = defaultdict(partial(Spread, SECONDS))
+        self._times = Spread(SECONDS)
         self._stored: dict[Hashable, int] = {}
         """Start of the minute of the last summary, status and premium that the store has."""
 
     async def receive(self, events: Sequence[Stored], /) -> None:
         """Write the batch whole, but for open candles and for more of a minute than one."""
         minutes = dict(self._stored)
-        await self.store.write([event for event in events if _is_wanted(event, minutes)])
+        wanted = [event for event in events if _is_wanted(event, minutes)]
+        began = time.monotonic()
+        try:
+            await self.store.write(wanted)
+        except PoisonousError as error:
+            self._note_stored(events, wanted, refused=len(error.reasons))
+            raise
+        self._times.note(time.monotonic() - began)
+        self._note_stored(events, wanted)
         self._stored = minutes
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """See `Actor.counts`; what was handled is stored or no matter for the store."""
+        return {**super().counts, "stored": self.stored, "skipped": self.skipped}
+
+    def measures(self) -> Iterable[Measure]:
+        """See `Measured.measures`."""
+        yield from super().measures()
+        yield Measure("store_write_seconds", self._times)
+        for venue, latencies in self._latencies.items():
+            yield Measure("store_latency_seconds", latencies, (venue,))
+
+    def _note_stored(
+        self, events: Sequence[Stored], wanted: Sequence[Stored], *, refused: int = 0
+    ) -> None:
+        """Count a batch, and note how late the oldest live event of each venue is in the store."""
+        self.stored += len(wanted) - refused
+        self.skipped += len(events) - len(wanted)
+        now_ns = time.time_ns()
+        for venue, event_ns in _oldest(wanted[:LOOKED_AT]).items():
+            self._latencies[venue].note(max(0, now_ns - event_ns) / SECOND_NS)
+
+
+def _oldest(events: Sequence[Stored]) -> dict[str, int]:
+    """Return the venue's time of the first quote or live trade of each venue."""
+    first: dict[str, int] = {}
+    for event in events:
+        if type(event) is Quote or (type(event) is Trade and not event.backfilled):
+            first.setdefault(event.venue, event.event_ns)
+    return first
 
 
 def _is_wanted(event: Stored, minutes: dict[Hashable, int]) -> bool:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
 from infrastructure.bus.port import Bus
+from infrastructure.measures import Measure
 from infrastructure.retry import Pauses
 from market import BusUnavailableError, Instrument, Listed, Listing, VenueRefusedError
 from market.events import VenueState
@@ -23,6 +24,7 @@ from stream_service.backfill import Backfill
 from stream_service.intake import Intake, Tap
 from stream_service.kept import KeptFile
 from stream_service.link import LOST, Gate, Link
+from stream_service.measured import of_pulse
 from stream_service.refusals import in_words
 from stream_service.rest import VenueRest
 from stream_service.shard import Shard
@@ -94,6 +96,16 @@ class VenueConnection:
     def handled(self) -> int:
         """Events published since the start."""
         return self.pulse.events
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The books, see `infrastructure.books`."""
+        return self.intake.counts
+
+    def measures(self) -> Iterable[Measure]:
+        """See `Measured.measures`."""
+        yield from of_pulse(self.pulse)
+        yield Measure("venue_known", self.intake.ledger.duplicates, (self.venue.name,))
 
     async def run(self) -> None:
         """Connect, and again whenever a connection is lost; ends only by cancellation."""
@@ -306,12 +318,18 @@ class VenueConnection:
         while True:
             await intake.letters.arrived.wait()
             letter = intake.letters.take()
+            is_kept = False
             try:
                 await self.bus.put_aside([letter])
+                is_kept = True
             except BusUnavailableError as error:
                 log.warning("quarantine.waiting", venue=self.venue.name, why=str(error))
-                intake.letters.give_back(letter)
                 await asyncio.sleep(1.0)
+            finally:
+                if is_kept:
+                    intake.letters.note_kept()
+                else:
+                    intake.letters.give_back(letter)
 
     async def _change(self, state: VenueState, reason: str = "") -> None:
         self.pulse.change(state, reason)

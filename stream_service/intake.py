@@ -27,8 +27,10 @@ from market import (
     Instrument,
     Quote,
     Trade,
+    VenueRefusedError,
     VenueStatus,
 )
+from stream_service.accounts import Accounts, FramesInHand
 from stream_service.ledger import LedgerState, TradeLedger
 from stream_service.letters import Letters
 from stream_service.plausible import Plausibility
@@ -100,6 +102,7 @@ class Intake:
         )
         self.watch = StreamWatch()
         self.letters = Letters(venue.name)
+        self.books = Accounts()
         self.troubles = Troubles(self.pulse, self.clock)
         self.doubted = False
         self.followed: set[Instrument] = set()
@@ -109,6 +112,21 @@ class Intake:
         self._publishing = 0
         self._publishing_since = inf
         self._is_held_back = False
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The books, see `infrastructure.books`."""
+        letters, ledger = self.letters, self.ledger
+        return {
+            **self.books.counts(),
+            "events_known": ledger.duplicates,
+            "events_restored": ledger.restored,
+            "events_owed": ledger.owed,
+            "letters": letters.written,
+            "letters_kept": letters.kept,
+            "letters_lost": letters.lost,
+            "letters_waiting": len(letters.waiting) + letters.in_hand,
+        }
 
     def clock(self) -> int:
         """Return the time by our clock; what rests on how it was before starts anew if it was set.
@@ -136,20 +154,26 @@ class Intake:
         """
         self.pulse.frames += len(frames)
         receive = session.receive
-        while frames:
-            read: list[Sequence[Event]] = []
-            try:
-                for frame in frames:
-                    read.append(receive(frame, received_ns))  # noqa: PERF401  # it may end early
-            except FrameError as error:
-                good = len(read)
-                await self._take(session, frames[:good], read, received_ns)
-                self._doubt(error.reason, frames[good], received_ns)
-                received_ns = self.clock()  # what follows was heard after the doubt
-                frames = frames[good + 1 :]
-            else:
-                await self._take(session, frames, read, received_ns)
-                return
+        with FramesInHand(self.books, len(frames)) as in_hand:
+            while frames:
+                read: list[Sequence[Event]] = []
+                try:
+                    for frame in frames:
+                        read.append(receive(frame, received_ns))  # noqa: PERF401  # may end early
+                except FrameError as error:
+                    good = len(read)
+                    await self._take(session, frames[:good], read, received_ns, in_hand)
+                    self._doubt(error.reason, frames[good], received_ns)
+                    in_hand.quarantined()
+                    received_ns = self.clock()  # what follows was heard after the doubt
+                    frames = frames[good + 1 :]
+                except VenueRefusedError:
+                    await self._take(session, frames[: len(read)], read, received_ns, in_hand)
+                    in_hand.denied()
+                    raise
+                else:
+                    await self._take(session, frames, read, received_ns, in_hand)
+                    return
 
     async def _take(
         self,
@@ -157,9 +181,11 @@ class Intake:
         frames: Sequence[bytes],
         read: Sequence[Sequence[Event]],
         received_ns: int,
+        in_hand: FramesInHand,
     ) -> None:
         """Pass on what was read of frames; one with what cannot be true is put aside whole."""
         events = list(chain.from_iterable(read))
+        self.books.events_read += len(events)
         good, why_not = self._plausible.first_fault(events)
         ready: list[Event] = []
         while why_not:
@@ -167,15 +193,36 @@ class Intake:
             while good >= len(read[at]):
                 good -= len(read[at])
                 at += 1
-            await self._pass_on(session, [*ready, *chain.from_iterable(read[:at])])
+            sure = list(chain.from_iterable(read[:at]))
+            await self._pass_on_first(session, [*ready, *sure], len(events) - len(sure))
+            in_hand.read(at)
             self._put_aside(why_not, frames[at], received_ns)
-            statuses = [event for event in read[at] if isinstance(event, VenueStatus)]
-            ready = [*statuses, *self._lost(read[at], why_not, received_ns)]
+            in_hand.quarantined()
+            ready = self._left_of(read[at], why_not, received_ns)
             frames, read = frames[at + 1 :], read[at + 1 :]
             events = list(chain.from_iterable(read))
             good, why_not = self._plausible.first_fault(events)
         if ready or events:
             await self._pass_on(session, [*ready, *events] if ready else events)
+        in_hand.read(len(read))
+
+    def _left_of(self, events: Sequence[Event], why_not: str, received_ns: int) -> list[Event]:
+        """Return what is told of a frame that was refused: its states, and gaps for its trades."""
+        statuses: list[Event] = [event for event in events if isinstance(event, VenueStatus)]
+        self.books.events_refused += len(events) - len(statuses)
+        return [*statuses, *self._lost(events, why_not, received_ns)]
+
+    async def _pass_on_first(self, session: Session, events: Sequence[Event], others: int) -> None:
+        """Pass on events while ``others`` wait for their turn, which are cut off where this is."""
+        self.books.events_in_hand += others
+        is_done = False
+        try:
+            await self._pass_on(session, events)
+            is_done = True
+        finally:
+            self.books.events_in_hand -= others
+            if not is_done:
+                self.books.events_cut_off += others
 
     def _doubt(self, reason: str, frame: bytes, received_ns: int) -> None:
         """Put a frame aside that may have told of trades."""
@@ -216,10 +263,12 @@ class Intake:
     ) -> None:
         """Pass on what is new of an answer; rows that cannot be true are put aside, each alone."""
         good: list[Event] = []
+        self.books.events_read += len(events)
         for event in events:
             if why_not := self._plausible.why_not(event):
                 row = msgspec.json.encode(event)
                 self._put_aside(f"{request.path}: {why_not}", row, received_ns)
+                self.books.events_refused += 1
                 good += self._lost([event], why_not, received_ns)
             else:
                 good.append(event)
@@ -297,14 +346,13 @@ class Intake:
 
     async def tell(self, events: Sequence[Event]) -> None:
         """Publish what is not read off a frame."""
-        if events:
-            await self._bus.publish(events)
-            self.pulse.told(events)
+        self.books.events_told += len(events)
+        await self._publish(events)
 
     async def pass_on_owed(self) -> None:
         """Publish the trades that the bus did not take when they came."""
         with self.ledger.passing_on(()) as owed:
-            await self._publish(owed)
+            await self._publish(owed, owed=len(owed))
 
     async def _pass_on(self, session: Session, events: Sequence[Event]) -> None:
         """Publish what is new, and before it whatever changes how it is to be taken."""
@@ -331,7 +379,7 @@ class Intake:
                 told.append(event)
         if trades:
             with self.ledger.passing_on(trades) as fresh:
-                await self._publish([*told, *fresh])
+                await self._publish([*told, *fresh], owed=len(fresh))
         else:
             await self._publish(told)
 
@@ -350,16 +398,24 @@ class Intake:
         else:
             told.append(event)
 
-    async def _publish(self, events: Sequence[Event]) -> None:
+    async def _publish(self, events: Sequence[Event], *, owed: int = 0) -> None:
+        """Hand events to the bus; if that is cut off, ``owed`` of them are owed from then on."""
         if not events:
             return
         if not self._publishing:
             self._publishing_since = time.monotonic()
         self._publishing += 1
+        self.books.events_in_hand += len(events)
+        published = 0
         try:
             await self._bus.publish(events)
+            published = len(events)
         finally:
             self._publishing -= 1
+            self.books.events_in_hand -= len(events)
+            self.books.events_published += published
+            if not published:
+                self.books.events_cut_off += len(events) - owed
             if not self._publishing:
                 self._publishing_since = inf
         self.pulse.told(events)
@@ -367,16 +423,21 @@ class Intake:
     def _speaks_again(self, instrument: Instrument, told: list[Event]) -> None:
         """Note that an instrument that was silent is well again."""
         if self.troubles.relieve(instrument, "stale"):
-            told.append(self.troubles.status(instrument, "live"))
+            self._say(self.troubles.status(instrument, "live"), told)
+
+    def _say(self, event: Event, told: list[Event]) -> None:
+        """Add an event of ours to what is told."""
+        self.books.events_told += 1
+        told.append(event)
 
     def _look_at_sides(self, book: Book, told: list[Event]) -> None:
         if book.bids and book.asks:
             if self.pulse.troubled and self.troubles.relieve(book.instrument, "one-sided"):
-                told.append(self.troubles.status(book.instrument, "live"))
+                self._say(self.troubles.status(book.instrument, "live"), told)
             return
         why = f"the book has no {'asks' if book.bids else 'bids'}"
         if self.troubles.note(book.instrument, "one-sided", "stale", why):
-            told.append(self.troubles.status(book.instrument, "stale", why))
+            self._say(self.troubles.status(book.instrument, "stale", why), told)
 
     def _heed(self, session: Session, status: VenueStatus, told: list[Event]) -> None:
         """Pass on what a session says of an instrument, unless something else is wrong there."""
@@ -386,6 +447,8 @@ class Intake:
         elif status.state == "live":
             if self.troubles.relieve(instrument, session):
                 told.append(status)
+            else:
+                self.books.events_heeded += 1
         else:
             self.pulse.resyncs += status.state == "resyncing"
             if status.state == "refused":
@@ -397,7 +460,9 @@ class Intake:
         """Return the gaps that the trades among refused events leave."""
         lost = [event for event in events if isinstance(event, Trade)]
         gaps = [self.ledger.lost(trade, reason, received_ns) for trade in lost]
-        return [gap for gap in gaps if gap is not None]
+        told: list[Event] = [gap for gap in gaps if gap is not None]
+        self.books.events_told += len(told)
+        return told
 
     def _put_aside(self, reason: str, body: bytes, received_ns: int) -> None:
         self.pulse.refused += 1

@@ -81,6 +81,7 @@ class TradeLedger:
         self.backfilled = 0
         self.gaps = 0
         self.duplicates = 0
+        self.restored = 0
         self._consecutive = consecutive
         self._remembered = remembered
         self._unit_ns = recalled_unit_ns
@@ -91,6 +92,11 @@ class TradeLedger:
         self._has_late = False
         self._may_be_ahead_ns = ahead_ns
         self._last_number = 0
+
+    @property
+    def owed(self) -> int:
+        """Trades that were taken back and wait for who asks next."""
+        return len(self._owed)
 
     def fresh(self, trades: Sequence[Trade]) -> list[Trade]:
         """Return those that were not seen before, after what others took back.
@@ -246,6 +252,7 @@ class TradeLedger:
             known = self._meet(kept.instrument)
             known.restore(kept, now_ns)
             self._owed += known.pending.values()
+            self.restored += len(known.pending)
 
     def _meet(self, instrument: Instrument) -> KnownTrades:
         known = KnownTrades(

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import structlog
 
 from infrastructure.bus.port import Bus, DeadLetter
+from infrastructure.measures import Measure, states_of
 from market import (
     BusUnavailableError,
     Event,
@@ -24,8 +25,10 @@ from market import (
     VenueStatus,
 )
 from market.events import VenueState
+from stream_service.accounts import Accounts, FramesInHand
 from stream_service.budget import CallBudget
 from stream_service.budget_file import BudgetFile
+from stream_service.measured import STATES
 from stream_service.one_call import OneCall
 from stream_service.polled import PolledVenue, Poller, Wish
 from stream_service.redaction import Redaction
@@ -92,6 +95,21 @@ class VenuePolling:
         self._answered_ns: int | None = None
         self._turned_down: dict[HttpRequest, str] = {}
         self._is_told = False
+        self._books = Accounts()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The books, see `infrastructure.books`."""
+        return {**self._books.counts(), "events_known": 0, "events_restored": 0, "events_owed": 0}
+
+    def measures(self) -> Iterable[Measure]:
+        """See `Measured.measures`."""
+        whose = (self.venue.name,)
+        yield from states_of("venue_state", self.venue.name, self.state, STATES)
+        yield Measure("venue_instruments", self._followed, whose)
+        yield Measure("venue_frames", self._books.frames, whose)
+        yield Measure("venue_events", self.handled, whose)
+        yield Measure("venue_refused", self._refused, whose)
 
     async def run(self) -> None:
         """Poll until cancelled; a service that fails is asked again, ever later."""
@@ -144,18 +162,41 @@ class VenuePolling:
         received_ns = self._clock()
         if self._tap is not None:
             self._tap(request, body, received_ns)
-        events = self._not_of_the_future(self._poller.answered(request, body, received_ns))
+        with FramesInHand(self._books, 1) as in_hand:
+            try:
+                told = self._poller.answered(request, body, received_ns)
+            except FrameError:
+                in_hand.quarantined()
+                raise
+            except VenueRefusedError:
+                in_hand.denied()
+                raise
+            await self._publish(request, self._not_of_the_future(told), received_ns)
+            in_hand.read(1)
+
+    async def _publish(self, request: HttpRequest, events: Sequence[Event], at_ns: int) -> None:
         self._failures = 0
         self._answers += 1
-        self._answered_ns = received_ns
+        self._answered_ns = at_ns
         self._turned_down.pop(request, None)
-        await self._change("live", self._remarks())
-        await self.bus.publish(events)
-        self.handled += len(events)
+        books, number = self._books, len(events)
+        books.events_in_hand += number
+        published = 0
+        try:
+            await self._change("live", self._remarks())
+            await self.bus.publish(events)
+            published = number
+        finally:
+            books.events_in_hand -= number
+            books.events_published += published
+            books.events_cut_off += number - published
+        self.handled += number
 
     def _not_of_the_future(self, events: Sequence[Event]) -> Sequence[Event]:
         latest_ns = self._clock() + AHEAD_NS
         good = [event for event in events if event.event_ns <= latest_ns]
+        self._books.events_read += len(events)
+        self._books.events_refused += len(events) - len(good)
         if len(good) < len(events):
             self._refused += len(events) - len(good)
             log.warning("venue.refused", venue=self.venue.name, why="times of the future")

@@ -30,7 +30,9 @@ class Pulse:
         self.resyncs = 0
         self.backfilled = 0
         self.gaps = 0
+        self.gap_ns = 0
         self.troubled = 0
+        self.latency_ms: float | None = None
         self._clock = clock
         self._delays_ns: list[int] = []
 
@@ -52,6 +54,7 @@ class Pulse:
                     self._delays_ns.append(event.received_ns - event.event_ns)
             elif type(event) is Gap:
                 self.gaps += 1
+                self.gap_ns += event.end_ns - event.start_ns
         if len(self._delays_ns) > SAMPLES:
             del self._delays_ns[:-SAMPLES]
 
@@ -65,6 +68,7 @@ class Pulse:
         clock = self._clock
         if soonest := min(filter(None, delays), default=0):
             clock.event(now_ns - soonest, now_ns)
+        self.latency_ms = (median(delays) + self._sure_offset_ns) / 1e6 if delays else None
         return VenueStatus(
             venue=self.venue,
             state=self.state,
@@ -78,13 +82,23 @@ class Pulse:
             backfilled=self.backfilled,
             gaps=self.gaps,
             troubled=self.troubled,
-            latency_ms=(median(delays) + self._sure_offset_ns) / 1e6 if delays else None,
-            clock_offset_ms=None if clock.error_ns is None else clock.offset_ns / 1e6,
-            clock_error_ms=None if clock.error_ns is None else clock.error_ns / 1e6,
+            latency_ms=self.latency_ms,
+            clock_offset_ms=self.clock_offset_ms,
+            clock_error_ms=self.clock_error_ms,
             event_ns=now_ns,
             received_ns=now_ns,
             sequence=now_ns,
         )
+
+    @property
+    def clock_offset_ms(self) -> float | None:
+        """How far the venue's clock is ahead of ours; None: not known."""
+        return None if self._clock.error_ns is None else self._clock.offset_ns / 1e6
+
+    @property
+    def clock_error_ms(self) -> float | None:
+        """Give or take."""
+        return None if self._clock.error_ns is None else self._clock.error_ns / 1e6
 
     @property
     def _sure_offset_ns(self) -> int:

@@ -6,14 +6,15 @@ import asyncio
 import sys
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from infrastructure.bus.letter_file import LetterFile
-from infrastructure.bus.port import DeadLetter, Overflow
+from infrastructure.bus.port import Check, DeadLetter, Overflow, of_bus
+from infrastructure.measures import Measure
 from market import Event, routing_key
 from market.routing import matches, partition_of
 
@@ -116,6 +117,11 @@ class LocalMailbox:
         self._dead_letters = dead_letters
         self._taken: list[Event] = []
 
+    @property
+    def waiting(self) -> int:
+        """See `Mailbox.waiting`."""
+        return len(self._queue.waiting)
+
     async def receive(self, at_most: int) -> Sequence[Event]:
         """See `Mailbox.receive`."""
         await asyncio.sleep(0)  # a full mailbox must not keep the others from running
@@ -188,6 +194,23 @@ class LocalBus:
         self._dead_letters = _DeadLetters(dead_letters)
         self._standing: dict[str, deque[LocalLead]] = {}
         self._since_turn = 0
+        self._published = 0
+        self._confirmed = 0
+        self._held_back = 0
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """See `Bus.counts`; nothing is conflated here."""
+        return {
+            "published": self._published,
+            "confirmed": self._confirmed,
+            "conflated": 0,
+            "waiting": self._held_back,
+        }
+
+    def measures(self) -> Iterable[Measure]:
+        """See `Measured.measures`."""
+        yield from of_bus(self.counts)
 
     async def publish(self, events: Sequence[Event]) -> None:
         """See `Bus.publish`."""
@@ -200,8 +223,14 @@ class LocalBus:
             for queue in wanted:
                 queue.put(event)
             touched.update(wanted)
-        for queue in touched:
-            await queue.has_room.wait()
+        self._published += len(events)
+        self._held_back += len(events)
+        try:
+            for queue in touched:
+                await queue.has_room.wait()
+        finally:
+            self._held_back -= len(events)
+            self._confirmed += len(events)  # all mailboxes have them, also if they are full
         self._since_turn += len(events)
         if self._since_turn >= TURN:
             self._since_turn = 0
@@ -258,6 +287,15 @@ class LocalBus:
             standing.remove(lead)
             if standing:
                 standing[0].grant()
+
+    @asynccontextmanager
+    async def probing(self) -> AsyncIterator[Check]:
+        """See `Bus.probing`; there is nothing between us and our mailboxes that could be away."""
+
+        async def nothing() -> None:
+            return
+
+        yield nothing
 
     async def keep(self, name: str, patterns: Sequence[str]) -> None:
         """See `Bus.keep`; its size is told by who opens it."""

@@ -21,13 +21,15 @@ What was received is given back when the mailbox is closed or its process dies b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import Enum, auto
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import msgspec
 
+from infrastructure.books import HELD
+from infrastructure.measures import Measure
 from market import ActorStatus, Book, Event, Listed, Quote, Routes, Summary
 
 LATEST_ONLY: tuple[type[Event], ...] = (
@@ -43,6 +45,9 @@ LATEST_ONLY: tuple[type[Event], ...] = (
 A venue's status is none of them: that it was down ends the life of its quotes although it is live
 again, and its time closes candles, so it must not overtake the trades before it.
 """
+
+Check: TypeAlias = Callable[[], Awaitable[None]]
+"""Makes one round trip; raises `UnavailableError`, saying what to do, if it does not come back."""
 
 
 class Overflow(Enum):
@@ -75,6 +80,10 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 class Mailbox(Protocol):
     """The events waiting for one actor."""
+
+    @property
+    def waiting(self) -> int:
+        """How many of them are in this process and wait to be received."""
 
     async def receive(self, at_most: int) -> Sequence[Event]:
         """Wait for the next events: at least one, and no more than ``at_most``, oldest first."""
@@ -113,6 +122,10 @@ class Bus(Protocol):
     @property
     def partitions(self) -> int:
         """Into how many parts a WAIT mailbox may be split (`market.routing.partition_of`)."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """The books of what was published, see `infrastructure.books`."""
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Publish each event under its own routing key, in order."""
@@ -154,6 +167,16 @@ class Bus(Protocol):
         When whoever has it leaves, or its process dies, another one gets it within five seconds.
         """
 
+    def probing(self) -> AbstractAsyncContextManager[Check]:
+        """Make ready for round trips: what is entered publishes, is confirmed, and receives.
+
+        No mailbox hears of it, and it counts in no books.
+
+        Raises:
+            BusUnavailableError: on entering, or of a round trip; the text says what to do.
+
+        """
+
     async def keep(self, name: str, patterns: Sequence[str]) -> None:
         """Have the WAIT mailbox ``name`` gather what ``patterns`` cover before anybody opens it.
 
@@ -175,3 +198,11 @@ class Bus(Protocol):
 
     async def dead_letters(self, at_most: int) -> Sequence[DeadLetter]:
         """Return the dead letters, oldest first, and leave them where they are."""
+
+
+def of_bus(counts: Mapping[str, int]) -> Iterable[Measure]:
+    """Return what the books of a bus tell as measures."""
+    yield Measure("bus_waiting", counts["waiting"])
+    for kind, count in counts.items():
+        if kind not in HELD:
+            yield Measure("bus_events", count, (kind,))

@@ -1,11 +1,12 @@
 """The bus on RabbitMQ: what the services see of it, and how it is opened."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
 import structlog
+from msgspec.structs import asdict
 
 from infrastructure.bus.amqp.broker import Broker
 from infrastructure.bus.amqp.candidate import Candidate
@@ -14,9 +15,11 @@ from infrastructure.bus.amqp.dead_letters import RAW, headers_of, read_dead_lett
 from infrastructure.bus.amqp.faults import told_as_ours
 from infrastructure.bus.amqp.mailbox import AmqpMailbox
 from infrastructure.bus.amqp.outbox import Outbox
+from infrastructure.bus.amqp.probe import round_trips
 from infrastructure.bus.amqp.publisher import Counters, Publisher
 from infrastructure.bus.amqp.topology import Topology
-from infrastructure.bus.port import DeadLetter, Overflow
+from infrastructure.bus.port import Check, DeadLetter, Overflow, of_bus
+from infrastructure.measures import Measure
 from market import BusUnavailableError, Event
 from market.codec import JSON, ContentType
 
@@ -62,6 +65,20 @@ class AmqpBus:
     def counters(self) -> Counters:
         """What was published so far, and what became of it."""
         return self._publisher.counters
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """See `Bus.counts`."""
+        counters = asdict(self._publisher.counters)
+        del counters["connects"]
+        return counters
+
+    def measures(self) -> Iterable[Measure]:
+        """See `Measured.measures`."""
+        yield from of_bus(self.counts)
+        yield Measure("bus_connects", self.counters.connects)
+        yield Measure("bus_confirm_seconds", self._publisher.confirm_times)
+        yield Measure("bus_batch_events", self._publisher.batches)
 
     async def publish(self, events: Sequence[Event]) -> None:
         """See `Bus.publish`."""
@@ -121,6 +138,12 @@ class AmqpBus:
         candidate = Candidate(self._broker, self._topology, name)
         async with candidate.running(within_s=self._connect_timeout_s):
             yield candidate
+
+    @asynccontextmanager
+    async def probing(self) -> AsyncIterator[Check]:
+        """See `Bus.probing`."""
+        async with round_trips(self._broker, self._topology) as trips:
+            yield trips.make
 
     async def keep(self, name: str, patterns: Sequence[str]) -> None:
         """See `Bus.keep`."""

@@ -33,6 +33,10 @@ class _Delivery:
     def is_finished(self) -> bool:
         return self._handed_on == len(self._events)
 
+    @property
+    def left(self) -> int:
+        return len(self._events) - self._handed_on
+
     def hand_on(self, at_most: int) -> Sequence[Event]:
         events = self._events[self._handed_on : self._handed_on + at_most]
         self._handed_on += len(events)
@@ -62,6 +66,11 @@ class AmqpMailbox:
         self._waiting: deque[_Delivery] = deque()
         self._finished: list[_Delivery] = []
         self._something_came = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """See `Mailbox.waiting`."""
+        return sum(delivery.left for delivery in self._waiting)
 
     async def receive(self, at_most: int) -> Sequence[Event]:
         """See `Mailbox.receive`."""

@@ -20,6 +20,7 @@ class Outbox:
 
     def __init__(self, *, limit: int, conflate_above: int, partitions: int = 1) -> None:
         self.conflated = 0
+        self.published = 0
         self.partitions = partitions
         self.lanes = Lanes(partitions)
         self._limit = limit
@@ -37,6 +38,7 @@ class Outbox:
     async def add(self, events: Sequence[Event]) -> None:
         """Take the events in; wait while there is no room."""
         if self._waiting + len(events) <= self._conflate_above:
+            self.published += len(events)
             self._waiting += len(events)
             self.lanes.put(events)
             return
@@ -44,6 +46,7 @@ class Outbox:
             while not self._put(event):
                 self._emptied.clear()
                 await self._emptied.wait()
+            self.published += 1
         await asyncio.sleep(0)  # let the sender run before more is conflated
 
     async def take(self, lane: Lane, at_most: int) -> Sequence[Event]:

@@ -22,6 +22,7 @@ from infrastructure.bus.amqp.lanes import Lane
 from infrastructure.bus.amqp.outbox import Outbox
 from infrastructure.bus.amqp.sessions import Sessions, beside
 from infrastructure.bus.amqp.topology import Topology
+from infrastructure.measures import EVENTS, SECONDS, Spread
 from infrastructure.retry import backoff
 from market import BusUnavailableError, Event, codec, routing_key
 
@@ -33,13 +34,17 @@ LARGEST_BYTES = 1024**2
 
 
 class Counters(Struct):
-    """What the publisher did: events, but for ``connects``. Unroutable: no mailbox wanted them."""
+    """What the publisher did: events, but for ``connects``. Unroutable: no mailbox wanted them.
+
+    At any moment ``published`` equals ``confirmed`` and ``conflated`` and what is ``waiting``.
+    """
 
     published: int = 0
     confirmed: int = 0
     conflated: int = 0
     resent: int = 0
     unroutable: int = 0
+    waiting: int = 0
     connects: int = 0
 
 
@@ -62,13 +67,17 @@ class Publisher:
         self._confirm_timeout_s = confirm_timeout_s
         self._sessions = Sessions("publisher", self._serve)
         self._counters = Counters()
+        self.confirm_times = Spread(SECONDS)
+        self.batches = Spread(EVENTS)
         self._sent_at: dict[Lane, float] = {}
         self._dead: AbstractExchange | None = None
 
     @property
     def counters(self) -> Counters:
         """What was done so far."""
+        self._counters.published = self._outbox.published
         self._counters.conflated = self._outbox.conflated
+        self._counters.waiting = self._outbox.unsettled
         self._counters.connects = self._sessions.count
         return self._counters
 
@@ -79,7 +88,6 @@ class Publisher:
     async def publish(self, events: Sequence[Event]) -> None:
         """Put the events in the outbox."""
         await self._outbox.add(events)
-        self._counters.published += len(events)
 
     async def flush(self, *, within_s: float | None = None) -> None:
         """Wait until all that was published is confirmed.
@@ -175,12 +183,15 @@ class Publisher:
         events: Sequence[Event],
         link: Link,
     ) -> None:
+        began = time.monotonic()
         try:
             with told_as_ours(link.to):
                 answer = await live.publish(message, key, mandatory=True)
         except DeliveryError:
             self._counters.resent += len(events)
             raise
+        self.confirm_times.note(time.monotonic() - began)
+        self.batches.note(len(events))
         if isinstance(answer, DeliveredMessage):
             self._counters.unroutable += len(events)
 

@@ -7,6 +7,7 @@
 <exchange>.<name>.…         classic  a DROP_OLDEST mailbox: exclusive, a new one each connection
 <exchange>.<name>.lead      classic  the token of a lead: one consumer at a time is given it
 <exchange>.leads            direct   where tokens are given
+<exchange>.probe.…          quorum   round trips of one process, see `infrastructure.probes`
 <exchange>.dead             fanout   what a mailbox's actor could not handle, and the queue of it
 <exchange>.unrouted         topic    what no mailbox wanted, and a queue of what one should have
 
@@ -34,6 +35,8 @@ LOOKS = 1_000_000
 """Deliveries of a dead letter: each look at it is one, and none may cost it its life."""
 
 DEAD_BYTES = 128 * 1024**2
+
+PROBE_KEPT_MS = 60_000
 
 TOKENS = 8
 """Tokens of one lead that are kept at most; one is enough, and more do no harm."""
@@ -74,6 +77,24 @@ class Topology(msgspec.Struct, frozen=True):
     def leads(self) -> str:
         """The name of the exchange that tokens are given to."""
         return f"{self.exchange}.leads"
+
+    async def probe_queue(
+        self, channel: AbstractChannel, key: str
+    ) -> tuple[AbstractExchange, AbstractQueue]:
+        """Declare a queue for round trips under ``key``; it outlives who has it by a minute."""
+        live, _ = await self.exchanges(channel)
+        queue = await channel.declare_queue(
+            f"{self.exchange}.{key}",
+            durable=True,
+            arguments={
+                "x-queue-type": "quorum",
+                "x-expires": PROBE_KEPT_MS,
+                "x-max-length": 100,
+                "x-overflow": "drop-head",
+            },
+        )
+        await queue.bind(live, key)
+        return live, queue
 
     def mailbox_of(self, queue: str) -> str:
         """Return the name of the mailbox that ``queue`` belongs to."""
