@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -90,6 +91,14 @@ class InfluxServer:
             influxd.kill()
             influxd.wait()
 
+    def pause(self) -> None:
+        """Have the server do nothing and keep its connections (``kill -STOP``)."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Have a server that was paused go on."""
+        self._signal(signal.SIGCONT)
+
     def restart(self) -> None:
         """Kill the server and start it again."""
         self.kill()
@@ -108,6 +117,11 @@ class InfluxServer:
         self.kill()
         self.stop()
         self._folder.cleanup()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._influxd is None:
+            raise RuntimeError("influxd is not running")
+        self._influxd.send_signal(number)
 
     def _config(self) -> Path:
         path = self._root / "influxd.toml"

@@ -79,6 +79,11 @@ class RabbitMQServer:
             self.kill()
             raise RuntimeError(f"RabbitMQ did not start: {' '.join(self._output)}")
 
+    def start_if_down(self) -> None:
+        """Start the node unless it runs."""
+        if not self.is_running:
+            self.start()
+
     def kill(self) -> None:
         """End the node at once, as a crash would (``kill -9``); see `remember_queues`."""
         self._end(signal.SIGKILL)
