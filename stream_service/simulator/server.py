@@ -11,6 +11,7 @@ What a venue says is made by its own `ExchangeSide` and ``Venue.answer`` from a 
 from __future__ import annotations
 
 import asyncio
+import struct
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -23,7 +24,9 @@ from typing import get_args
 import structlog
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Opcode
 from websockets.http11 import Request, Response
+from websockets.protocol import State
 
 from market import Event
 from stream_service import wire
@@ -48,24 +51,40 @@ class _Client:
         self.socket = socket
         self.side = side
         self.faults = faults
-        self.binary = binary
-        self.waiting: asyncio.Queue[bytes] = asyncio.Queue(FRAMES_WAITING)
+        self._opcode = Opcode.BINARY if binary else Opcode.TEXT
+        self._waiting: list[bytes] = []
+        self._arrived = asyncio.Event()
 
     def push(self) -> None:
         """Hand what the venue's side has posted to the writer."""
-        for frame in self.side.outgoing():
-            if self.waiting.full():
-                self.socket.transport.abort()
-                return
-            self.waiting.put_nowait(self.faults.spoilt(frame))
+        self._waiting += map(self.faults.spoilt, self.side.outgoing())
+        self._arrived.set()
+        if len(self._waiting) > FRAMES_WAITING:
+            self.socket.transport.abort()
 
     async def write(self) -> None:
-        """Send what waits, oldest first, until cancelled or the client is gone."""
-        try:
-            while True:
-                await self.socket.send(await self.waiting.get(), text=not self.binary)
-        except ConnectionClosed:
-            return
+        """Send what waits, oldest first and all at once, until cancelled or the client is gone."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            frames, self._waiting = self._waiting, []
+            if self.socket.state is not State.OPEN:
+                return
+            self.socket.transport.write(b"".join([self._framed(frame) for frame in frames]))
+            try:
+                await self.socket.drain()
+            except OSError:
+                return
+
+    def _framed(self, payload: bytes) -> bytes:
+        """Put the header of a whole, unmasked frame (RFC 6455, 5.2) before what it carries."""
+        size = len(payload)
+        first = 0x80 | self._opcode
+        if size < 126:  # noqa: PLR2004  # the header says 126 and 127 of what is longer
+            return bytes((first, size)) + payload
+        if size < 2**16:
+            return struct.pack("!BBH", first, 126, size) + payload
+        return struct.pack("!BBQ", first, 127, size) + payload
 
 
 class SimulatedVenues:
@@ -154,10 +173,11 @@ class SimulatedVenues:
         for client in list(self._clients[name])[:at_most]:
             await client.socket.close()
 
-    def send_raw(self, name: str, frame: bytes) -> None:
-        """Send the same bytes to every client of a venue."""
+    def send_raw(self, name: str, *frames: bytes) -> None:
+        """Send the same frames to every client of a venue."""
         for client in self._clients[name]:
-            client.side.post(frame)
+            for frame in frames:
+                client.side.post(frame)
             client.push()
 
     async def cause(self, name: str, fault: Fault, seconds: float = 5.0) -> None:
