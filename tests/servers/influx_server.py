@@ -64,6 +64,12 @@ class InfluxServer:
         """Where InfluxDB 2's API is."""
         return f"http://127.0.0.1:{self._gateway_port}"
 
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process ids of what runs, by name."""
+        running = {"influxd": self._influxd, "gateway": self._gateway}
+        return {name: process.pid for name, process in running.items() if process}
+
     def start(self) -> None:
         """Start what does not run and return once it takes requests.
 

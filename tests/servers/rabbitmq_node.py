@@ -51,6 +51,13 @@ class RabbitMQServer:
         return f"amqp://guest:guest@127.0.0.1:{self._port}/"
 
     @property
+    def pid(self) -> int:
+        """Process id of what started the node; the node is one of its children."""
+        if self._server is None:
+            raise RuntimeError("the node was not started")
+        return self._server.pid
+
+    @property
     def is_running(self) -> bool:
         """Whether it was started and not ended since."""
         return self._server is not None and self._server.poll() is None
