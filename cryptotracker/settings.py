@@ -15,6 +15,7 @@ from pydantic_settings.exceptions import SettingsError as UnreadableSettingError
 
 from analytics.routes.costs import fee_key, fee_name
 from analytics.routes.kernels import KernelName
+from cryptotracker.secret_files import IN_FILES, SUFFIX, read_secrets
 from market import Instrument, SettingsError
 from stream_service.transport import TransportName, installed_transports
 from stream_service.venue import CHANNELS, Channel
@@ -266,8 +267,10 @@ def read_settings(**overrides: Any) -> Settings:
 
     """
     _refuse_misspelt()
+    given: dict[str, Any] = read_secrets(PREFIX, _variables())
+    given |= {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+        return Settings(**given)
     except ValidationError as error:
         raise SettingsError("; ".join(_faults(error))) from None
     except UnreadableSettingError as error:
@@ -276,13 +279,15 @@ def read_settings(**overrides: Any) -> Settings:
 
 def origins(settings: Settings) -> Iterable[tuple[str, str, str, str]]:
     """Return variable, value, origin and description of each setting; secrets are masked."""
-    from_environment, from_file = _variables()
+    variables = _variables()
     for name, field in Settings.model_fields.items():
         variable = f"{PREFIX}{name}".upper()
         origin = "default"
-        if _is_among(variable, from_environment):
+        if name in read_secrets(PREFIX, variables):
+            origin = variables[f"{variable}{SUFFIX}".lower()]
+        elif _is_among(variable, os.environ):
             origin = "environment"
-        elif _is_among(variable, from_file):
+        elif _is_among(variable, dotenv_values(ENV_FILE)):
             origin = ENV_FILE
         yield variable, shown(getattr(settings, name)), origin, field.description or ""
 
@@ -308,19 +313,21 @@ def embedded_file(settings: Settings) -> Path | None:
     return Path(path) if path else None
 
 
-def _variables() -> tuple[set[str], set[str]]:
-    """Return the names of the variables in the environment and in the file."""
-    return {name.upper() for name in os.environ}, {name.upper() for name in dotenv_values(ENV_FILE)}
+def _variables() -> dict[str, str]:
+    """Return the variables by name in lower case; the environment comes before the file."""
+    both = dotenv_values(ENV_FILE) | os.environ
+    return {name.lower(): value or "" for name, value in both.items()}
 
 
-def _is_among(variable: str, variables: set[str]) -> bool:
-    return any(one.partition(WITHIN)[0] == variable for one in variables)
+def _is_among(variable: str, variables: Iterable[str]) -> bool:
+    return any(one.upper().partition(WITHIN)[0] == variable for one in variables)
 
 
 def _refuse_misspelt() -> None:
     """Refuse what looks like a setting but is none: it would be left out in silence."""
     known = {name.upper() for name in Settings.model_fields}
-    for variable in sorted(set().union(*_variables())):
+    known |= {f"{name}{SUFFIX}".upper() for name in IN_FILES}
+    for variable in sorted(name.upper() for name in _variables()):
         name, within, rest = variable.removeprefix(PREFIX).partition(WITHIN)
         close = get_close_matches(name, known, n=1, cutoff=0.7)
         if variable.startswith(PREFIX) and name not in known and close:
