@@ -151,13 +151,16 @@ class KnownTrades:
     def asked_from(self, hole: Hole) -> Trade:
         """Return the trade that pages are to start with.
 
-        Numbers say which trades are missing, but a venue that pages by time may list them under
-        one that is too early: every other try, and so before a gap is told, asks from earlier on.
+        A venue that pages by time may list what is missing under one that is too early. Numbers
+        say what is missing, so every other try, and so before a gap is told, asks from earlier on.
+        Without them all pages do: the overlap may have ended early, at an earlier hole.
         """
         after = hole.after
-        if not (self._consecutive and hole.tries % 2):
-            return after
-        return replace(after, event_ns=after.event_ns - self._overlap_ns)
+        if self._consecutive:
+            from_ns = after.event_ns - self._overlap_ns * (hole.tries % 2)
+        else:
+            from_ns = min(after.event_ns, (hole.heard or after).event_ns - self._overlap_ns)
+        return after if from_ns == after.event_ns else replace(after, event_ns=from_ns)
 
     def hole_of(self, recall: Recall) -> Hole | None:
         """Return the hole that ``recall`` is for; None: it is closed."""
@@ -237,8 +240,9 @@ class KnownTrades:
             for hole in self.holes
         ]
         looked_through = self._newest_first()
-        if self.latest:
-            since_ns = self.latest.event_ns - 2 * self._overlap_ns
+        from_trade = self._overlapped(self.latest) if self.latest else None
+        if self.latest and from_trade:
+            since_ns = min(from_trade.event_ns, self.latest.event_ns - 2 * self._overlap_ns)
             looked_through = looked_through if spans else self._since(since_ns)
             spans.append((since_ns, self.latest.event_ns))
         apart_ns = 2 * (self._unit_ns - 1) + self._overlap_ns  # of two times of one trade
@@ -250,7 +254,7 @@ class KnownTrades:
         return KeptTrades(
             instrument=self.instrument,
             latest=self.latest,
-            from_trade=self._overlapped(self.latest) if self.latest else None,
+            from_trade=from_trade,
             ids=[trade_id for trade_id, _ in remembered],
             times=[event_ns for _, event_ns in remembered],
             floor_ns=self.floor_ns,
@@ -285,7 +289,9 @@ class KnownTrades:
         self._last_number = max((hole.number for hole in kept.holes), default=0)
         self.latest = kept.latest
         if kept.latest:
-            known_from_ns = kept.latest.event_ns - 2 * self._overlap_ns
+            from_trade = kept.from_trade or kept.latest
+            overlap_ns = 2 * self._overlap_ns
+            known_from_ns = min(from_trade.event_ns, kept.latest.event_ns - overlap_ns)
             self.floor_ns = max(kept.floor_ns, known_from_ns - 1)
             is_timed = len(kept.times) == len(kept.ids)
             times = kept.times if is_timed else [kept.latest.event_ns] * len(kept.ids)

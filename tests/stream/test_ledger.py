@@ -340,8 +340,8 @@ def test_a_gap_without_end_ends_now_by_the_clock_of_the_venue() -> None:
     assert gap.end_ns == 5 * SECOND
 
 
-def heard_at(second: int, *, number: int, at: int) -> Trade:
-    trade = a_trade(number=number, at_ns=at * SECOND)
+def heard_at(second: int, *, number: int, at: int, backfilled: bool = False) -> Trade:
+    trade = a_trade(number=number, at_ns=at * SECOND, backfilled=backfilled)
     return msgspec.structs.replace(trade, received_ns=second * SECOND)
 
 
@@ -444,6 +444,35 @@ def test_trades_of_a_clock_that_was_set_back_while_we_were_away_are_taken() -> N
     assert pass_on(ledger, *told) == page(11)
 
 
+def test_a_page_may_end_in_a_trade_of_a_clock_that_is_set_back_since() -> None:
+    ledger = overlapping(consecutive=False)
+    pass_on(ledger, *trades(4), heard_at(10, number=10, at=12))
+    ledger.suspect(None, "the connection was away", 11 * SECOND)
+    (early,) = ledger.recalls()
+    ahead = heard_at(13, number=10, at=12, backfilled=True)
+    ledger.answered(msgspec.structs.replace(early, since_ns=0), [*page(4), ahead], 13 * SECOND)
+    ledger.suspect(None, "the connection was away", 14 * SECOND)
+
+    (recall,) = ledger.recalls()
+
+    assert recall.after.trade_id == "10"
+    assert recall.after.event_ns == 7 * SECOND
+
+
+def test_pages_reach_back_over_an_earlier_hole_where_a_clock_may_be_set() -> None:
+    ledger = overlapping(consecutive=False)
+    pass_on(ledger, *trades(1))
+    ledger.suspect(None, "the connection was away", 2 * SECOND)
+    pass_on(ledger, heard_at(10, number=2, at=12))
+    ledger.gave_up(ledger.recalls()[0], "the venue does not answer well", 11 * SECOND)
+    ledger.suspect(None, "the connection was away", 12 * SECOND)
+
+    (recall,) = ledger.recalls()
+
+    assert recall.after.trade_id == "2"
+    assert recall.after.event_ns == 7 * SECOND
+
+
 def test_a_gap_of_a_clock_that_was_ahead_is_as_much_wider() -> None:
     ledger = overlapping(consecutive=True)
     pass_on(ledger, heard_at(10, number=1, at=12))
@@ -490,6 +519,18 @@ def test_a_restart_overlaps_what_came_before_it() -> None:
 
     assert recall.after.trade_id == "10"
     assert pass_on(restarted, *page(10, 14, 16, 17, 18, 19)) == page(17, 19)
+
+
+def test_a_restart_remembers_the_trade_that_pages_start_with() -> None:
+    ledger = overlapping(consecutive=False)
+    pass_on(ledger, *trades(1, 1_000))
+    restarted = overlapping(consecutive=False)
+    restarted.restore(ledger.state())
+
+    fresh = pass_on(restarted, *page(1, 1_000, 1_001))
+
+    assert restarted.recalls()[0].after.trade_id == "1"
+    assert fresh == page(1_001)
 
 
 @pytest.mark.parametrize("is_restarted", [True, False])

@@ -1,6 +1,6 @@
 """Whatever a venue and its connections do, each trade goes out once or lies in a gap that was told.
 
-The model is a venue with a log of trades, a stream that breaks, and REST pages of three kinds.
+The model is a venue with a log of trades, a stream that breaks, and REST pages of four kinds.
 """
 
 from collections import Counter
@@ -173,17 +173,22 @@ class LedgerMachine(RuleBasedStateMachine):
     # REST answers.
 
     @precondition(lambda self: self.is_connected)
-    @rule(choice=st.integers(0, 3))
-    def ask(self, choice: int) -> None:
+    @rule(choice=st.integers(0, 3), is_early=st.booleans())
+    def ask(self, choice: int, *, is_early: bool) -> None:
+        """Ask for a page; one that is early proves nothing of what comes after it."""
         recalls = self.ledger.recalls()
         if recalls:
             recall = recalls[choice % len(recalls)]
+            if is_early:
+                recall = msgspec.structs.replace(recall, since_ns=0)
             self.answers.append((recall, self.page(recall)))
 
     def page(self, recall: Recall) -> list[Trade] | None:
         listed = self.log[-self.reach :]
         if recall.before and self.paging == "newest":
             return None
+        if self.paging == "by time":
+            return self.page_by_time(recall)
         if self.paging == "forward":
             start = recall.after.event_ns
             return [trade for trade in listed if trade.event_ns >= start][: self.size + 3]
@@ -192,6 +197,16 @@ class LedgerMachine(RuleBasedStateMachine):
             end = recall.before.trade_id
             listed = listed[: ids.index(end)] if end in ids else []
         return listed[-self.size :]
+
+    def page_by_time(self, recall: Recall) -> list[Trade]:
+        """Return all between two times, in the order of times: a page holds very many."""
+        end = recall.before.event_ns if recall.before else self.now + SECOND * 60
+        within = [
+            trade
+            for trade in self.log[-self.reach :]
+            if recall.after.event_ns <= trade.event_ns <= end
+        ]
+        return sorted(within, key=lambda trade: trade.event_ns)
 
     @precondition(lambda self: self.answers)
     @rule(is_empty=st.sampled_from([False, False, False, True]))
@@ -228,7 +243,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for _ in range(300):
             if not self.answers and not self.ledger.recalls():
                 break
-            self.ask(0)
+            self.ask(0, is_early=False)
             self.answer(is_empty=False)
         assert not self.ledger.recalls()
         first = next(name for name, count in self.passed.items() if count)
@@ -317,7 +332,7 @@ class UnnumberedSkewedMachine(SkewedMachine):
     consecutive = False
 
     @initialize(
-        paging=st.sampled_from(["backward", "newest"]),
+        paging=st.sampled_from(["backward", "newest", "by time"]),
         size=st.integers(1, 6),
         reach=st.sampled_from([4, 12, 1_000]),
     )
