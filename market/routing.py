@@ -10,11 +10,18 @@
 A binding pattern may hold ``*`` (one word) and ``#`` (any number of words), as AMQP topics do.
 """
 
+from collections.abc import Sequence
 from functools import cache
+from itertools import compress
+from operator import attrgetter
+from typing import TypeAlias
 from zlib import crc32
 
 from market.events import ActorStatus, Episode, Event, Routes, VenueStatus
 from market.instrument import Instrument
+
+_Address: TypeAlias = tuple[type, str, Instrument | None]
+_address = attrgetter("__class__", "venue", "instrument")
 
 _KINDS: dict[type, str] = {VenueStatus: "status", ActorStatus: "actor"}
 
@@ -26,22 +33,18 @@ def kind_of(event_type: type) -> str:
 
 def routing_key(event: Event) -> str:
     """Return the key that ``event`` is published under."""
-    match event:
-        case Routes() | Episode():
-            return f"{kind_of(type(event))}.{event.base}"
-        case ActorStatus():
-            return f"actor.{event.actor.replace('.', '-')}"
-        case VenueStatus(instrument=None):
-            return f"status.{event.venue}"
-        case VenueStatus(instrument=Instrument() as instrument):
-            return _venue_key("status", event.venue, instrument)
-        case _:
-            return _venue_key(kind_of(type(event)), event.venue, event.instrument)
+    try:
+        return _keys[_address(event)]
+    except AttributeError:  # it is not of one venue's instrument
+        return f"{kind_of(type(event))}.{_subject(event)}"
 
 
-@cache
-def _venue_key(kind: str, venue: str, instrument: Instrument) -> str:
-    return f"{kind}.{venue}.{instrument.base}.{instrument.quote_currency}"
+def routing_keys(events: Sequence[Event]) -> list[str]:
+    """Return the keys that the events are published under, each once; that of the first first."""
+    try:
+        return [_keys[address] for address in dict.fromkeys(map(_address, events))]
+    except AttributeError:  # as above
+        return list(dict.fromkeys(map(routing_key, events)))
 
 
 def partition_of(event: Event, count: int) -> int | None:
@@ -50,15 +53,74 @@ def partition_of(event: Event, count: int) -> int | None:
     All that happens to one instrument, at whatever venue, goes to one partition; what is told of a
     base asset, or of our own actors, goes by that; how a whole venue does is for all.
     """
+    try:
+        _, _, instrument = _address(event)
+    except AttributeError:  # as above
+        return _partition_of_words(_subject(event), count)
+    return None if instrument is None else _partition_of_instrument(instrument, count)
+
+
+def matches(pattern: str, key: str) -> bool:
+    """Tell whether an AMQP topic ``pattern`` covers ``key``."""
+    return _match(pattern.split("."), key.split("."))
+
+
+class Selection:
+    """Picks what any of the patterns covers; what it found out about a key it remembers."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._picks = _Picks(patterns)
+        self._takes_all = "#" in patterns
+        self._whole_kinds = {
+            kind for kind, _, rest in (each.partition(".") for each in patterns) if rest == "#"
+        }
+
+    def of(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Return those of the events that are picked."""
+        if self._takes_all or {kind_of(each) for each in {*map(type, events)}} <= self._whole_kinds:
+            return events
+        try:
+            return list(compress(events, map(self._picks.__getitem__, map(_address, events))))
+        except AttributeError:  # as above
+            return [event for event in events if self._picks.covers(routing_key(event))]
+
+
+class _Picks(dict[_Address, bool]):
+    """Whether a pattern covers what happens to one venue's instrument."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        super().__init__()
+        self.covers = cache(lambda key: any(matches(pattern, key) for pattern in patterns))
+
+    def __missing__(self, address: _Address) -> bool:
+        self[address] = picked = self.covers(_keys[address])
+        return picked
+
+
+class _Keys(dict[_Address, str]):
+    """The keys of what happens at venues; each is made once."""
+
+    def __missing__(self, address: _Address) -> str:
+        event_type, venue, instrument = address
+        words = [kind_of(event_type), venue]
+        if instrument is not None:
+            words += instrument.base, instrument.quote_currency
+        self[address] = key = ".".join(words)
+        return key
+
+
+_keys = _Keys()
+
+
+def _subject(event: Event) -> str:
+    """Return what an event is about that is not of one venue's instrument."""
     match event:
-        case VenueStatus(instrument=None):
-            return None
         case Routes() | Episode():
-            return _partition_of_words(event.base, count)
+            return event.base
         case ActorStatus():
-            return _partition_of_words(event.actor, count)
+            return event.actor.replace(".", "-")
         case _:
-            return _partition_of_instrument(event.instrument, count)
+            raise TypeError(f"nobody says what a {type(event).__name__} is about")
 
 
 @cache
@@ -69,11 +131,6 @@ def _partition_of_instrument(instrument: Instrument, count: int) -> int:
 @cache
 def _partition_of_words(words: str, count: int) -> int:
     return crc32(words.encode()) % count
-
-
-def matches(pattern: str, key: str) -> bool:
-    """Tell whether an AMQP topic ``pattern`` covers ``key``."""
-    return _match(pattern.split("."), key.split("."))
 
 
 def _match(pattern: list[str], words: list[str]) -> bool:

@@ -8,12 +8,16 @@ import subprocess
 import tempfile
 import threading
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 
 BINARIES = Path("/usr/lib/rabbitmq/bin")
 """Those in ``/usr/sbin`` change the user and drop the environment; these do not."""
 
 EPMD = Path("/usr/bin/epmd")
+
+SESSION, USED = 3, slice(11, 13)
+"""Of what ``/proc/PID/stat`` says after the name: the session, and user and system time."""
 
 CONFIG = """
 listeners.tcp.1 = 127.0.0.1:{port}
@@ -120,6 +124,18 @@ class RabbitMQServer:
             self._epmd.wait()
             self._epmd = None
         self._folder.cleanup()
+
+    def cpu_s(self) -> float:
+        """Return the processor time of the node's processes, in seconds."""
+        if self._server is None:
+            return 0.0
+        ticks = 0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # it may end meanwhile
+                fields = stat.read_text(encoding="ascii").rpartition(")")[2].split()
+                if int(fields[SESSION]) == self._server.pid:
+                    ticks += sum(map(int, fields[USED]))
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def ctl(self, *arguments: str) -> str:
         """Run ``rabbitmqctl`` on the node and return what it says."""

@@ -12,8 +12,8 @@ from infrastructure.bus.amqp.sessions import Sessions
 from infrastructure.bus.amqp.topology import Topology
 from infrastructure.bus.port import Overflow
 
-PREFETCH = 64
-"""Messages that the broker sends ahead of their acknowledgement."""
+PREFETCH = 32
+"""Messages that the broker sends ahead of their acknowledgement, of a megabyte each at most."""
 
 
 class Consumer:

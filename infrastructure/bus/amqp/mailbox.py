@@ -4,7 +4,6 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import cache
 
 from aio_pika.abc import AbstractIncomingMessage
 
@@ -13,32 +12,44 @@ from infrastructure.bus.amqp.dead_letters import UNREADABLE, headers_of
 from infrastructure.bus.amqp.faults import told_as_ours
 from infrastructure.bus.amqp.publisher import Publisher
 from infrastructure.retry import backoff
-from market import BusUnavailableError, Event, codec, routing_key
-from market.routing import matches
+from market import BusUnavailableError, Event, codec
+from market.routing import Selection
 
 
 class _Delivery:
-    """A message, and how many of its events were handed on, and how many are done."""
+    """A message, and how many of its events were handed on, and how many are done.
 
-    def __init__(
-        self, message: AbstractIncomingMessage, events: Sequence[Event], fault: str = ""
-    ) -> None:
+    It is read when it is its turn: bytes take less room than events.
+    """
+
+    def __init__(self, message: AbstractIncomingMessage) -> None:
         self.message = message
-        self.fault = fault
-        self._events = events
+        self.fault = ""
+        self._events: Sequence[Event] | None = None
         self._handed_on = 0
         self._done = 0
 
     @property
     def is_finished(self) -> bool:
-        return self._handed_on == len(self._events)
+        return self._events is not None and self._handed_on == len(self._events)
+
+    def read(self, wanted: Selection) -> None:
+        """Make events of it unless that was done; ``fault`` says why it cannot be."""
+        if self._events is not None:
+            return
+        try:
+            self._events = wanted.of(codec.decode(self.message.body, self.message.content_type))
+        except UNREADABLE as error:
+            self._events, self.fault = (), repr(error)
 
     @property
     def left(self) -> int:
         return len(self._events) - self._handed_on
 
     def hand_on(self, at_most: int) -> Sequence[Event]:
-        events = self._events[self._handed_on : self._handed_on + at_most]
+        events = self._events or ()
+        if self._handed_on or len(events) > at_most:
+            events = events[self._handed_on : self._handed_on + at_most]
         self._handed_on += len(events)
         return events
 
@@ -60,7 +71,7 @@ class AmqpMailbox:
         self.name = name
         self.patterns = patterns
         self._publisher = publisher
-        self._wants = cache(lambda key: any(matches(pattern, key) for pattern in patterns))
+        self._wanted = Selection(patterns)
         self._link: Link | None = None
         self._received_over: Link | None = None
         self._waiting: deque[_Delivery] = deque()
@@ -78,8 +89,8 @@ class AmqpMailbox:
             while not self._waiting:
                 self._something_came.clear()
                 await self._something_came.wait()
-            if self._waiting[0].fault:
-                await self._put_aside_unreadable(self._waiting[0])
+            if (first := self._waiting[0]).fault:
+                await self._put_aside_unreadable(first)
             elif events := self._take(at_most):
                 return events
             else:
@@ -122,21 +133,17 @@ class AmqpMailbox:
     def arrived(self, message: AbstractIncomingMessage, link: Link) -> None:
         """Put a message at the end of what waits, unless its link is lost already."""
         if link is self._link:
-            self._waiting.append(self._read(message))
+            self._waiting.append(_Delivery(message))
             self._something_came.set()
-
-    def _read(self, message: AbstractIncomingMessage) -> _Delivery:
-        try:
-            events = codec.decode(message.body, message.content_type)
-        except UNREADABLE as error:
-            return _Delivery(message, (), fault=repr(error))
-        return _Delivery(message, [event for event in events if self._wants(routing_key(event))])
 
     def _take(self, at_most: int) -> Sequence[Event]:
         self._received_over = self._link
         events: list[Event] = []
-        while self._waiting and not self._waiting[0].fault and len(events) < at_most:
+        while self._waiting and len(events) < at_most:
             delivery = self._waiting[0]
+            delivery.read(self._wanted)
+            if delivery.fault:
+                break
             events += delivery.hand_on(at_most - len(events))
             if delivery.is_finished:
                 self._finished.append(self._waiting.popleft())
