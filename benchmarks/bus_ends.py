@@ -23,7 +23,7 @@ from cryptotracker.running import fast_loop
 from infrastructure.actor import Actor
 from infrastructure.bus.amqp import AmqpLimits, connect_amqp
 from infrastructure.bus.amqp.topology import Topology
-from infrastructure.bus.port import Bus, Overflow
+from infrastructure.bus.port import Bus
 from infrastructure.log import configure_logging
 from market import Event, Instrument, Quote, Trade, codec, routing_key
 
@@ -175,7 +175,7 @@ class Plain:
             channel = await connection.channel()
             await channel.set_qos(PREFETCH)
             queue = await Topology(job.exchange, MAILBOX_BYTES).mailbox(
-                channel, MAILBOX, patterns(), capacity=0, overflow=Overflow.WAIT
+                channel, MAILBOX, patterns(), None
             )
             await queue.consume(arrived)
             await start()

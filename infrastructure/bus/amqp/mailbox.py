@@ -10,7 +10,7 @@ from aio_pika.abc import AbstractIncomingMessage
 from infrastructure.bus.amqp.broker import Link
 from infrastructure.bus.amqp.dead_letters import UNREADABLE, headers_of
 from infrastructure.bus.amqp.faults import told_as_ours
-from infrastructure.bus.amqp.publisher import Publisher
+from infrastructure.bus.amqp.publisher import EVENTS_HEADER, Publisher
 from infrastructure.retry import backoff
 from market import BusUnavailableError, Event, codec
 from market.routing import Selection
@@ -44,7 +44,11 @@ class _Delivery:
 
     @property
     def left(self) -> int:
-        return len(self._events) - self._handed_on
+        """How many events are to be handed on; as long as it is not read, as its header says."""
+        if self._events is not None:
+            return len(self._events) - self._handed_on
+        told = self.message.headers.get(EVENTS_HEADER)
+        return told if isinstance(told, int) else 0
 
     def hand_on(self, at_most: int) -> Sequence[Event]:
         events = self._events or ()

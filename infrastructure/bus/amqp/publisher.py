@@ -30,6 +30,9 @@ from market.routing import routing_keys
 BATCH = 4_096
 """Events of a message, at most: each key of a message costs the broker, however many share it."""
 
+EVENTS_HEADER = "events"
+"""The header that says how many events a message holds."""
+
 LARGEST_BYTES = 1024**2
 """Size above which a batch is halved; RabbitMQ 4 refuses messages of more than 16 MiB."""
 
@@ -211,7 +214,9 @@ class Publisher:
 
     def _message(self, lane: Lane, events: Sequence[Event], body: bytes) -> tuple[Message, str]:
         key, *others = routing_keys(events)
-        headers: dict[str, FieldValue] = {"BCC": list(others)} if others else {}
+        headers: dict[str, FieldValue] = {EVENTS_HEADER: len(events)}
+        if others:
+            headers["BCC"] = list(others)
         if self._outbox.partitions > 1:
             headers |= self._topology.partition_headers(lane.partition)
         message = Message(
