@@ -32,6 +32,7 @@ from infrastructure.bus.local import LocalBus
 from infrastructure.bus.port import Bus
 from infrastructure.probes import bus_probe, store_probe
 from infrastructure.retry import patience
+from infrastructure.sharing import Share
 from infrastructure.supervisor import Supervised, Supervisor
 from infrastructure.timeseries.port import TimeSeries
 from market import PortError, StoreUnavailableError
@@ -71,7 +72,10 @@ async def open_bus(settings: Settings) -> AsyncIterator[Bus]:
         from infrastructure.bus.amqp import connect_amqp  # noqa: PLC0415  # slow to import
 
         async with connect_amqp(
-            settings.bus_url, connect_timeout_s=settings.connect_timeout_s
+            settings.bus_url,
+            connect_timeout_s=settings.connect_timeout_s,
+            partitions=settings.partitions,
+            declares=settings.bus_declares,
         ) as amqp:
             yield amqp
     else:
@@ -142,7 +146,7 @@ class System:
         async with AsyncExitStack() as opened:
             metrics = self._metrics_listener(opened)
             bus = await opened.enter_async_context(open_bus(self.settings))
-            if "stream" in self.roles and self.settings.is_distributed:
+            if self.roles & {"stream", "refresh"} and self.settings.is_distributed:
                 for reader in (Writer, CandleBuilder):  # whoever listens may start later than we
                     await bus.keep(reader.name, patterns_of(reader.handles))
             store = None
@@ -202,13 +206,13 @@ class System:
         keeping: list[Supervised] = []
         computing: list[Supervised] = []
         if "store" in self.roles:
-            keeping.append(Writer(bus, store))
+            keeping.append(_writing(bus, store))
         if "serve" in self.roles:
             keeping.extend(self._api(bus, store, ready))
         if "refresh" in self.roles:
             costs, terms = read_costs(self.settings), self._board_terms
             computing.append(Refresher(bus, costs, terms, store=store))
-            computing.append(CandleBuilder(bus, store))
+            computing.append(_candle_building(bus, store))
         return [keeping, computing]
 
     @property
@@ -321,6 +325,21 @@ class System:
             seed=settings.simulator_seed,
             start_ns=time.time_ns(),
         )
+
+
+def _writing(bus: Bus, store: TimeSeries) -> Supervised:
+    """Make what stores: all share a mailbox that is whole; of a split one each part has one."""
+    if bus.partitions == 1:
+        return Writer(bus, store)
+    make = partial(Writer, bus, store)
+    return Share(bus, Writer.name, patterns_of(Writer.handles), lambda p: make(partition=p))
+
+
+def _candle_building(bus: Bus, store: TimeSeries) -> Supervised:
+    """Make what builds candles: one of all processes does, or one has each partition."""
+    make = partial(CandleBuilder, bus, store)
+    patterns = patterns_of(CandleBuilder.handles)
+    return Share(bus, CandleBuilder.name, patterns, lambda p: make(partition=p))
 
 
 @contextmanager

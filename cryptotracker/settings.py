@@ -58,6 +58,18 @@ class Settings(BaseSettings):
         description="local:// (in this process) or amqp://user:password@host:5672/vhost; "
         "several nodes of a cluster with commas between",
     )
+    bus_declares: bool = Field(
+        True,  # noqa: FBT003  # a default
+        description="Whether exchanges and queues are declared; false: the broker was given them "
+        "(definitions.json) and its users may not",
+    )
+    partitions: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Parts that the mailboxes of writer and candle builder are split into, for "
+        "processes to share; the same in every process, see docs/SCALING.md",
+    )
     store_url: str = Field(
         "duckdb:data/market.duckdb",
         description="duckdb:FILE, duckdb: (in memory) or influxdb://host:8086 (influxdbs: TLS); "

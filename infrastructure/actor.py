@@ -34,7 +34,13 @@ log = structlog.get_logger()
 class Actor(ABC, Generic[E]):
     """Subclass it, say what it handles, and handle it.
 
-    While what it stands on is away, `waiting_for` says what that is.
+    While what it stands on is away, `waiting_for` says what that is. ``at_hand`` is held while it
+    has events that are not acknowledged yet.
+
+    Args:
+        bus: Where its mailbox is.
+        partition: The part of the mailbox that it reads; None: all of it.
+
     """
 
     name: ClassVar[str]
@@ -48,8 +54,10 @@ class Actor(ABC, Generic[E]):
     tolerance: ClassVar[int] = 100
     """Poisonous events in a row, not one good among them, that are taken for a fault of ours."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, *, partition: int | None = None) -> None:
         self.bus = bus
+        self.partition = partition
+        self.at_hand = asyncio.Lock()
         self.listening = asyncio.Event()
         self.handled = 0
         self.dead = 0
@@ -93,7 +101,11 @@ class Actor(ABC, Generic[E]):
     async def run(self) -> None:
         """Live: handle the mailbox until cancelled or until the fault is ours."""
         async with self.bus.mailbox(
-            self.name, self.patterns, capacity=self.capacity, overflow=self.overflow
+            self.name,
+            self.patterns,
+            capacity=self.capacity,
+            overflow=self.overflow,
+            partition=self.partition,
         ) as mailbox:
             await self._patiently(self.recover)
             self.listening.set()
@@ -101,8 +113,10 @@ class Actor(ABC, Generic[E]):
             try:
                 while True:
                     events = await mailbox.receive(self.batch)
-                    await self._handle(mailbox, [e for e in events if isinstance(e, self.handles)])
-                    await mailbox.done()
+                    async with self.at_hand:
+                        wanted = [event for event in events if isinstance(event, self.handles)]
+                        await self._handle(mailbox, wanted)
+                        await mailbox.done()
                     if self.pause_s:
                         await asyncio.sleep(self.pause_s)
             finally:

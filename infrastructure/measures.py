@@ -5,6 +5,7 @@ A part that has more to tell than its books has ``measures()``. Names are those 
 """
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -15,23 +16,34 @@ EVENTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 class Spread:
     """How values are spread: how many lie up to each bound, and their sum. One note: 0.2 µs."""
 
-    __slots__ = ("_bounds", "_counts", "total")
+    __slots__ = ("_bounds", "counts", "total")
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self._bounds = tuple(bounds)
-        self._counts = [0] * (len(self._bounds) + 1)
+        self.counts = [0] * (len(self._bounds) + 1)
         self.total = 0.0
 
     def note(self, value: float) -> None:
         """Take a value."""
-        self._counts[bisect_left(self._bounds, value)] += 1
+        self.counts[bisect_left(self._bounds, value)] += 1
         self.total += value
+
+    def add(self, other: "Spread") -> None:
+        """Take all values of another one of the same bounds."""
+        self.counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
+        self.total += other.total
+
+    def copy(self) -> "Spread":
+        """Return one that goes its own way from here."""
+        copied = Spread(self._bounds)
+        copied.add(self)
+        return copied
 
     def buckets(self) -> list[tuple[str, float]]:
         """Return how many values there were up to each bound, the last of which is ``+Inf``."""
         so_far = 0
         rows: list[tuple[str, float]] = []
-        for bound, count in zip((*self._bounds, float("inf")), self._counts, strict=True):
+        for bound, count in zip((*self._bounds, float("inf")), self.counts, strict=True):
             so_far += count
             rows.append(("+Inf" if bound == float("inf") else f"{bound:g}", so_far))
         return rows
@@ -51,6 +63,21 @@ class Measured(Protocol):
 
     def measures(self) -> Iterable[Measure]:
         """Return what is so at this moment."""
+
+
+def merged(measures: Iterable[Measure]) -> list[Measure]:
+    """Return what several tell under one name as one: numbers and spreads are added up."""
+    numbers: defaultdict[tuple[str, tuple[str, ...]], float] = defaultdict(float)
+    spreads: dict[tuple[str, tuple[str, ...]], Spread] = {}
+    for name, value, labels in measures:
+        if not isinstance(value, Spread):
+            numbers[name, labels] += value
+        elif so_far := spreads.get((name, labels)):
+            so_far.add(value)
+        else:
+            spreads[name, labels] = value.copy()
+    told: dict[tuple[str, tuple[str, ...]], float | Spread] = {**numbers, **spreads}
+    return [Measure(name, value, labels) for (name, labels), value in told.items()]
 
 
 def states_of(name: str, whose: str, state: str, states: Sequence[str]) -> Iterator[Measure]:

@@ -56,7 +56,7 @@ CATALOGUE = (
         ("part", "kind"),
         "What came less what became of it; kind: the balance. Anything but 0 is a fault",
     ),
-    About("lead_held", "gauge", ("part",), "1 while this replica leads, 0 while it stands by"),
+    About("lead_held", "gauge", ("part",), "Leads that this replica holds; 0: it stands by"),
     About("mailbox_waiting", "gauge", ("part",), "Events at this process that wait for the part"),
     About("batch_events", "histogram", ("part",), "Events that the part was handed at once"),
     About("queue_ready", "gauge", ("part",), "Messages at the broker that wait for the part"),

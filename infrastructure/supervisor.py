@@ -58,6 +58,7 @@ class Supervisor:
     Args:
         bus: Where the state of each part is told, on each change and every ``heartbeat_s``.
         restarts: Failures of one part within ``window_s`` that are forgiven; one more ends all.
+        process: Names this process in what is told.
         drain_s: How long all tiers but the first may take to stop and be dealt with; then all that
             still runs is stopped.
 
@@ -71,12 +72,14 @@ class Supervisor:
         window_s: float = 60.0,
         heartbeat_s: float = 2.0,
         drain_s: float = 1.5,
+        process: str = PROCESS,
     ) -> None:
         self.bus = bus
         self.restarts = restarts
         self.window_s = window_s
         self.heartbeat_s = heartbeat_s
         self.drain_s = drain_s
+        self.process = process
         self._status: dict[str, tuple[State, str, int]] = {}
         self._failures: list[Exception] = []
         self._has_failed = asyncio.Event()
@@ -208,13 +211,14 @@ class Supervisor:
 
     async def _beat(self, part: Supervised) -> None:
         """Tell at every heartbeat, and at once when the part begins to listen."""
+        heartbeat_s = min(self.heartbeat_s, getattr(part, "heartbeat_s", self.heartbeat_s))
         while True:
             await self._tell(part)
             if part.listening.is_set():
-                await asyncio.sleep(self.heartbeat_s)
+                await asyncio.sleep(heartbeat_s)
                 continue
             with suppress(TimeoutError):
-                async with asyncio.timeout(self.heartbeat_s):
+                async with asyncio.timeout(heartbeat_s):
                     await part.listening.wait()
 
     async def _tell(self, part: Supervised) -> None:
@@ -229,11 +233,11 @@ class Supervisor:
             if waiting_for := getattr(part, "waiting_for", ""):  # actors have it, others may not
                 state, reason = "waiting", waiting_for
             elif part.listening.is_set():
-                state = "running"
+                state, reason = "running", getattr(part, "remark", reason)
         now = time.time_ns()
         return ActorStatus(
             actor=part.name,
-            process=PROCESS,
+            process=self.process,
             state=state,
             reason=reason,
             handled=part.handled,

@@ -6,23 +6,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from analytics.candles import CandleBook, CandleKey, known_interval
 from infrastructure.actor import Actor
-from infrastructure.bus.port import Bus, Lead, Overflow
-from infrastructure.health import STANDS_BY
-from infrastructure.measures import Measure
+from infrastructure.bus.port import Bus, Overflow
 from infrastructure.timeseries.port import TimeSeries
 from market import Instrument, Trade, VenueStatus
 from refresher_service.pace import Pace, every
 from refresher_service.stored_trades import StoredTrades
 
-STANDING_BY = f"{STANDS_BY}another process builds the candles"
-
 
 class CandleBuilder(Actor[Trade | VenueStatus]):
     """Acknowledges trades only once the closed candles that they are in are safe.
 
-    Of several replicas one works: two that share the trades would both make half a candle. Open
-    candles are published at once, then at most ``publish_hz`` times a second an instrument.
-    What a predecessor knew of candles that were open is read back from the store.
+    Open candles are published at once, then at most ``publish_hz`` times a second an instrument.
+    What a predecessor knew of candles that were open is read back from the store. Of a mailbox, or
+    of a partition, one at a time may work: two would both make half a candle (see `Share`).
 
     Args:
         bus: Where trades and statuses come from and candles go to.
@@ -30,6 +26,7 @@ class CandleBuilder(Actor[Trade | VenueStatus]):
         intervals: Of `market.intervals`.
         publish_hz: Of open candles, per venue, instrument and interval.
         clock: The time of receipt, in nanoseconds.
+        partition: See `Actor`.
 
     """
 
@@ -46,8 +43,9 @@ class CandleBuilder(Actor[Trade | VenueStatus]):
         intervals: Sequence[str] = ("1m",),
         publish_hz: float = 4.0,
         clock: Callable[[], int] = time.time_ns,
+        partition: int | None = None,
     ) -> None:
-        super().__init__(bus)
+        super().__init__(bus, partition=partition)
         self._intervals = tuple(known_interval(interval) for interval in intervals)
         self._store = store
         self._books: dict[str, tuple[CandleBook, ...]] = {}
@@ -55,34 +53,13 @@ class CandleBuilder(Actor[Trade | VenueStatus]):
         self._pace: Pace[tuple[str, str, Instrument]] = Pace(publish_hz)
         self._clock = clock
         self._sequence = 0
-        self._lead: Lead | None = None
-
-    def measures(self) -> Iterable[Measure]:
-        """See `Measured.measures`."""
-        yield from super().measures()
-        yield Measure("lead_held", self._lead is not None and self._lead.is_held, (self.name,))
 
     async def recover(self) -> None:
         """See `Actor.recover`; the store is read when an instrument's first trade comes."""
         self._stored.begin()
 
     async def run(self) -> None:
-        """See `Actor.run`; whoever does not lead stands by."""
-        async with self.bus.lead(self.name) as self._lead:
-            lead = self._lead
-            while True:
-                self.waiting_for = "" if lead.is_held else STANDING_BY
-                await lead.held()
-                self.waiting_for = ""
-                async with asyncio.TaskGroup() as tasks:
-                    working = tasks.create_task(self._work(), name=f"{self.name}.work")
-                    await lead.lost()
-                    working.cancel()
-                self._books.clear()
-                self._stored = StoredTrades(self._store, self._clock)
-
-    async def _work(self) -> None:
-        """Build candles; beside it, open ones that wait for their slot are published."""
+        """See `Actor.run`; beside it, open candles that wait for their slot are published."""
         async with asyncio.TaskGroup() as tasks:
             tick = every(self._pace.tick_s, self._publish_all_growing)
             tasks.create_task(tick, name=f"{self.name}.tick")

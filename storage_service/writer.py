@@ -52,8 +52,8 @@ class Writer(Actor[Stored]):
     batch = 5_000
     pause_s = 0.05
 
-    def __init__(self, bus: Bus, store: TimeSeries) -> None:
-        super().__init__(bus)
+    def __init__(self, bus: Bus, store: TimeSeries, *, partition: int | None = None) -> None:
+        super().__init__(bus, partition=partition)
         self.store = store
         self.stored = 0
         self.skipped = 0

@@ -7,9 +7,8 @@ from typing import TypeVar
 
 from infrastructure.bus.local import LocalBus
 from infrastructure.bus.port import Overflow
+from infrastructure.supervisor import Supervised
 from market import Event
-from refresher_service.candle_builder import CandleBuilder
-from refresher_service.refresher import Refresher
 
 E = TypeVar("E", bound=Event)
 
@@ -53,7 +52,7 @@ async def hearing(bus: LocalBus, *patterns: str) -> AsyncIterator[Heard]:
 
 
 @asynccontextmanager
-async def running(part: CandleBuilder | Refresher) -> AsyncIterator[None]:
+async def running(part: Supervised) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(part.run())
         async with asyncio.timeout(10):

@@ -6,7 +6,9 @@ from math import fsum
 
 import pytest
 
+from infrastructure.actor import patterns_of
 from infrastructure.bus.local import LocalBus
+from infrastructure.sharing import Share
 from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from infrastructure.timeseries.port import TimeSeries
 from market import Candle, Instrument, StoreUnavailableError, Trade
@@ -224,25 +226,34 @@ async def test_restart_within_a_minute_loses_nothing_and_doubles_nothing(
     assert (candle.open, candle.close) == (TRADES[0].price, TRADES[-1].price)
 
 
-async def test_of_two_builders_one_works_and_the_other_goes_on_where_it_ended(
+async def test_of_two_processes_one_builds_and_the_other_goes_on_where_it_ended(
     bus: LocalBus, store: EmbeddedTimeSeries, clock: HandClock
 ) -> None:
     clock.now_ns = NOON + 30 * SECOND
     await store.write(TRADES[:30])
-    first, second = builder(bus, store, clock), builder(bus, store, clock)
+    first, second = (
+        Share(
+            bus,
+            CandleBuilder.name,
+            patterns_of(CandleBuilder.handles),
+            lambda _: builder(bus, store, clock),
+            me=me,
+        )
+        for me in ("first", "second")
+    )
     async with hearing(bus, "candle.#") as heard, asyncio.TaskGroup() as tasks:
         async with running(first):
             standing_by = tasks.create_task(second.run())
             await bus.publish(TRADES[:30])
             await eventually(lambda: first.handled == 30)
             await eventually(lambda: second.waiting_for)
-        await eventually(second.listening.is_set)
         await bus.publish([*TRADES[30:], END])
         await eventually(lambda: closed(heard))
+        await eventually(lambda: second.handled == 30)
+        waiting_for = second.waiting_for
         standing_by.cancel()
 
-    assert second.handled == 30
-    assert second.waiting_for == ""
+    assert waiting_for == ""
     assert [candle.trades for candle in closed(heard)] == [59]
 
 
