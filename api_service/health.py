@@ -10,6 +10,7 @@ from api_service.answers import Api, Query, Reads, json_response, promised
 from api_service.pages import within_time
 from api_service.rows import S
 from api_service.schemas import HealthRow, ReadinessRow
+from infrastructure.health import faults
 from market import Instrument, StoreUnavailableError
 
 router = APIRouter(tags=["health"], responses=promised("invalid-parameter", "unknown-host"))
@@ -33,7 +34,7 @@ async def healthz(api: Reads, _query: Annotated[Query, InQuery()]) -> Response:
 )
 async def readyz(api: Reads, _query: Annotated[Query, InQuery()]) -> Response:
     """Tell whether the API is of use, and what is waited for until then."""
-    waiting_for = [*_not_yet(api), *await _not_stored(api)]
+    waiting_for = [*_not_yet(api), *await _not_stored(api), *_not_well(api)]
     row: ReadinessRow = {"ready": not waiting_for, "waiting_for": waiting_for}
     return json_response(row, 503 if waiting_for else 200)
 
@@ -48,6 +49,11 @@ def _not_yet(api: Api) -> list[str]:
     if not api.view.known:
         waiting_for.append("the first event of a market")
     return waiting_for
+
+
+def _not_well(api: Api) -> list[str]:
+    """Return what is wrong with any part of the system, here or in another process."""
+    return faults(status for status, _ in api.view.current_actors(api.view.clock()))
 
 
 async def _not_stored(api: Api) -> list[str]:

@@ -23,6 +23,7 @@ from api_service.rows import (
     S,
     actor_row,
     book_row,
+    books_row,
     quote_row,
     rfc3339,
     summary_row,
@@ -40,6 +41,7 @@ from api_service.schemas import (
 )
 from api_service.selection import Filter
 from api_service.view import Key
+from infrastructure.health import faults
 
 router = APIRouter(prefix="/v1", tags=["latest"], responses=promised(*ASKED_WRONGLY))
 
@@ -130,15 +132,18 @@ async def status(api: Reads, _query: Annotated[Query, InQuery()]) -> Response:
     """Return how the system does: venues, our parts, what was counted."""
     view = api.view
     now_ns = view.clock()
+    told = list(view.current_actors(now_ns))
+    statuses = [status for status, _ in told]
     row: StatusRow = {
         "mode": api.mode,
         "version": api.version,
         "started": rfc3339(view.started_ns),
         "uptime_s": (now_ns - view.started_ns) / S,
         "events": view.seen,
+        "faults": faults(statuses),
+        "books": books_row(statuses),
         "actors": [
-            actor_row(status, heard_ns=heard_ns, now_ns=now_ns)
-            for status, heard_ns in view.current_actors(now_ns)
+            actor_row(status, heard_ns=heard_ns, now_ns=now_ns) for status, heard_ns in told
         ],
         "venues": _venue_rows(api),
         "gaps": view.seen["gap"],

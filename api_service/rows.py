@@ -2,7 +2,7 @@
 
 import base64
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import lru_cache
 from typing import TypeAlias
@@ -11,7 +11,9 @@ import msgspec
 
 from api_service.schemas import (
     ActorRow,
+    BalanceRow,
     BookRow,
+    BooksRow,
     CandleRow,
     GapRow,
     ListingRow,
@@ -21,6 +23,7 @@ from api_service.schemas import (
     SummaryRow,
     TradeRow,
 )
+from infrastructure.books import added, total_differences
 from infrastructure.bus.port import DeadLetter
 from market import (
     ActorStatus,
@@ -227,8 +230,20 @@ def actor_row(status: ActorStatus, *, heard_ns: int, now_ns: int) -> ActorRow:
         "handled": status.handled,
         "dead": status.dead,
         "restarts": status.restarts,
+        "counts": status.counts,
         "age_ms": age_ms(heard_ns, now_ns),
     }
+
+
+def books_row(statuses: Iterable[ActorStatus]) -> BooksRow:
+    """Return whether the books of all parts balance, each as it was told by its process at once."""
+    counts = [status.counts for status in statuses]
+    differences = total_differences(counts)
+    balances: list[BalanceRow] = [
+        {"name": name, "accounts": accounts, "difference": differences[name]}
+        for name, accounts in added(counts).items()
+    ]
+    return {"balanced": not any(differences.values()), "balances": balances}
 
 
 @lru_cache(maxsize=10_000)

@@ -219,6 +219,9 @@ class ActorRow(TypedDict):
     handled: Annotated[int, Field(description="Events handled")]
     dead: Annotated[int, Field(description="Events that were dead-lettered")]
     restarts: Annotated[int, Field(description="Restarts since its process started")]
+    counts: Annotated[
+        dict[str, int], Field(description="Its books: what came in and what became of it")
+    ]
     age_ms: Annotated[float, Field(description="Milliseconds since it last told its state")]
 
 
@@ -229,6 +232,21 @@ class LiveRow(TypedDict):
     streams: Annotated[int, Field(description="Different streams among their subscriptions")]
 
 
+class BalanceRow(TypedDict):
+    """One balance, added over all parts that keep it."""
+
+    name: Annotated[str, Field(description="What is counted: frames, letters, events, bus, …")]
+    accounts: Annotated[dict[str, int], Field(description="The accounts, what came first")]
+    difference: Annotated[int, Field(description="What vanished or came from nowhere; 0: nothing")]
+
+
+class BooksRow(TypedDict):
+    """Whether what came in equals what became of it, part by part."""
+
+    balanced: Annotated[bool, Field(description="Whether every part's books balance exactly")]
+    balances: list[BalanceRow]
+
+
 class StatusRow(TypedDict):
     """How the system does as seen from the API."""
 
@@ -237,6 +255,8 @@ class StatusRow(TypedDict):
     started: Annotated[str, Field(description="Start of the API, RFC 3339 UTC")]
     uptime_s: Annotated[float, Field(description="Seconds since then")]
     events: Annotated[dict[str, int], Field(description="Events seen since then, by kind")]
+    faults: Annotated[list[str], Field(description="What is wrong now, and what to do about it")]
+    books: BooksRow
     actors: Annotated[list[ActorRow], Field(description="Our parts, by name")]
     venues: Annotated[list[VenueRow], Field(description="Venues, by name")]
     gaps: Annotated[int, Field(description="Gaps seen since the start")]

@@ -113,6 +113,8 @@ class LatestView(Actor[Event]):
         self.premiums: dict[PremiumKey, Premium] = {}
         self.known: dict[Instrument, set[str]] = {}
         self.lag_ns = 0
+        self.ours: Callable[[], Iterable[ActorStatus]] = tuple
+        """How the parts of this process do; told here also when the bus tells nobody."""
         self._seen: Counter[type[Event]] = Counter()
         self._listeners: list[Listener] = []
 
@@ -170,7 +172,8 @@ class LatestView(Actor[Event]):
 
         One that fell silent without a word is told as lost, until it is heard from a new process.
         """
-        heard = [told for _, told in sorted(self.actors.items())]
+        ours = {(own.actor, own.process): (own, now_ns) for own in self.ours()}
+        heard = [told for _, told in sorted({**self.actors, **ours}.items())]
         speaking = {s.actor for s, heard_ns in heard if now_ns - heard_ns <= ACTOR_SILENT_AFTER_NS}
         for status, heard_ns in heard:
             if now_ns - heard_ns <= ACTOR_SILENT_AFTER_NS:

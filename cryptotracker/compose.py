@@ -138,6 +138,7 @@ class System:
         self.tap = tap
         self.fault_every_s = fault_every_s
         self.measured: list[object] = []
+        self.view: LatestView | None = None
         self.venues = chosen_venues(settings)
         self.polled = chosen_polled(settings)
 
@@ -158,6 +159,8 @@ class System:
             distributed = self.settings.is_distributed
             drain_s = DRAIN_WITH_SERVERS_WITHIN_S if distributed else DRAIN_WITHIN_S
             supervisor = Supervisor(bus, drain_s=drain_s)
+            if self.view:
+                self.view.ours = supervisor.statuses
             tiers[0] = [*self._probes(bus, store), *tiers[0]]
             if metrics:
                 tiers[0].append(self._metrics(supervisor, [bus, *chain(*tiers)], metrics))
@@ -231,7 +234,7 @@ class System:
     def _api(self, bus: Bus, store: TimeSeries, ready: Ready | None) -> list[Supervised]:
         settings = self.settings
         view = LatestView(bus, max_age_s=settings.max_quote_age_s)
-        hub = LiveHub(view)
+        self.view, hub = view, LiveHub(view)
         self.measured.append(hub)
         app = create_app(
             view,

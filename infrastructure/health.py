@@ -8,12 +8,22 @@ STANDS_BY = "standing by: "
 """Begins the reason of a part that waits because another process does its work: all is well."""
 
 
+ENDED = frozenset({"gave_up", "stopped", "lost"})
+
+
 def faults(statuses: Iterable[ActorStatus]) -> list[str]:
-    """Return what is wrong, a sentence a part; nothing while all of them run or stand by."""
+    """Return what is wrong, a sentence a part; nothing while all of them run or stand by.
+
+    A part that ended is no fault where another process has one of that name.
+    """
+    told = list(statuses)
+    there = {status.actor for status in told if status.state not in ENDED}
     return [
         f"{status.actor} {_did(status)}"
-        for status in statuses
-        if status.state != "running" and not is_standing_by(status)
+        for status in told
+        if status.state != "running"
+        and not is_standing_by(status)
+        and not (status.state in ENDED and status.actor in there)
     ]
 
 

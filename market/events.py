@@ -15,6 +15,9 @@ import msgspec
 from market.instrument import Instrument
 
 Side: TypeAlias = Literal["buy", "sell"]
+ActorState: TypeAlias = Literal[
+    "starting", "running", "waiting", "restarting", "gave_up", "stopped", "lost"
+]
 VenueState: TypeAlias = Literal["connecting", "live", "stale", "resyncing", "refused", "down"]
 
 
@@ -369,7 +372,7 @@ class ActorStatus(_Event, frozen=True, gc=False):
 
     actor: str
     process: str
-    state: Literal["starting", "running", "waiting", "restarting", "gave_up", "stopped", "lost"]
+    state: ActorState
     reason: str = ""
     handled: int = 0
     dead: int = 0

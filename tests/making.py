@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from market import (
+    ActorStatus,
     Book,
     Candle,
     CurvePoint,
@@ -23,7 +24,7 @@ from market import (
     VenueCandle,
     VenueStatus,
 )
-from market.events import VenueState
+from market.events import ActorState, VenueState
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
@@ -222,6 +223,27 @@ def a_status(
         venue=venue,
         state=state,
         instrument=None if instrument is None else Instrument.parse(instrument),
+        event_ns=at_ns,
+        received_ns=at_ns,
+        sequence=at_ns,
+    )
+
+
+def an_actor_status(
+    state: ActorState = "running",
+    reason: str = "",
+    counts: dict[str, int] | None = None,
+    *,
+    actor: str = "storage.writer",
+    at_ns: int = 1,
+) -> ActorStatus:
+    return ActorStatus(
+        actor=actor,
+        process="here:1",
+        state=state,
+        reason=reason,
+        handled=12,
+        counts=counts or {},
         event_ns=at_ns,
         received_ns=at_ns,
         sequence=at_ns,

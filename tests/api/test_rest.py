@@ -15,9 +15,9 @@ from api_service.schemas import (
     SummaryRow,
     VenueRow,
 )
-from market import ActorStatus
 from tests.api.serving import Api
-from tests.making import a_book, a_gap, a_quote, a_status, a_summary, a_trade
+from tests.books import assert_balanced
+from tests.making import a_book, a_gap, a_quote, a_status, a_summary, a_trade, an_actor_status
 
 
 async def test_a_quote_has_every_field_of_the_contract(
@@ -211,15 +211,8 @@ async def test_a_venue_tells_which_instruments_are_not_live_and_why(
 
 async def test_the_status_counts_and_names_what_runs(api: Api, client: httpx2.AsyncClient) -> None:
     now_ns = api.clock.now_ns
-    actor = ActorStatus(
-        actor="storage.writer",
-        process="here:1",
-        state="running",
-        handled=12,
-        event_ns=now_ns,
-        received_ns=now_ns,
-        sequence=1,
-    )
+    counts = {"received": 13, "handled": 12, "dead": 0, "given_back": 0, "in_hand": 1}
+    actor = an_actor_status("running", "", counts, at_ns=now_ns)
     await api.feed(actor, a_status(at_ns=now_ns), a_gap(), a_quote(), a_trade(), a_trade())
     api.clock.pass_s(2)
 
@@ -231,6 +224,27 @@ async def test_the_status_counts_and_names_what_runs(api: Api, client: httpx2.As
     assert (status["gaps"], status["uptime_s"], status["version"]) == (1, 2.0, "1.2.3")
     assert (status["actors"][0]["actor"], status["actors"][0]["age_ms"]) == ("storage.writer", 2000)
     assert status["venues"][0]["state"] == "live"
+    assert status["faults"] == []
+    assert_balanced(answer)
+
+
+async def test_the_status_says_what_vanished_and_what_is_wrong(
+    api: Api, client: httpx2.AsyncClient
+) -> None:
+    writer = an_actor_status(
+        "waiting",
+        "InfluxDB answers 500: restart it",
+        {"received": 13, "handled": 12, "dead": 0, "given_back": 0, "in_hand": 0},
+    )
+    await api.feed(writer)
+
+    status = (await client.get("/v1/status")).json()["data"]
+
+    assert status["faults"] == ["storage.writer is waiting: InfluxDB answers 500: restart it"]
+    assert not status["books"]["balanced"]
+    assert [(row["name"], row["difference"]) for row in status["books"]["balances"]] == [
+        ("mailbox", 1)
+    ]
 
 
 async def test_a_path_that_is_not_there_is_a_problem_too(client: httpx2.AsyncClient) -> None:

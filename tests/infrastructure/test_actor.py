@@ -10,6 +10,7 @@ from infrastructure.actor import Actor
 from infrastructure.bus.local import LocalBus
 from infrastructure.bus.port import Bus, Overflow
 from market import PoisonousError, StoreUnavailableError, Trade
+from tests.books import assert_kept
 from tests.making import a_quote, a_trade
 from tests.waiting import eventually
 
@@ -201,7 +202,9 @@ async def _running(actor: Keeper) -> AsyncIterator[None]:
         task = tasks.create_task(actor.run())
         await actor.listening.wait()
         yield
+        assert_kept(actor.counts, "mailbox")
         task.cancel()
+    assert_kept(actor.counts, "mailbox")
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from infrastructure.measures import Measure, Spread
 from infrastructure.metrics import CATALOGUE, OF_THE_PROCESS, PREFIX, Metrics
 from infrastructure.metrics_server import MetricsServer, listen
 from market import ActorStatus, PortError
+from tests.making import an_actor_status
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "METRICS.md"
 LABELS = {"venue", "part", "kind", "state"}
@@ -56,7 +57,7 @@ async def test_parts_their_books_and_what_they_measure_are_told() -> None:
     writer.latencies.note(0.5)
     counts = {"received": 7, "handled": 4, "dead": 1, "given_back": 0, "in_hand": 1}
 
-    async with _served([_status(counts=counts)], [writer]) as port:
+    async with _served([an_actor_status(counts=counts)], [writer]) as port:
         _, _, body = await _asked(port, "/metrics")
 
     told = _samples(body)
@@ -73,9 +74,11 @@ async def test_parts_their_books_and_what_they_measure_are_told() -> None:
 
 
 async def test_a_process_whose_parts_run_or_stand_by_is_healthy() -> None:
-    stands_by = _status("refresher.candles", "waiting", "standing by: another process builds")
+    stands_by = an_actor_status(
+        "waiting", "standing by: another process builds", actor="refresher.candles"
+    )
 
-    async with _served([_status(), stands_by]) as port:
+    async with _served([an_actor_status(), stands_by]) as port:
         status, _, body = await _asked(port, "/healthz")
 
     assert (status, body) == ("200", "ok\n")
@@ -84,7 +87,9 @@ async def test_a_process_whose_parts_run_or_stand_by_is_healthy() -> None:
 async def test_what_is_wrong_and_what_to_do_is_told_to_health_checks() -> None:
     why = "RabbitMQ at rabbit:5672 confirms no message: restart the broker"
 
-    async with _served([_status(), _status("bus.store", "waiting", why)]) as port:
+    async with _served(
+        [an_actor_status(), an_actor_status("waiting", why, actor="bus.store")]
+    ) as port:
         status, _, body = await _asked(port, "/healthz")
 
     assert (status, body) == ("503", f"bus.store is waiting: {why}\n")
@@ -163,21 +168,3 @@ def _documented() -> list[tuple[str, str, str, str]]:
         (name, kind, labels.strip(), means.strip())
         for name, kind, labels, means in ROW.findall(DOCUMENT.read_text())
     ]
-
-
-def _status(
-    actor: str = "storage.writer",
-    state: str = "running",
-    reason: str = "",
-    counts: dict[str, int] | None = None,
-) -> ActorStatus:
-    return ActorStatus(
-        actor=actor,
-        process="host:1",
-        state=state,  # type: ignore[arg-type]  # a state
-        reason=reason,
-        counts=counts or {},
-        event_ns=0,
-        received_ns=0,
-        sequence=0,
-    )

@@ -14,6 +14,7 @@ from infrastructure.bus.amqp import DEFAULT_LIMITS, AmqpBus, AmqpLimits, connect
 from infrastructure.bus.local import LocalBus
 from infrastructure.bus.port import Bus
 from market.codec import JSON, ContentType
+from tests.books import assert_kept
 from tests.servers.rabbitmq_node import RabbitMQServer
 
 URL_VARIABLE = "CRYPTOTRACKER_TEST_AMQP_URL"
@@ -92,7 +93,8 @@ def exchange() -> str:
 def connect(amqp_url: str, exchange: str) -> Connect:
     """Open a bus on RabbitMQ, as often as the test likes."""
 
-    def connecting(  # noqa: PLR0913  # as `connect_amqp`
+    @asynccontextmanager
+    async def connecting(  # noqa: PLR0913  # as `connect_amqp`
         url: str = "",
         *,
         content_type: ContentType = JSON,
@@ -101,8 +103,8 @@ def connect(amqp_url: str, exchange: str) -> Connect:
         limits: AmqpLimits = DEFAULT_LIMITS,
         partitions: int = 1,
         declares: bool = True,
-    ) -> AbstractAsyncContextManager[AmqpBus]:
-        return connect_amqp(
+    ) -> AsyncIterator[AmqpBus]:
+        async with connect_amqp(
             url or amqp_url,
             exchange=exchange,
             content_type=content_type,
@@ -111,7 +113,9 @@ def connect(amqp_url: str, exchange: str) -> Connect:
             limits=limits,
             partitions=partitions,
             declares=declares,
-        )
+        ) as bus:
+            yield bus
+            assert_kept(bus.counts, "bus")
 
     return connecting
 

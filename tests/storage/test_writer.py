@@ -12,6 +12,7 @@ from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from infrastructure.timeseries.port import Stored
 from market import Instrument, StoreUnavailableError
 from storage_service.writer import Writer
+from tests.books import assert_kept
 from tests.making import (
     MINUTE,
     SECOND,
@@ -65,6 +66,7 @@ async def running(writer: Writer) -> AsyncIterator[None]:
         task = tasks.create_task(writer.run())
         await writer.listening.wait()
         yield
+        assert_kept(writer.counts, "mailbox", "store")
         task.cancel()
 
 

@@ -20,6 +20,7 @@ from stream_service.simulator.prices import World, simulated_listings
 from stream_service.simulator.server import SimulatedVenues
 from stream_service.venue import Venue
 from stream_service.venues import load_venues
+from tests.books import assert_kept
 from tests.waiting import eventually
 
 VENUES = load_venues()
@@ -65,6 +66,7 @@ class Running:
         self.heard: list[Event] = []
         self.told: list[Trade] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._connections: list[VenueConnection] = []
 
     @property
     def instruments(self) -> list[Instrument]:
@@ -128,8 +130,10 @@ class Running:
         connection = self.connection(*wanted, state=state, **changes)
         task = asyncio.create_task(connection.run())
         self._tasks.append(task)
+        self._connections.append(connection)
         try:
             yield connection
+            assert_kept(connection.counts, "frames", "events", "letters")
         finally:
             task.cancel()
 
@@ -139,6 +143,8 @@ class Running:
             await asyncio.wait([task])
             if not task.cancelled():
                 task.result()
+        for connection in self._connections:
+            assert_kept(connection.counts, "frames", "events", "letters")
 
     async def live(self) -> None:
         """Move the market until the venue is live and quotes come."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
+import pytest
 
 from infrastructure.bus.local import LocalBus
 from market import Event, FrameError, Gap, Instrument, Quote, Trade, VenueRefusedError, VenueStatus
@@ -14,6 +15,7 @@ from stream_service.letters import LETTERS_WAITING
 from stream_service.rhythm import StreamWatch
 from stream_service.venue import Session
 from stream_service.venues import load_venues
+from tests.books import assert_kept
 from tests.making import a_book, a_quote, a_status, a_trade
 
 VENUE = load_venues()["kucoin"]
@@ -56,9 +58,21 @@ def a_live_trade(number: int, price: float = 100.0) -> Trade:
     return a_trade("kucoin", number=number, price=price, at_ns=time.time_ns())
 
 
+made: list[Intake] = []
+
+
+@pytest.fixture(autouse=True)
+def _books_balance() -> Iterator[None]:
+    """After each test, whatever it did to the intakes in it."""
+    yield
+    while made:
+        assert_kept(made.pop().counts, "frames", "events", "letters")
+
+
 def an_intake() -> tuple[Intake, NotedBus, SpelledSession]:
     bus = NotedBus()
-    return Intake(VENUE, bus), bus, SpelledSession([])
+    made.append(Intake(VENUE, bus))
+    return made[-1], bus, SpelledSession([])
 
 
 async def test_frames_that_come_together_are_published_together() -> None:
