@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Self, TypeAlias
 
 from market import Event, Instrument, Trade
-from stream_service.simulator.prices import World, simulated_listings
+from stream_service.simulator.prices import World, _Place, simulated_listings
 from stream_service.simulator.server import SimulatedVenues
 from stream_service.venues import load_venues
 
 Key: TypeAlias = tuple[str, Instrument]
 
 SEED = 5
+KEPT_NS = 180 * 10**9
 TICK_S = 0.02
+CALM = 25.0
+"""Trades a second while no fault is on."""
+
 QUOTED_A_TICK = 2
 """Markets that quote each fiftieth of a second, however many trades there are."""
 
@@ -27,7 +31,7 @@ INSTRUMENTS = [
 
 
 class BusyWorld(World):
-    """A world whose markets can trade without quoting anew."""
+    """A world whose markets quote without trading, and trade without quoting."""
 
     def trades(self, now_ns: int, count: int) -> Iterator[Trade]:
         """Trade ``count`` times, at places chosen at random, at the prices that stand."""
@@ -38,14 +42,17 @@ class BusyWorld(World):
             market.note(trade)
             yield trade
 
+    def _move(self, place: _Place, now_ns: int) -> Iterable[Event]:
+        return (event for event in super()._move(place, now_ns) if not isinstance(event, Trade))
+
 
 class Exchange:
-    """Quotes and trades a little all the time, and at ``rate`` trades a second while it is set."""
+    """Quotes all the time, and tells ``rate`` trades a second."""
 
     def __init__(self, served: SimulatedVenues, world: BusyWorld) -> None:
         self.served = served
         self.world = world
-        self.rate = 0.0
+        self.rate = CALM
         self.told: defaultdict[Key, dict[str, Trade]] = defaultdict(dict)
 
     @classmethod
@@ -77,8 +84,10 @@ class Exchange:
         }
 
     def forget(self) -> None:
-        """Start a new ledger."""
-        self.told.clear()
+        """Leave out of the ledger what is older than some minutes."""
+        oldest_ns = time.time_ns() - KEPT_NS
+        for key, told in self.told.items():
+            self.told[key] = {name: one for name, one in told.items() if one.event_ns > oldest_ns}
 
     async def _play(self) -> None:
         owed = 0.0

@@ -25,6 +25,7 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     hang_ups: int
     hang_up_every_s: float
     stall_s: float
+    shuffled_s: float
 
 
 SHORT = Form(
@@ -43,6 +44,7 @@ SHORT = Form(
     hang_ups=6,
     hang_up_every_s=1.0,
     stall_s=8.0,
+    shuffled_s=4.0,
 )
 
 FULL = Form(
@@ -61,6 +63,7 @@ FULL = Form(
     hang_ups=20,
     hang_up_every_s=3.0,
     stall_s=30.0,
+    shuffled_s=30.0,
 )
 
 FORM = FULL if os.environ.get(VARIABLE) == "full" else SHORT

@@ -23,7 +23,8 @@ import httpx2
 import pytest
 
 from market import Trade
-from tests.faults.exchange import Exchange, Key
+from market.intervals import INTERVALS, start_of
+from tests.faults.exchange import CALM, Exchange, Key
 from tests.faults.form import FORM
 from tests.faults.report import Outcome
 from tests.faults.stored import Stored, difference
@@ -33,9 +34,19 @@ from tests.servers.rabbitmq_node import RabbitMQServer
 
 COMMANDS = ("store", "refresh", "serve", "stream")
 VENUES = ("binance", "kraken")
+ACTORS = {
+    "store": ("storage.writer",),
+    "refresh": ("refresher.routes", "refresher.candles"),
+    "serve": ("api.view", "api.server"),
+    "stream": tuple(f"stream.{venue}" for venue in VENUES),
+}
+"""The parts of each service."""
+
+STALE_AFTER_S = 5.0
 MS = 1_000_000
 POLL_S = 0.1
 STORED_WITHIN_S = 60.0
+WELL_WITHIN_S = 90.0
 NOT_THERE = (aiohttp.ClientError, httpx2.HTTPError, OSError, TimeoutError, RuntimeError)
 
 
@@ -63,6 +74,7 @@ class Rig:
         self.port = port
         self.is_sound = True
         self.outcomes: list[Outcome] = []
+        self.first_whole_minute_ns = 0
         self._since_ns = 0
 
     @classmethod
@@ -89,6 +101,7 @@ class Rig:
                 "assets": "BTC,ETH,XRP,SOL",
                 "quote_currencies": "USDT,USD",
                 "port": str(port),
+                "max_quote_age_s": f"{STALE_AFTER_S}",
                 "log_format": "json",
             }
             services = {
@@ -101,6 +114,7 @@ class Rig:
                 await service.start()
             await until_ready(port, services["serve"], within_s=120)
             await rig.until_stored(time.time_ns())
+            rig.first_whole_minute_ns = start_of(time.time_ns(), "1m") + INTERVALS["1m"]
             yield rig
 
     @asynccontextmanager
@@ -120,7 +134,7 @@ class Rig:
             all_s = await self._until_counted(blow.over_ns)
             await asyncio.sleep(FORM.after_s)
         finally:
-            self.exchange.rate = 0.0
+            self.exchange.rate = CALM
         outcome = Outcome(
             fault=fault,
             told=await self._compare(),
@@ -129,9 +143,9 @@ class Rig:
             note=blow.note,
         )
         self.outcomes.append(outcome)
-        assert recovered_s <= recovers_within_s, outcome
         await self._until_well()
         self.is_sound = True
+        assert recovered_s <= recovers_within_s, outcome
 
     async def until_stored(self, time_ns: int, *, within_s: float = STORED_WITHIN_S) -> float:
         """Wait until a trade of after ``time_ns`` is stored of each venue; return the seconds."""
@@ -143,6 +157,10 @@ class Rig:
 
         await self._until(is_there, "no trade is stored that was told after the fault", within_s)
         return (time.time_ns() - time_ns) / 1e9
+
+    async def until_a_minute_is_whole(self) -> None:
+        """Wait for the first minute that the rig has known from its beginning."""
+        await asyncio.sleep(max(0.0, (self.first_whole_minute_ns - time.time_ns()) / 1e9))
 
     async def status(self) -> dict[str, Any]:
         """Return what the API says about the system."""
@@ -208,15 +226,23 @@ class Rig:
         return expected
 
     async def _until_well(self) -> None:
-        """Wait until the API says that all parts run and every venue is live."""
+        """Wait until the API says that every part of every service runs and each venue is live."""
 
         async def is_well() -> bool:
             status = await self.status()
-            return {one["state"] for one in status["actors"]} <= {"running", "stopped"} and {
-                one["state"] for one in status["venues"]
-            } == {"live"}
+            running = {
+                (one["actor"], int(one["process"].rpartition(":")[2]))
+                for one in status["actors"]
+                if one["state"] == "running"
+            }
+            expected = {
+                (actor, service.pid)
+                for name, service in self.services.items()
+                for actor in ACTORS[name]
+            }
+            return expected <= running and {one["state"] for one in status["venues"]} == {"live"}
 
-        await self._until(is_well, "the API does not say that all is well", 20.0)
+        await self._until(is_well, "the API does not say that all is well", WELL_WITHIN_S)
 
     async def _until(self, condition: Any, otherwise: str, within_s: float) -> None:
         patience = time.monotonic() + within_s
