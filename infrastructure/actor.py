@@ -49,7 +49,7 @@ class Actor(ABC, Generic[E]):
     capacity: ClassVar[int] = 100_000
     batch: ClassVar[int] = 1_000
     pause_s: ClassVar[float] = 0.0
-    """Time left between two batches, for more to gather where a batch costs much however small."""
+    """Time left after a batch that was not full, for more to gather where a batch costs much."""
 
     tolerance: ClassVar[int] = 100
     """Poisonous events in a row, not one good among them, that are taken for a fault of ours."""
@@ -117,7 +117,7 @@ class Actor(ABC, Generic[E]):
                         wanted = [event for event in events if isinstance(event, self.handles)]
                         await self._handle(mailbox, wanted)
                         await mailbox.done()
-                    if self.pause_s:
+                    if self.pause_s and len(events) < self.batch:
                         await asyncio.sleep(self.pause_s)
             finally:
                 self._mailbox = None

@@ -1,7 +1,9 @@
 """From a batch of events to those that are stored, one of each identity, and those refused."""
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
-from math import isfinite
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from functools import lru_cache
+from math import isfinite, nan
+from operator import attrgetter
 from typing import TypeAlias
 
 import msgspec
@@ -56,29 +58,42 @@ _KNOWN_BY: dict[type[Stored], tuple[str, ...]] = {
 }
 """Fields that events are known by."""
 
+_SMALL = 2**62 - 1
+"""Whole numbers whose bits together are below it are below `LARGEST` each."""
+
 _FREE_TEXT = frozenset({"trade_id", "reason", "symbol", "name", "rate_source"})
 
 
-def sift(events: Sequence[Stored]) -> tuple[list[Stored], Refused]:
-    """Part the events into those to store, one of each identity, and those that cannot be.
+_IDENTITIES: dict[type[Stored], Callable[[Stored], Hashable]] = {
+    kind: attrgetter(*names) for kind, names in _KNOWN_BY.items()
+}
+
+
+def sift(events: Iterable[Stored]) -> tuple[dict[type[Stored], list[Stored]], Refused]:
+    """Part the events into those to store, by kind and one of each identity, and the others.
 
     The later of two with the same identity stays, but for those that `rank_of` tells apart.
     """
-    kept: dict[Hashable, Stored] = {}
+    kept: dict[type[Stored], dict[Hashable, Stored]] = {}
     refused: Refused = []
     for event in events:
-        fault = fault_of(event)
-        if fault:
+        kind = type(event)
+        if not _is_plain(event) and (fault := fault_of(event)):
             refused.append((event, fault))
-        elif not _is_outdone(event, kept.get(key := identity_of(event))):
-            kept[key] = event
-    return list(kept.values()), refused
+            continue
+        known = kept.get(kind)
+        if known is None:
+            known = kept[kind] = {}
+        key = _IDENTITIES[kind](event)
+        if kind not in RANKED_BY or not _is_outdone(event, known.get(key)):
+            known[key] = event
+    return {kind: list(known.values()) for kind, known in kept.items()}, refused
 
 
 def identity_of(event: Stored) -> Hashable:
     """Return what an event is known by: two with the same are the same one."""
     kind = type(event)
-    return kind, *(getattr(event, name) for name in _KNOWN_BY[kind])
+    return kind, _IDENTITIES[kind](event)
 
 
 Ranked: TypeAlias = Candle | VenueCandle | Listed
@@ -106,6 +121,29 @@ def fault_of(event: Stored) -> str | None:
         (name, value) for name, value in named_values if value is not None or name not in sparse
     )
     return next(_faults(told, OPTIONAL.get(type(event), frozenset())), None)
+
+
+def _is_plain(event: Stored) -> bool:
+    """Tell of most quotes and trades, in a tenth of the time, that nothing is wrong with them."""
+    try:
+        if isinstance(event, Quote):
+            numbers = event.bid + event.bid_size + event.ask + event.ask_size
+        elif isinstance(event, Trade):
+            numbers = event.price + event.size if event.trade_id.isascii() else nan
+        else:
+            return False
+        return (
+            isfinite(numbers)
+            and 0 <= (event.event_ns | event.received_ns | event.sequence) <= _SMALL
+            and _is_market(event.venue, event.instrument)
+        )
+    except (AttributeError, OverflowError, TypeError):
+        return False
+
+
+@lru_cache(maxsize=65_536)
+def _is_market(venue: str, instrument: Instrument) -> bool:
+    return all(map(_is_code, (venue, instrument.base, instrument.quote_currency)))
 
 
 def _faults(named_values: Iterable[tuple[str, object]], optional: Collection[str]) -> Iterator[str]:

@@ -93,6 +93,11 @@ class EmbeddedTimeSeries:
         if refused:
             raise PoisonousError(refused)
 
+    @property
+    def expired(self) -> int:
+        """See `TimeSeries.expired`; here what is too old is stored, and removed in its turn."""
+        return 0
+
     async def trades(
         self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
     ) -> Sequence[Trade]:
@@ -252,9 +257,7 @@ class _Desk:
 def _write(connection: duckdb.DuckDBPyConnection, events: Sequence[Stored]) -> Refused:
     """Store all events but those that are refused; none, should an error be raised."""
     kept, refused = sift(events)
-    rows: dict[type[Stored], list[Row]] = {}
-    for event in kept:
-        rows.setdefault(type(event), []).append(_row(event))
+    rows = {kind: list(map(_row, of_kind)) for kind, of_kind in kept.items()}
     connection.begin()
     try:
         for kind, of_kind in rows.items():

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from infrastructure.timeseries.batch import RANKED_BY, Ranked, Refused, sift
@@ -109,16 +109,23 @@ class InfluxTimeSeries:
     async def write(self, events: Sequence[Stored]) -> None:
         """See `TimeSeries.write`.
 
-        A trade, quote or summary older than its bucket keeps is dropped with a line in the log.
+        A trade, quote or summary older than its bucket keeps is dropped and counted, with a line
+        in the log.
         Of two processes that write the same candle or listing at once, the last one's stays.
         """
         kept, refused = await asyncio.to_thread(sift, events)
-        refused += await self._raw_inlet.put([one for one in kept if isinstance(one, EXPIRING)])
-        refused += await self._lasting_inlet.put([one for one in kept if isinstance(one, PLAIN)])
+        refused += await self._raw_inlet.put(_of(EXPIRING, kept))
+        refused += await self._lasting_inlet.put(_of(PLAIN, kept))
         for kind in RANKED_BY:
-            refused += await self._rewrite([one for one in kept if isinstance(one, kind)])
+            ranked = [one for one in kept.get(kind, ()) if isinstance(one, kind)]
+            refused += await self._rewrite(ranked)
         if refused:
             raise PoisonousError(refused)
+
+    @property
+    def expired(self) -> int:
+        """See `TimeSeries.expired`."""
+        return self._raw_inlet.expired + self._lasting_inlet.expired
 
     async def trades(
         self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
@@ -234,3 +241,7 @@ class InfluxTimeSeries:
     async def _newest(self, series: Series[S], span: Span) -> Sequence[S]:
         bucket = self._raw if series.kind in EXPIRING else self._lasting
         return await newest(self._server, bucket, series, span)
+
+
+def _of(kinds: Iterable[type[Stored]], kept: Mapping[type[Stored], list[Stored]]) -> list[Stored]:
+    return [event for kind in kinds for event in kept.get(kind, ())]

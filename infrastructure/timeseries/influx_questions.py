@@ -82,7 +82,10 @@ _EPISODES = (
 )
 _MARK = 'SELECT "at_ns" FROM "probe" WHERE time = $at_ns'
 _OF_BASE = ' AND "base" = $base'
-_LISTINGS = f'SELECT {_columns((*SERIES_COLUMNS, *other_fields(Listed)))} FROM "listed"'  # noqa: S608  # as above
+_LISTINGS = (
+    f'SELECT {_columns((*SERIES_COLUMNS, *other_fields(Listed)))} FROM "listed" '  # noqa: S608  # as above
+    "WHERE time = 0"
+)
 
 
 async def newest(

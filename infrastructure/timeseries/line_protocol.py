@@ -72,7 +72,7 @@ def time_key(event: Stored) -> int:
     """Return the time that an event is stored under."""
     match event:
         case Trade():
-            return millisecond_of(event.event_ns) + _number(event.trade_id) % ROOM_NS
+            return millisecond_of(event.event_ns) + number_of(event.trade_id) % ROOM_NS
         case Quote():
             return millisecond_of(event.event_ns) + event.sequence % ROOM_NS
         case Candle() | VenueCandle() | Gap():
@@ -85,15 +85,16 @@ def time_key(event: Stored) -> int:
             return 0
 
 
-def millisecond_of(time_ns: int) -> int:
-    """Return the start of the millisecond that a time or a time key lies in."""
-    return time_ns - time_ns % ROOM_NS
-
-
-def _number(trade_id: str) -> int:
+def number_of(trade_id: str) -> int:
+    """Return what the time of a trade is shifted by, but for the modulo."""
     if trade_id.isascii() and trade_id.isdecimal():
         return int(trade_id[-6:])  # the modulo leaves no more of it
     return crc32(trade_id.encode())
+
+
+def millisecond_of(time_ns: int) -> int:
+    """Return the start of the millisecond that a time or a time key lies in."""
+    return time_ns - time_ns % ROOM_NS
 
 
 def _point(event: Stored) -> str:

@@ -70,6 +70,10 @@ class TimeSeries(Protocol):
 
         """
 
+    @property
+    def expired(self) -> int:
+        """Events since the start that came too late to be kept, and were dropped."""
+
     async def trades(
         self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
     ) -> Sequence[Trade]:

@@ -11,6 +11,8 @@ from market import Instrument, StoreUnavailableError
 class AwayStore:
     """Refuses everything, as a store does that cannot be reached."""
 
+    expired = 0
+
     async def write(self, events: Sequence[Stored]) -> NoReturn:
         del events
         await self._answer()

@@ -120,6 +120,7 @@ async def test_trades_that_come_too_late_are_dropped_and_the_others_stored(
     async with connect_store(raw_retention_s=3_600) as store:
         with capture_logs() as lines:
             await store.write([*fresh, stale])
+        assert store.expired == 1
 
         assert await store.trades("kraken", BTC, **EVER, limit=10) == fresh
     assert [line["event"] for line in lines] == ["store.expired"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from infrastructure.timeseries.batch import fault_of, sift
 from infrastructure.timeseries.line_protocol import ROOM_NS, line_of, millisecond_of, time_key
-from market import Instrument
+from market import Candle, Instrument, Quote
 from tests.making import a_candle, a_gap, a_quote, a_trade
 
 NOON = 1_790_000_000_123_000_000
@@ -131,5 +131,5 @@ def test_batch_keeps_the_last_of_each_and_the_fullest_candle() -> None:
 
     kept, refused = sift([early, full, poison, part, late])
 
-    assert kept == [late, full]
+    assert kept == {Quote: [late], Candle: [full]}
     assert refused == [(poison, "price cannot be nan")]
