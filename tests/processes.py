@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx2
@@ -16,10 +16,20 @@ ROOT = Path(__file__).parent.parent
 
 
 class Service:
-    """One ``cryptotracker`` command as a child process; it keeps its state beside its log."""
+    """One ``cryptotracker`` command as a child process; it keeps its state beside its log.
 
-    def __init__(self, *command: str, settings: Mapping[str, str], log: Path) -> None:
+    ``within`` is what the command is put behind to run on another host.
+    """
+
+    def __init__(
+        self,
+        *command: str,
+        settings: Mapping[str, str],
+        log: Path,
+        within: Sequence[str] = (),
+    ) -> None:
         self.command = command
+        self._within = within
         self.log = log
         given = {"state_dir": str(log.parent / "state"), **settings}
         self._environment = os.environ | {
@@ -38,6 +48,7 @@ class Service:
         """Start it; its output goes to the log file."""
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
+                *self._within,
                 sys.executable,
                 "-m",
                 "cryptotracker",

@@ -173,6 +173,12 @@ class Rig:
         async with httpx2.AsyncClient(trust_env=False, timeout=5.0) as http:
             return (await http.get(f"http://127.0.0.1:{self.port}{path}")).json()
 
+    async def reason_of(self, actor: str) -> str:
+        """Return what the API says a part of ours waits for."""
+        return "; ".join(
+            one["reason"] for one in (await self.status())["actors"] if one["actor"] == actor
+        )
+
     async def quote_lag_s(self) -> float:
         """Return how old the newest quote is that the API shows."""
         rows = (await self.ask("/v1/quotes"))["data"]

@@ -39,14 +39,18 @@ class InfluxServer:
     """Starts, stops and kills one server; what it stored is there when it is started again.
 
     The API in front of it stays up meanwhile and answers 503.
+
+    Args:
+        folder: Where it keeps all that it has; None: in one of its own, which goes with it.
+
     """
 
     org = "tests"
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         self.token = secrets.token_urlsafe(24)
-        self._folder = tempfile.TemporaryDirectory(prefix="influxdb-")
-        self._root = Path(self._folder.name)
+        self._folder = None if folder else tempfile.TemporaryDirectory(prefix="influxdb-")
+        self._root = Path(self._folder.name) if self._folder else folder or Path()
         self._password = secrets.token_urlsafe(12)
         self._http_port, self._rpc_port, self._gateway_port = _free_ports(3)
         self._influxd: subprocess.Popen[bytes] | None = None
@@ -122,7 +126,8 @@ class InfluxServer:
         """End all of it and delete what it stored."""
         self.kill()
         self.stop()
-        self._folder.cleanup()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def _signal(self, number: signal.Signals) -> None:
         if self._influxd is None:

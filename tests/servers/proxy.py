@@ -11,7 +11,7 @@ import socket
 import ssl
 import struct
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from math import inf
 from pathlib import Path
@@ -87,11 +87,28 @@ class _Passage:
 
 
 class Proxy:
-    """Passes bytes on, as well as its network does at present; ``seed`` fixes the jitter."""
+    """Passes bytes on, as well as its network does at present.
 
-    def __init__(
-        self, server_url: str, *, secured: ssl.SSLContext | None = None, seed: int = 0
+    Args:
+        server_url: Where they go to.
+        secured: Whether clients are to use TLS, and with which certificate.
+        seed: Fixes the jitter.
+        listens_with: Makes the socket that clients connect to; it may be of another host.
+        dials_with: Likewise those to the server.
+
+    """
+
+    def __init__(  # both ends can be elsewhere
+        self,
+        server_url: str,
+        *,
+        secured: ssl.SSLContext | None = None,
+        seed: int = 0,
+        listens_with: Callable[[], socket.socket] = socket.socket,
+        dials_with: Callable[[], socket.socket] = socket.socket,
     ) -> None:
+        self._listens_with = listens_with
+        self._dials_with = dials_with
         random = Random(seed)  # noqa: S311  # no secrets
         self.there = Way(random)
         self.back = Way(random)
@@ -102,8 +119,10 @@ class Proxy:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
+        listener = self._listens_with()
+        listener.bind(("127.0.0.1", 0))
         async with await asyncio.start_server(
-            self._serve, "127.0.0.1", 0, ssl=self._secured
+            self._serve, sock=listener, ssl=self._secured
         ) as server:
             port = server.sockets[0].getsockname()[1]
             scheme = f"{self._to.scheme}s" if self._secured else self._to.scheme
@@ -140,11 +159,16 @@ class Proxy:
             passage.half_open()
 
     async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        dialled = self._dials_with()
+        dialled.setblocking(False)  # noqa: FBT003  # as the socket module has it
         try:
-            there, server = await asyncio.open_connection(self._to.hostname, self._to.port)
+            where = (self._to.hostname, self._to.port)
+            await asyncio.get_running_loop().sock_connect(dialled, where)
         except OSError:
+            dialled.close()
             client.transport.abort()
             return
+        there, server = await asyncio.open_connection(sock=dialled)
         passage = _Passage(client, server)
         passage.carrying = [
             asyncio.create_task(_carry(reader, server, self.there, passage)),

@@ -11,6 +11,8 @@ from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
 BINARIES = Path("/usr/lib/rabbitmq/bin")
 """Those in ``/usr/sbin`` change the user and drop the environment; these do not."""
 
@@ -19,8 +21,11 @@ EPMD = Path("/usr/bin/epmd")
 SESSION, USED = 3, slice(11, 13)
 """Of what ``/proc/PID/stat`` says after the name: the session, and user and system time."""
 
+TICK_S = 8
+"""Nodes of a cluster that hear nothing of one another for so long are parted."""
+
 CONFIG = """
-listeners.tcp.1 = 127.0.0.1:{port}
+listeners.tcp.1 = {address}:{port}
 log.console = false
 log.file.level = warning
 vm_memory_high_watermark.absolute = 512MB
@@ -30,14 +35,46 @@ raft.wal_max_size_bytes = 16000000
 """
 
 
-class RabbitMQServer:
-    """Starts, stops and kills one node; what it stored is there when it is started again."""
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a node runs: on loopback here, or on a host that has its ports for itself.
 
-    def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="rabbitmq-")
-        self._root = Path(self._folder.name)
-        self._port, self._dist_port, self._epmd_port = _free_ports(3)
-        self._node = f"test{self._port}@localhost"
+    ``within`` is what a command is put behind to run on that host. Nodes of one cluster share the
+    ``cookie``; ``config`` are more lines of their configuration.
+    """
+
+    address: str = "127.0.0.1"
+    within: tuple[str, ...] = ()
+    cookie: str = ""
+    config: str = ""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether that is this host, whose ports are shared."""
+        return not self.within
+
+    def ports(self) -> list[int]:
+        """Return those of AMQP, of other nodes and of epmd."""
+        return _free_ports(3) if self.is_here else [5672, 25672, 4369]
+
+
+HERE = Place()
+
+
+class RabbitMQServer:
+    """Starts, stops and kills one node; what it stored is there when it is started again.
+
+    Args:
+        folder: Where it keeps all that it has; None: in one of its own, which goes with it.
+        place: Where it runs.
+
+    """
+
+    def __init__(self, folder: Path | None = None, place: Place = HERE) -> None:
+        self._place = place
+        self._folder = None if folder else tempfile.TemporaryDirectory(prefix="rabbitmq-")
+        self._root = Path(self._folder.name) if self._folder else folder or Path()
+        self._port, self._dist_port, self._epmd_port = place.ports()
+        self.name = f"test{self._port}@{'localhost' if place.is_here else place.address}"
         self._epmd: subprocess.Popen[bytes] | None = None
         self._server: subprocess.Popen[str] | None = None
         self._output: deque[str] = deque(maxlen=40)
@@ -52,7 +89,7 @@ class RabbitMQServer:
     @property
     def url(self) -> str:
         """Where the node listens."""
-        return f"amqp://guest:guest@127.0.0.1:{self._port}/"
+        return f"amqp://guest:guest@{self._place.address}:{self._port}/"
 
     @property
     def pid(self) -> int:
@@ -76,7 +113,7 @@ class RabbitMQServer:
         if self._epmd is None:
             self._start_epmd()
         self._server = subprocess.Popen(  # noqa: S603  # a constant path
-            [BINARIES / "rabbitmq-server"],
+            [*self._place.within, BINARIES / "rabbitmq-server"],
             env=self._environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -123,7 +160,8 @@ class RabbitMQServer:
             self._epmd.kill()
             self._epmd.wait()
             self._epmd = None
-        self._folder.cleanup()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def cpu_s(self) -> float:
         """Return the processor time of the node's processes, in seconds."""
@@ -140,7 +178,7 @@ class RabbitMQServer:
     def ctl(self, *arguments: str) -> str:
         """Run ``rabbitmqctl`` on the node and return what it says."""
         done = subprocess.run(  # noqa: S603  # arguments of our own tests
-            [BINARIES / "rabbitmqctl", "-q", "-n", self._node, *arguments],
+            [*self._place.within, BINARIES / "rabbitmqctl", "-q", "-n", self.name, *arguments],
             env=self._base_environment(),
             capture_output=True,
             text=True,
@@ -155,11 +193,13 @@ class RabbitMQServer:
         for name in ("mnesia", "log", "generated"):
             (self._root / name).mkdir()
         cookie = self._root / ".erlang.cookie"
-        cookie.write_text(secrets.token_hex(20))
+        cookie.write_text(self._place.cookie or secrets.token_hex(20))
         cookie.chmod(0o400)
         (self._root / "environment").touch()
         (self._root / "enabled_plugins").write_text("[].")
-        (self._root / "rabbitmq.conf").write_text(CONFIG.format(port=self._port))
+        (self._root / "rabbitmq.conf").write_text(
+            CONFIG.format(address=self._place.address, port=self._port) + self._place.config
+        )
 
     def _base_environment(self) -> dict[str, str]:
         return {
@@ -167,8 +207,9 @@ class RabbitMQServer:
             "LANG": "C.UTF-8",
             "HOME": str(self._root),
             "ERL_EPMD_PORT": str(self._epmd_port),
-            "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODENAME": self._node,
+            "ERL_EPMD_ADDRESS": self._place.address,
+            "RABBITMQ_NODENAME": self.name,
+            "RABBITMQ_USE_LONGNAME": "false" if self._place.is_here else "true",
         }
 
     def _environment(self) -> dict[str, str]:
@@ -176,10 +217,13 @@ class RabbitMQServer:
         return self._base_environment() | {
             "RABBITMQ_CONF_ENV_FILE": str(root / "environment"),
             "RABBITMQ_CONFIG_FILE": str(root / "rabbitmq.conf"),
-            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_IP_ADDRESS": self._place.address,
             "RABBITMQ_NODE_PORT": str(self._port),
             "RABBITMQ_DIST_PORT": str(self._dist_port),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ("-kernel inet_dist_use_interface {127,0,0,1}"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+                f"-kernel inet_dist_use_interface {{{self._place.address.replace('.', ',')}}} "
+                f"-kernel net_ticktime {TICK_S}"
+            ),
             "RABBITMQ_MNESIA_BASE": str(root / "mnesia"),
             "RABBITMQ_LOG_BASE": str(root / "log"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(root / "enabled_plugins"),
@@ -189,7 +233,10 @@ class RabbitMQServer:
 
     def _start_epmd(self) -> None:
         self._epmd = subprocess.Popen(  # noqa: S603  # a constant path
-            [EPMD, "-port", str(self._epmd_port), "-address", "127.0.0.1"],
+            [
+                *self._place.within,
+                *(EPMD, "-port", str(self._epmd_port), "-address", self._place.address),
+            ],
             env=self._base_environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
