@@ -56,6 +56,9 @@ Ready: TypeAlias = Callable[[LatestView, str], None]
 DEAD_LETTERS = "dead_letters.jsonl"
 """File of the state folder that keeps what was put aside where the bus is no server."""
 
+KEPT = (Writer, CandleBuilder)
+"""Readers whose mailboxes gather from the first event on."""
+
 STOP_WITHIN_S, DRAIN_WITHIN_S = 2.5, 1.5
 """How long a process may take to stop, and what is on its way to the store, out of that."""
 
@@ -148,7 +151,7 @@ class System:
             metrics = self._metrics_listener(opened)
             bus = await opened.enter_async_context(open_bus(self.settings))
             if self.roles & {"stream", "refresh"} and self.settings.is_distributed:
-                for reader in (Writer, CandleBuilder):  # whoever listens may start later than we
+                for reader in KEPT:  # whoever listens may start later than we
                     await bus.keep(reader.name, patterns_of(reader.handles))
             store = None
             if self.roles & {"store", "refresh", "serve"}:
@@ -209,13 +212,13 @@ class System:
         keeping: list[Supervised] = []
         computing: list[Supervised] = []
         if "store" in self.roles:
-            keeping.append(_writing(bus, store))
+            keeping.append(writing(bus, store))
         if "serve" in self.roles:
             keeping.extend(self._api(bus, store, ready))
         if "refresh" in self.roles:
             costs, terms = read_costs(self.settings), self._board_terms
             computing.append(Refresher(bus, costs, terms, store=store))
-            computing.append(_candle_building(bus, store))
+            computing.append(candle_building(bus, store))
         return [keeping, computing]
 
     @property
@@ -330,7 +333,7 @@ class System:
         )
 
 
-def _writing(bus: Bus, store: TimeSeries) -> Supervised:
+def writing(bus: Bus, store: TimeSeries) -> Supervised:
     """Make what stores: all share a mailbox that is whole; of a split one each part has one."""
     if bus.partitions == 1:
         return Writer(bus, store)
@@ -338,7 +341,7 @@ def _writing(bus: Bus, store: TimeSeries) -> Supervised:
     return Share(bus, Writer.name, patterns_of(Writer.handles), lambda p: make(partition=p))
 
 
-def _candle_building(bus: Bus, store: TimeSeries) -> Supervised:
+def candle_building(bus: Bus, store: TimeSeries) -> Supervised:
     """Make what builds candles: one of all processes does, or one has each partition."""
     make = partial(CandleBuilder, bus, store)
     patterns = patterns_of(CandleBuilder.handles)

@@ -197,7 +197,7 @@ class Share:
         *,
         me: str = PROCESS,
     ) -> None:
-        self.name = name if bus.partitions == 1 else f"{name}.of-{bus.partitions}"
+        self.name = _group(name, bus.partitions)
         self.listening = asyncio.Event()
         self._bus = bus
         self._mailbox = name
@@ -307,11 +307,24 @@ class Share:
         return (place.work for place in self._places if place.work)
 
     def _made(self, make: Callable[[int | None], Work]) -> Iterator[Place]:
-        if self._bus.partitions == 1:
-            yield Place(self._bus, self.name, None, make)
-            return
-        for partition in range(self._bus.partitions):
-            yield Place(self._bus, f"{self.name}.{partition}", partition, make)
+        names = places_of(self._mailbox, self._bus.partitions)
+        for number, name in enumerate(names):
+            yield Place(self._bus, name, number if len(names) > 1 else None, make)
+
+
+def members_of(name: str) -> str:
+    """Return the name of the mailbox by which members of a group hear of each other."""
+    return f"{name}.members"
+
+
+def places_of(name: str, partitions: int) -> list[str]:
+    """Return what the partitions of a group are called, and their leads."""
+    group = _group(name, partitions)
+    return [f"{group}.{number}" for number in range(partitions)] if partitions > 1 else [group]
+
+
+def _group(name: str, partitions: int) -> str:
+    return name if partitions == 1 else f"{name}.of-{partitions}"
 
 
 def _measures_of(work: Work) -> Iterable[Measure]:

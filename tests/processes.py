@@ -27,8 +27,10 @@ class Service:
         settings: Mapping[str, str],
         log: Path,
         within: Sequence[str] = (),
+        module: str = "cryptotracker",
     ) -> None:
         self.command = command
+        self._module = module
         self._within = within
         self.log = log
         given = {"state_dir": str(log.parent / "state"), **settings}
@@ -51,7 +53,7 @@ class Service:
                 *self._within,
                 sys.executable,
                 "-m",
-                "cryptotracker",
+                self._module,
                 *self.command,
                 cwd=ROOT,
                 env=self._environment,

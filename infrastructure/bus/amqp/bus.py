@@ -17,7 +17,7 @@ from infrastructure.bus.amqp.mailbox import AmqpMailbox
 from infrastructure.bus.amqp.outbox import Outbox
 from infrastructure.bus.amqp.probe import round_trips
 from infrastructure.bus.amqp.publisher import Counters, Publisher
-from infrastructure.bus.amqp.topology import Topology
+from infrastructure.bus.amqp.topology import EXCHANGE, Topology
 from infrastructure.bus.port import Check, DeadLetter, Overflow, of_bus
 from infrastructure.measures import Measure
 from market import BusUnavailableError, Event
@@ -169,7 +169,7 @@ class AmqpBus:
 async def connect_amqp(  # noqa: PLR0913  # what an operator chooses, all with defaults
     url: str,
     *,
-    exchange: str = "market",
+    exchange: str = EXCHANGE,
     content_type: ContentType = JSON,
     confirm_timeout_s: float = 5.0,
     connect_timeout_s: float = 30.0,

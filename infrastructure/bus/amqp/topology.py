@@ -28,6 +28,8 @@ from infrastructure.bus.amqp.plan import Arguments, Binding, Exchange, Plan, Que
 from market import Candle, Episode, Event, Gap, Trade, VenueCandle
 from market.routing import kind_of
 
+EXCHANGE = "market"
+
 DELIVERIES = 20
 """Deliveries after which the broker itself puts a message aside."""
 

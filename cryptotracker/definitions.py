@@ -1,0 +1,128 @@
+"""What RabbitMQ is given at its start: everything that the services use of it, and their rights.
+
+    python -m cryptotracker.definitions          writes definitions.json, for one partition
+    python -m cryptotracker.definitions FOLDER   prints all of it: with users, whose passwords are
+                                                 in FOLDER/<user>/bus_password, and for as many
+                                                 partitions as the settings say
+
+The first is in infrastructure/docker/rabbitmq for whoever looks. A broker loads the second, which
+holds hashes of the passwords (``load_definitions`` in rabbitmq.conf, a file of its own outside the
+image); services on such a broker have CRYPTOTRACKER_BUS_DECLARES=false.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import get_args
+
+import msgspec
+
+from api_service.view import LatestView
+from cryptotracker.compose import KEPT
+from cryptotracker.machine_checks import NAME as DOCTOR
+from cryptotracker.settings import read_settings
+from infrastructure.actor import patterns_of
+from infrastructure.bus.amqp.bus import DEFAULT_LIMITS
+from infrastructure.bus.amqp.definitions import (
+    VHOST,
+    Definitions,
+    Rights,
+    definitions,
+    with_users,
+)
+from infrastructure.bus.amqp.plan import Plan
+from infrastructure.bus.amqp.topology import EXCHANGE, Topology
+from infrastructure.sharing import members_of, places_of
+from market import ActorStatus, Candle, Episode, Event, Premium, Routes, Signal
+from market.routing import kind_of
+from refresher_service.candle_builder import CandleBuilder
+from refresher_service.refresher import Refresher
+from storage_service.writer import Writer
+
+FILE = Path(__file__).parent.parent / "infrastructure" / "docker" / "rabbitmq" / "definitions.json"
+
+KINDS = frozenset(map(kind_of, get_args(Event)))
+ACTOR = kind_of(ActorStatus)
+COMPUTED = frozenset(map(kind_of, (Routes, Episode, Premium, Candle, Signal)))
+
+RIGHTS = (
+    Rights(user="stream", publishes=sorted(KINDS - COMPUTED)),
+    Rights(
+        user="store",
+        publishes=[ACTOR],
+        hears=[ACTOR],
+        mailboxes=[Writer.name],
+        views=[members_of(Writer.name)],
+        leads=[Writer.name],
+    ),
+    Rights(
+        user="refresh",
+        publishes=sorted(COMPUTED | {ACTOR}),
+        hears=sorted({ACTOR, *map(kind_of, Refresher.handles)}),
+        mailboxes=[CandleBuilder.name],
+        views=[Refresher.name, members_of(CandleBuilder.name)],
+        leads=[Refresher.name, CandleBuilder.name],
+    ),
+    Rights(
+        user="serve",
+        publishes=[ACTOR],
+        hears=sorted(map(kind_of, LatestView.handles)),
+        views=[LatestView.name],
+        reads_dead_letters=True,
+    ),
+    Rights(
+        user="operator",
+        publishes=sorted(KINDS),
+        hears=[ACTOR],
+        views=[DOCTOR],
+        reads_dead_letters=True,
+    ),
+)
+"""Who may do what. The operator looks at what was put aside and publishes it again."""
+
+
+def topology_of(partitions: int) -> Topology:
+    """Return the topology of the services."""
+    return Topology(EXCHANGE, DEFAULT_LIMITS.mailbox_bytes, partitions)
+
+
+def plan_of(topology: Topology) -> Plan:
+    """Return all that lasts at the broker, of all services together."""
+    partitions = topology.partitions
+    plan = topology.core()
+    for reader in KEPT:
+        patterns = patterns_of(reader.handles)
+        plan += topology.mailbox_plan(reader.name, patterns, is_split=partitions > 1)
+    leads = [Refresher.name, *places_of(CandleBuilder.name, partitions)]
+    if partitions > 1:
+        leads += places_of(Writer.name, partitions)
+    for name in leads:
+        plan += topology.lead_plan(name)
+    return plan
+
+
+def broker_definitions(partitions: int = 1, *, vhost: str = VHOST) -> Definitions:
+    """Return all that RabbitMQ is given but its users."""
+    topology = topology_of(partitions)
+    return definitions(topology, plan_of(topology), RIGHTS, vhost=vhost)
+
+
+def written(found: Definitions) -> str:
+    """Return the definitions as they stand in a file."""
+    return msgspec.json.format(msgspec.json.encode(found)).decode() + "\n"
+
+
+def _main() -> None:
+    if len(sys.argv) == 1:
+        FILE.write_text(written(broker_definitions()), "utf-8")
+        return
+    folder = Path(sys.argv[1])
+    passwords = {
+        one.user: (folder / one.user / "bus_password").read_text("utf-8").strip() for one in RIGHTS
+    }
+    sys.stdout.write(written(with_users(broker_definitions(read_settings().partitions), passwords)))
+
+
+if __name__ == "__main__":
+    _main()
