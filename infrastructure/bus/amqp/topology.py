@@ -266,9 +266,12 @@ def _dead_arguments() -> Arguments:
 
 
 def _unrouted_arguments() -> Arguments:
-    """Return how what should have arrived is kept for a look: for an hour, the newest of it."""
+    """Return how what should have arrived is kept for a look: for an hour, the newest of it.
+
+    Everybody declares it, and a queue that lives on one node cannot be declared while that is down.
+    """
     return {
-        "x-queue-type": "classic",
+        "x-queue-type": "quorum",
         "x-max-length-bytes": UNROUTED_BYTES,
         "x-message-ttl": UNROUTED_MS,
         "x-overflow": "drop-head",
