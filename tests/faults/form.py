@@ -26,6 +26,7 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     hang_up_every_s: float
     stall_s: float
     shuffled_s: float
+    slow_s: float
 
 
 SHORT = Form(
@@ -45,6 +46,7 @@ SHORT = Form(
     hang_up_every_s=1.0,
     stall_s=8.0,
     shuffled_s=4.0,
+    slow_s=4.0,
 )
 
 FULL = Form(
@@ -64,6 +66,7 @@ FULL = Form(
     hang_up_every_s=3.0,
     stall_s=30.0,
     shuffled_s=30.0,
+    slow_s=20.0,
 )
 
 FORM = FULL if os.environ.get(VARIABLE) == "full" else SHORT

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
@@ -24,6 +24,7 @@ import pytest
 
 from market import Trade
 from market.intervals import INTERVALS, start_of
+from tests.books import assert_balanced
 from tests.faults.exchange import CALM, Exchange, Key
 from tests.faults.form import FORM
 from tests.faults.report import Outcome
@@ -50,6 +51,33 @@ WELL_WITHIN_S = 90.0
 NOT_THERE = (aiohttp.ClientError, httpx2.HTTPError, OSError, TimeoutError, RuntimeError)
 
 
+class Surroundings:
+    """Where the services run, and by which addresses they reach what is here."""
+
+    def within(self, _command: str) -> Sequence[str]:
+        """Return what a service's command is put behind."""
+        return ()
+
+    async def bus(self, url: str) -> str:
+        """Return the URL by which the services reach the broker."""
+        return url
+
+    async def simulator(self, address: str) -> str:
+        """Return the address by which the stream reaches the venues."""
+        return address
+
+    async def store(self, url: str) -> str:
+        """Return the URL by which the services reach the store."""
+        return url
+
+    async def api(self, port: int) -> int:
+        """Return the port by which the API is reached from here."""
+        return port
+
+
+HERE = Surroundings()
+
+
 class Blow:
     """One fault: when it was over, and what may be said of it."""
 
@@ -74,6 +102,7 @@ class Rig:
         self.port = port
         self.is_sound = True
         self.outcomes: list[Outcome] = []
+        self.bus_url = ""
         self.first_whole_minute_ns = 0
         self._since_ns = 0
 
@@ -85,30 +114,38 @@ class Rig:
         bus_url: str,
         influx: InfluxServer,
         folder: Path,
-        store_url: str = "",
+        surroundings: Surroundings = HERE,
     ) -> AsyncIterator[Self]:
         """Start all of it; it is ready once the API says so and trades are stored."""
         async with AsyncExitStack() as opened:
             exchange = await opened.enter_async_context(Exchange.trading(VENUES))
-            port = free_port()
+            listens_on = free_port()
+            port = await surroundings.api(listens_on)
+            store_url = await surroundings.store(influx.url)
             settings = {
-                "bus_url": bus_url,
-                "store_url": (store_url or influx.url).replace("http", "influxdb", 1),
+                "bus_url": await surroundings.bus(bus_url),
+                "store_url": store_url.replace("http", "influxdb", 1),
                 "store_token": influx.token,
                 "store_org": influx.org,
-                "simulator": exchange.served.address,
+                "simulator": await surroundings.simulator(exchange.served.address),
                 "venues": ",".join(VENUES),
                 "assets": "BTC,ETH,XRP,SOL",
                 "quote_currencies": "USDT,USD",
-                "port": str(port),
+                "port": str(listens_on),
                 "max_quote_age_s": f"{STALE_AFTER_S}",
                 "log_format": "json",
             }
             services = {
-                command: Service(command, settings=settings, log=folder / f"{command}.log")
+                command: Service(
+                    command,
+                    settings=settings,
+                    log=folder / f"{command}.log",
+                    within=surroundings.within(command),
+                )
                 for command in COMMANDS
             }
             rig = cls(exchange, influx, services, port)
+            rig.bus_url = bus_url
             for service in services.values():
                 opened.push_async_callback(service.kill)
                 await service.start()
@@ -144,6 +181,9 @@ class Rig:
         )
         self.outcomes.append(outcome)
         await self._until_well()
+        status = await self.status()
+        if all("counts" in one for one in status["actors"]):
+            assert_balanced(status)
         self.is_sound = True
         assert recovered_s <= recovers_within_s, outcome
 

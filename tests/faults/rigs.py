@@ -6,7 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from tests.faults.rig import Rig, a_vhost
+from tests.faults.rig import HERE, Rig, Surroundings, a_vhost
 from tests.servers.influx_server import InfluxServer
 from tests.servers.rabbitmq_node import RabbitMQServer
 
@@ -14,7 +14,14 @@ from tests.servers.rabbitmq_node import RabbitMQServer
 class Rigs:
     """Opens a rig when it is first asked for, and another where the last one is unsound."""
 
-    def __init__(self, node: RabbitMQServer, influx: InfluxServer, folder: Path) -> None:
+    def __init__(
+        self,
+        node: RabbitMQServer,
+        influx: InfluxServer,
+        folder: Path,
+        surroundings: Surroundings = HERE,
+    ) -> None:
+        self._surroundings = surroundings
         self._node = node
         self._influx = influx
         self._folder = folder
@@ -33,7 +40,12 @@ class Rigs:
             folder.mkdir()
             url = await self._opened.enter_async_context(a_vhost(self._node))
             self._rig = await self._opened.enter_async_context(
-                Rig.running(bus_url=url, influx=self._influx, folder=folder)
+                Rig.running(
+                    bus_url=url,
+                    influx=self._influx,
+                    folder=folder,
+                    surroundings=self._surroundings,
+                )
             )
             await asyncio.to_thread(self._node.remember_queues)
         return self._rig

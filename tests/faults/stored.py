@@ -67,20 +67,35 @@ class Stored:
             found[key] += [tuple(values[1:]) for values in one["values"]]
         return found
 
+    async def shard_ns(self) -> int:
+        """Return how much time goes into one shard."""
+        (series,) = await self._ask(f'SHOW RETENTION POLICIES ON "{DATABASE}"')
+        column = series["columns"].index("shardGroupDuration")
+        (text,) = [row[column] for row in series["values"] if row[0] == POLICY]
+        return int(text.partition("h")[0]) * 3_600 * 10**9
+
+    async def write(self, line: str) -> None:
+        """Store one line."""
+        where = {"bucket": f"{DATABASE}/{POLICY}", "precision": "ns"}
+        async with self._session() as session:
+            url = f"{self._server.url}/api/v2/write"
+            async with session.post(url, params=where, data=line) as answer:
+                answer.raise_for_status()
+
     async def _ask(self, statement: str, **given: int) -> list[dict[str, Any]]:
         params = json.dumps({"start_ns": self._start_ns, **given})
         asked = {"db": DATABASE, "rp": POLICY, "epoch": "ns", "q": statement, "params": params}
-        headers = {"Authorization": f"Token {self._server.token}"}
-        limit = aiohttp.ClientTimeout(total=30)
-        async with (
-            aiohttp.ClientSession(headers=headers, timeout=limit) as session,
-            session.get(f"{self._server.url}/query", params=asked) as answer,
-        ):
+        url = f"{self._server.url}/query"
+        async with self._session() as session, session.get(url, params=asked) as answer:
             answer.raise_for_status()
             (result,) = msgspec.json.decode(await answer.read())["results"]
         if "error" in result:
             raise RuntimeError(result["error"])
         return list(result.get("series", []))
+
+    def _session(self) -> aiohttp.ClientSession:
+        headers = {"Authorization": f"Token {self._server.token}"}
+        return aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=30))
 
 
 def difference(

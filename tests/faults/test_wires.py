@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from math import inf
 
 import pytest
+import pytest_asyncio
 
 from api_service.rows import rfc3339
 from market import Trade
 from market.intervals import start_of
 from tests.faults.exchange import CALM, Key
 from tests.faults.form import FORM
-from tests.faults.rig import STALE_AFTER_S, Rig
+from tests.faults.rig import STALE_AFTER_S, Rig, Surroundings
+from tests.faults.rigs import Rigs
+from tests.servers.influx_server import InfluxServer
+from tests.servers.proxy import Proxy
+from tests.servers.rabbitmq_node import RabbitMQServer
 from tests.waiting import eventually
 
 pytestmark = [
@@ -30,8 +36,50 @@ SUBSCRIBES_WITHIN_S = 2.0
 TOLD_WITHIN_S = 0.5
 """Beyond the age at which a quote is stale, until the API says so."""
 
-FRESH_WITHIN_S = 3.0
+FRESH_WITHIN_S = 6.0
+"""Until all quotes are: each market quotes about three times a second here."""
+
+STORED_BY_SLOW_WIRES_WITHIN_S = 10.0
+LIVE_WITHIN_S = 2.0
 SUMS = ("open", "high", "low", "close", "volume", "trades")
+
+
+class Wires(Surroundings):
+    """A proxy before the broker and one before the store."""
+
+    broker: Proxy
+    store_proxy: Proxy
+
+    def __init__(self, opened: AsyncExitStack) -> None:
+        self._opened = opened
+
+    async def bus(self, url: str) -> str:
+        self.broker = await self._opened.enter_async_context(Proxy(url, seed=1).running())
+        return self.broker.url
+
+    async def store(self, url: str) -> str:
+        self.store_proxy = await self._opened.enter_async_context(Proxy(url, seed=2).running())
+        return self.store_proxy.url
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def wires() -> AsyncIterator[Wires]:
+    async with AsyncExitStack() as opened:
+        yield Wires(opened)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def rigs(
+    the_rabbitmq_node: RabbitMQServer,
+    influx_server: InfluxServer,
+    wires: Wires,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Rigs]:
+    made = Rigs(the_rabbitmq_node, influx_server, tmp_path_factory.mktemp("faults"), wires)
+    try:
+        yield made
+    finally:
+        await made.close()
 
 
 async def test_venues_that_hang_up_again_and_again_are_subscribed_anew(rig: Rig) -> None:
@@ -69,6 +117,57 @@ async def test_venue_that_falls_silent_is_stale_and_its_routes_are_gone_in_time(
     assert stale_s <= STALE_AFTER_S + TOLD_WITHIN_S, blow.note
     assert not routes
     assert fresh_s <= FRESH_WITHIN_S, blow.note
+
+
+async def test_broker_that_is_cut_off_and_comes_back_loses_no_trade(rig: Rig, wires: Wires) -> None:
+    async with rig.struck("broker: cut off", recovers_within_s=12) as blow:
+        wires.broker.hold()
+        await asyncio.sleep(FORM.cut_s)
+        wires.broker.let_go()
+        blow.over()
+
+
+async def test_connections_to_the_broker_that_fall_silent_are_left(rig: Rig, wires: Wires) -> None:
+    async with rig.struck("broker: connections silent", recovers_within_s=15) as blow:
+        wires.broker.silence()
+        blow.over()
+
+
+async def test_connections_to_the_broker_that_are_reset_again_and_again(
+    rig: Rig, wires: Wires
+) -> None:
+    async with rig.struck("broker: connections reset", recovers_within_s=8) as blow:
+        for _ in range(FORM.hang_ups):
+            wires.broker.reset()
+            await asyncio.sleep(FORM.hang_up_every_s / 2)
+        blow.over()
+
+
+async def test_slow_and_thin_wires_delay_trades_and_lose_none(rig: Rig, wires: Wires) -> None:
+    ways = [wires.broker.there, wires.broker.back, wires.store_proxy.there, wires.store_proxy.back]
+
+    async with rig.struck("broker and store: slow, thin", recovers_within_s=5) as blow:
+        for way in ways:
+            way.latency_s, way.jitter_s, way.bytes_per_s = 0.1, 0.1, 2_000_000
+        await asyncio.sleep(FORM.slow_s)
+        lag_s = await rig.until_stored(time.time_ns())
+        for way in ways:
+            way.latency_s, way.jitter_s, way.bytes_per_s = 0.0, 0.0, inf
+        blow.over()
+        blow.note = f"{lag_s:.1f} s from venue to store meanwhile"
+
+    assert lag_s < STORED_BY_SLOW_WIRES_WITHIN_S
+
+
+async def test_slow_store_holds_up_nobody_but_the_writer(rig: Rig, wires: Wires) -> None:
+    async with rig.struck("InfluxDB: slow", recovers_within_s=8) as blow:
+        wires.store_proxy.there.latency_s = wires.store_proxy.back.latency_s = 1.0
+        await asyncio.sleep(FORM.slow_s)
+        lags = [await rig.quote_lag_s() for _ in range(5)]
+        wires.store_proxy.there.latency_s = wires.store_proxy.back.latency_s = 0.0
+        blow.over()
+
+    assert max(lags) < LIVE_WITHIN_S, lags
 
 
 async def test_trades_told_twice_and_late_are_counted_once_in_their_candles(rig: Rig) -> None:
