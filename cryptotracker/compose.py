@@ -41,6 +41,7 @@ from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
 from storage_service.writer import Writer
 from stream_service.connection import VenueConnection
+from stream_service.gathering import Outlet, gathered
 from stream_service.intake import Tap
 from stream_service.polled import PolledVenue
 from stream_service.polling import VenuePolling
@@ -158,7 +159,8 @@ class System:
                 store = await opened.enter_async_context(open_store(self.settings))
             simulating, address = await self._simulators(opened)
             tiers = [] if store is None else self._listeners(bus, store, ready)
-            tiers.append([*simulating, *self._connections(bus, address)])
+            outlet = await opened.enter_async_context(gathered(bus))
+            tiers.append([*simulating, *self._connections(bus, outlet, address)])
             distributed = self.settings.is_distributed
             drain_s = DRAIN_WITH_SERVERS_WITHIN_S if distributed else DRAIN_WITHIN_S
             supervisor = Supervisor(bus, drain_s=drain_s)
@@ -254,7 +256,7 @@ class System:
             ready(view, f"http://{settings.host}:{listener.getsockname()[1]}/")
         return [view, server]
 
-    def _connections(self, bus: Bus, address: str) -> list[Supervised]:
+    def _connections(self, bus: Bus, outlet: Outlet, address: str) -> list[Supervised]:
         if "stream" not in self.roles:
             return []
         settings = self.settings
@@ -264,16 +266,16 @@ class System:
             venues = [simulated(venue, address) for venue in venues]
             polled = [simulated_polled(venue, address) for venue in polled]
         return [
-            *(self._connection(venue, bus) for venue in venues),
+            *(self._connection(venue, outlet) for venue in venues),
             *(self._polling(one, bus) for one in polled),
         ]
 
-    def _connection(self, venue: Venue, bus: Bus) -> VenueConnection:
+    def _connection(self, venue: Venue, outlet: Outlet) -> VenueConnection:
         settings = self.settings
         return VenueConnection(
             venue,
             settings.instruments,
-            bus,
+            outlet,
             channels=settings.followed,
             state=self._past,
             transport=settings.transport,

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import structlog
 
-from infrastructure.bus.port import Bus
 from infrastructure.measures import Measure
 from infrastructure.retry import Pauses
 from market import BusUnavailableError, Instrument, Listed, Listing, VenueRefusedError
 from market.events import VenueState
 from stream_service.backfill import Backfill
+from stream_service.gathering import Outlet
 from stream_service.intake import Intake, Tap
 from stream_service.kept import KeptFile
 from stream_service.link import LOST, Gate, Link
@@ -65,7 +65,7 @@ class VenueConnection:
         self,
         venue: Venue,
         wanted: Sequence[Instrument],
-        bus: Bus,
+        bus: Outlet,
         *,
         channels: frozenset[Channel] = CHANNELS,
         state: Path | None = None,

@@ -19,7 +19,6 @@ from typing import Protocol, cast
 import msgspec
 import structlog
 
-from infrastructure.bus.port import Bus
 from market import (
     Book,
     Event,
@@ -31,6 +30,7 @@ from market import (
     VenueStatus,
 )
 from stream_service.accounts import Accounts, FramesInHand
+from stream_service.gathering import Outlet
 from stream_service.ledger import LedgerState, TradeLedger
 from stream_service.letters import Letters
 from stream_service.plausible import Plausibility
@@ -78,7 +78,7 @@ class Intake:
     def __init__(
         self,
         venue: Venue,
-        bus: Bus,
+        bus: Outlet,
         *,
         clock: Callable[[], int] = time.time_ns,
         steady: Callable[[], int] = time.monotonic_ns,
