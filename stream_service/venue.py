@@ -17,6 +17,7 @@ from typing import Literal, Protocol, TypeAlias, get_args
 import msgspec
 
 from market import Book, Event, Instrument, Listing, Summary, Trade, VenueCandle, Wallet
+from stream_service.rising import rising
 
 Channel: TypeAlias = Literal["trade", "quote", "book", "candle", "summary"]
 CHANNELS: frozenset[Channel] = frozenset(get_args(Channel))
@@ -116,6 +117,7 @@ class Session(Outbox, ABC):
     """Our side of one connection, as a state machine over the instruments in ``listings``.
 
     What a session keeps for an instrument it makes when it first meets the symbol in a frame.
+    ``number`` makes a sequence of the time of receipt for an event that the venue does not number.
     ``renewal`` is empty until the venue asks us to leave: then it is its reason, and whoever owns
     the socket makes a new connection before it closes this one.
     """
@@ -125,8 +127,8 @@ class Session(Outbox, ABC):
         self.listings = Listings(listings, options.guess)
         self.options = options
         self.renewal = ""
+        self.number = rising()
         self._requests: list[HttpRequest] = []
-        self._last_number = 0
 
     @abstractmethod
     def opened(self) -> None:
@@ -206,12 +208,6 @@ class Session(Outbox, ABC):
         """Take the requests that wait, oldest first."""
         requests, self._requests = self._requests, []
         return requests
-
-    def number(self, received_ns: int) -> int:
-        """Make a sequence for an event that the venue does not number: it always rises."""
-        last = self._last_number
-        self._last_number = number = received_ns if received_ns > last else last + 1
-        return number
 
 
 class Market(Protocol):

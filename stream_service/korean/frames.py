@@ -48,16 +48,19 @@ class OrderBook(msgspec.Struct, frozen=True, gc=False):
     stream_type: str = ""
 
 
-class Ticker(msgspec.Struct, frozen=True, gc=False):
-    """The last price, the range of the venue's day, the volume of 24 hours."""
+class Ticker(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The last price, the range of the venue's day, the volume of 24 hours.
+
+    In the order of the venue, in which fields are found soonest.
+    """
 
     code: str
-    timestamp: wire.Milliseconds
-    trade_price: wire.OrZero
-    acc_trade_volume_24h: wire.OrZero
     opening_price: wire.OrZero | None = None
     high_price: wire.OrZero | None = None
     low_price: wire.OrZero | None = None
+    trade_price: wire.OrZero
+    acc_trade_volume_24h: wire.OrZero
+    timestamp: wire.Milliseconds
 
 
 class CandleRow(msgspec.Struct, frozen=True, gc=False):
@@ -132,7 +135,9 @@ def _spelled(row: type[Row], keys: Mapping[str, str], **types: object) -> type[R
         else (field.name, field.type, field.default)
         for field in msgspec.structs.fields(row)
     ]
-    made = msgspec.defstruct(row.__name__, fields, frozen=True, gc=False, rename=dict(keys))
+    made = msgspec.defstruct(
+        row.__name__, fields, frozen=True, gc=False, kw_only=True, rename=dict(keys)
+    )
     return cast("type[Row]", made)
 
 

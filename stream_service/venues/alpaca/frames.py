@@ -119,6 +119,31 @@ class BarRow(
     kind: str = ""
 
 
+class DayRow(
+    msgspec.Struct,
+    frozen=True,
+    gc=False,
+    tag_field="T",
+    tag="d",
+    rename={
+        "symbol": "S",
+        "open": "o",
+        "high": "h",
+        "low": "l",
+        "close": "c",
+        "volume": "v",
+    },
+):
+    """As much of the bar of the running day as is told of it: it comes with every minute."""
+
+    symbol: str
+    open: wire.Price
+    high: wire.Price
+    low: wire.Price
+    close: wire.Price
+    volume: wire.OrZero
+
+
 class Word(msgspec.Struct, frozen=True, rename={"kind": "T"}):
     """What the venue says of the connection, or the kind of a row that is not known."""
 
@@ -153,6 +178,7 @@ Dated = TypeVar("Dated", TradeRow, QuoteRow, BookRow, BarRow)
 
 trade_rows = msgspec.json.Decoder(list[TradeRow])
 quote_rows = msgspec.json.Decoder(list[QuoteRow])
+decode_days = msgspec.json.Decoder(list[DayRow]).decode
 decode_bars = msgspec.json.Decoder(list[BarRow]).decode
 book_rows = msgspec.json.Decoder(list[BookRow])
 raw_rows = msgspec.json.Decoder(list[msgspec.Raw])

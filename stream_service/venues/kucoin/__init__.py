@@ -402,8 +402,7 @@ class KucoinSession(Session):
         )
 
     def _day(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        summary = self._summary(decode_snapshot(frame).data.data, received_ns, received_ns)
-        return (summary,) if summary else ()
+        return self._summary(decode_snapshot(frame).data.data, received_ns, received_ns)
 
     def _levels(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """Read a whole book, if it is one: level2Depth5 or level2Depth50."""
@@ -513,27 +512,29 @@ class KucoinSession(Session):
             sequence=self.number(received_ns),
         )
 
-    def _summary(self, day: Day, event_ns: int, received_ns: int) -> Summary | None:
+    def _summary(self, day: Day, event_ns: int, received_ns: int) -> Sequence[Summary]:
         """Sum up a day, if there was a trade in it."""
         last = day.last_traded_price or day.last
         if not last:
-            return None
+            return ()
         time = day.datetime
-        return Summary(
-            NAME,
-            self._instruments[day.symbol],
-            day.symbol,
-            last,
-            "",
-            day.open or None,
-            day.high or None,
-            day.low or None,
-            day.vol,
-            day.buy or None,
-            day.sell or None,
-            event_ns=time * wire.MS if time else event_ns,
-            received_ns=received_ns,
-            sequence=self.number(received_ns),
+        return (
+            Summary(
+                NAME,
+                self._instruments[day.symbol],
+                day.symbol,
+                last,
+                "",
+                day.open or None,
+                day.high or None,
+                day.low or None,
+                day.vol,
+                day.buy or None,
+                day.sell or None,
+                event_ns=time * wire.MS if time else event_ns,
+                received_ns=received_ns,
+                sequence=self.number(received_ns),
+            ),
         )
 
     def _answer(
@@ -564,8 +565,7 @@ class KucoinSession(Session):
                 tickers = ALL_TICKERS.decode(content)
                 days = [day for day in readable(tickers.ticker, DAY) if self._follows(day.symbol)]
                 event_ns = tickers.time * wire.MS
-                found = [self._summary(day, event_ns, received_ns) for day in days]
-                return [summary for summary in found if summary]
+                return [one for day in days for one in self._summary(day, event_ns, received_ns)]
         return ()
 
     def _follows(self, symbol: str) -> bool:
