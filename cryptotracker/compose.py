@@ -92,7 +92,9 @@ async def open_store(settings: Settings) -> AsyncIterator[TimeSeries]:
     if settings.store_url.startswith("duckdb:"):
         from infrastructure.timeseries.embedded import EmbeddedTimeSeries  # noqa: PLC0415  # as above
 
-        with closing(EmbeddedTimeSeries.open(embedded_file(settings))) as embedded:
+        retention_s = settings.raw_retention_days * 86_400
+        file = embedded_file(settings)
+        with closing(EmbeddedTimeSeries.open(file, raw_retention_s=retention_s)) as embedded:
             yield embedded
         return
     async with AsyncExitStack() as opened:

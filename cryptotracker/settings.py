@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     )
     store_org: str = Field("cryptotracker", description="InfluxDB organisation")
     raw_retention_days: int = Field(
-        1, ge=1, description="Days that quotes and trades are kept in InfluxDB; candles stay"
+        1, ge=1, description="Days that quotes and trades are kept; candles stay"
     )
     connect_timeout_s: float = Field(
         30.0, gt=0, description="How long a service waits at its start for broker and store"

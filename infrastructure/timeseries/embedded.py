@@ -9,33 +9,32 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import duckdb
 import msgspec
 
-from infrastructure.timeseries.batch import Refused, sift
+from infrastructure.timeseries.batch import Refused
 from infrastructure.timeseries.embedded_tables import (
     ALL_GAPS,
     EPISODES,
+    KEYED,
     LISTINGS,
     MARK,
     MARKED,
-    MERGES,
     NEWEST,
     TABLES,
+    without_key,
 )
+from infrastructure.timeseries.embedded_writing import Inflow
 from infrastructure.timeseries.port import PROBE_WITHIN_S, GapTerms, Stored
 from infrastructure.timeseries.question import (
-    PARTED,
     S,
     Series,
     Span,
-    codes_of,
-    columns_of,
     of_any_series,
-    table_of,
 )
 from market import (
     Candle,
@@ -54,32 +53,53 @@ from market import (
     VenueStatus,
 )
 
-Row: TypeAlias = tuple[object, ...]
 R = TypeVar("R")
 
 
 class EmbeddedTimeSeries:
     """See `TimeSeries`."""
 
-    def __init__(self, database: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self,
+        database: duckdb.DuckDBPyConnection,
+        *,
+        raw_retention_s: int = 0,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
         self._reading = _Desk(database.cursor(), "reading")
         self._writing = _Desk(database, "writing")
         database.execute(TABLES)
+        for (table,) in database.execute(KEYED).fetchall():
+            database.execute(without_key(table))
+        self._inflow = Inflow(database, raw_retention_s=raw_retention_s, clock=clock)
 
     @classmethod
-    def open(cls, path: Path | None) -> EmbeddedTimeSeries:
+    def open(
+        cls,
+        path: Path | None,
+        *,
+        raw_retention_s: int = 0,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> EmbeddedTimeSeries:
         """Open the file, made if there is none yet; None is a store that lives in memory.
+
+        Args:
+            path: The file.
+            raw_retention_s: How long trades, quotes, summaries and statuses are kept; zero is for
+                ever.
+            clock: The time now, in nanoseconds.
 
         Raises:
             SettingsError: there can be no such file, or it is something else.
             StoreUnavailableError: another process has it open.
 
         """
+        keeping = partial(cls, raw_retention_s=raw_retention_s, clock=clock)
         if path is None:
-            return cls(duckdb.connect(":memory:"))
+            return keeping(duckdb.connect(":memory:"))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            return cls(duckdb.connect(path))
+            return keeping(duckdb.connect(path))
         except OSError as error:
             raise SettingsError(
                 f"the directory of the store {path} cannot be made: {error}; name another path"
@@ -89,13 +109,13 @@ class EmbeddedTimeSeries:
 
     async def write(self, events: Sequence[Stored]) -> None:
         """See `TimeSeries.write`."""
-        refused = await self._writing.do(lambda connection: _write(connection, events))
+        refused = await self._writing.do(lambda connection: self._write(connection, events))
         if refused:
             raise PoisonousError(refused)
 
     @property
     def expired(self) -> int:
-        """See `TimeSeries.expired`; here what is too old is stored, and removed in its turn."""
+        """See `TimeSeries.expired`; here it is stored, and removed with what is as old."""
         return 0
 
     async def trades(
@@ -206,18 +226,17 @@ class EmbeddedTimeSeries:
 
     async def probe(self) -> None:
         """See `TimeSeries.probe`; it waits its turn among writes and reads."""
-        at_ns = time.time_ns()
-        mark = {"at_ns": at_ns}
+        mark = {"at_ns": time.time_ns()}
         try:
             async with asyncio.timeout(PROBE_WITHIN_S):
-                await self._writing.do(lambda connection: connection.execute(MARK, mark).fetchall())
-                rows = await self._reading.do(lambda connection: _rows(connection, MARKED, {}))
+                await self._writing.do(lambda connection: _rows(connection, MARK, mark))
+                found = await self._reading.do(lambda connection: _rows(connection, MARKED, mark))
         except TimeoutError as error:
             raise StoreUnavailableError(
                 f"the embedded store did not write and read within {PROBE_WITHIN_S:g} s: its disk "
                 "is slow or it is asked too much; put the file on a faster disk, or use InfluxDB"
             ) from error
-        if not all(int(str(row["at_ns"])) >= at_ns for row in rows):
+        if not found:
             raise StoreUnavailableError(
                 "the embedded store did not keep what it was told; stop, and check its disk"
             )
@@ -226,6 +245,11 @@ class EmbeddedTimeSeries:
         """Finish what is under way and close the file."""
         self._reading.close()
         self._writing.close()
+
+    def _write(self, connection: duckdb.DuckDBPyConnection, events: Sequence[Stored]) -> Refused:
+        refused = self._inflow.write(connection, events)
+        self._inflow.expire(connection)
+        return refused
 
     async def _newest(self, series: Series[S], span: Span) -> list[S]:
         return await self._reading.do(lambda connection: _read(connection, series, span))
@@ -252,41 +276,6 @@ class _Desk:
         """Finish what waits, then close the connection."""
         self._thread.shutdown()
         self._connection.close()
-
-
-def _write(connection: duckdb.DuckDBPyConnection, events: Sequence[Stored]) -> Refused:
-    """Store all events but those that are refused; none, should an error be raised."""
-    kept, refused = sift(events)
-    rows = {kind: list(map(_row, of_kind)) for kind, of_kind in kept.items()}
-    connection.begin()
-    try:
-        for kind, of_kind in rows.items():
-            _append(connection, kind, of_kind)
-        connection.commit()
-    except BaseException:
-        connection.rollback()
-        raise
-    return refused
-
-
-def _append(connection: duckdb.DuckDBPyConnection, kind: type[Stored], rows: Sequence[Row]) -> None:
-    columns = list(columns_of(kind))
-    if merge := MERGES.get(kind):
-        with connection.appender(f"arriving_{table_of(kind)}", columns=columns) as arriving:
-            arriving.append_rows(rows)
-        connection.execute(merge)
-    else:
-        with connection.appender(table_of(kind), columns=columns, action="upsert") as table:
-            table.append_rows(rows)
-
-
-def _row(event: Stored) -> Row:
-    """Return the columns of the event in the order of its fields."""
-    row: list[object] = []
-    for name in event.__struct_fields__:
-        value = getattr(event, name)
-        row += codes_of(value) if name in PARTED else (value,)
-    return tuple(row)
 
 
 def _read(connection: duckdb.DuckDBPyConnection, series: Series[S], span: Span) -> list[S]:

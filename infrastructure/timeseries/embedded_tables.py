@@ -4,21 +4,24 @@ A table has the fields of its events as columns, the instrument parted in two.
 """
 
 from infrastructure.timeseries.port import Stored
-from infrastructure.timeseries.question import other_fields, table_of, time_field
+from infrastructure.timeseries.question import (
+    SERIES_COLUMNS,
+    other_fields,
+    table_of,
+    time_field,
+)
 from market import Candle, Gap, Listed, Premium, Quote, Summary, Trade, VenueCandle, VenueStatus
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS trade (
     venue VARCHAR, base VARCHAR, quote_currency VARCHAR, trade_id VARCHAR,
     side VARCHAR, price DOUBLE, size DOUBLE, backfilled BOOLEAN,
-    event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
-    PRIMARY KEY (venue, base, quote_currency, trade_id)
+    event_ns BIGINT, received_ns BIGINT, sequence BIGINT
 );
 CREATE TABLE IF NOT EXISTS quote (
     venue VARCHAR, base VARCHAR, quote_currency VARCHAR,
     bid DOUBLE, bid_size DOUBLE, ask DOUBLE, ask_size DOUBLE,
-    event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
-    PRIMARY KEY (venue, base, quote_currency, sequence)
+    event_ns BIGINT, received_ns BIGINT, sequence BIGINT
 );
 CREATE TABLE IF NOT EXISTS candle (
     venue VARCHAR, base VARCHAR, quote_currency VARCHAR, "interval" VARCHAR, start_ns BIGINT,
@@ -78,11 +81,23 @@ CREATE TABLE IF NOT EXISTS premium (
 CREATE TABLE IF NOT EXISTS probe (at_ns BIGINT);
 INSERT INTO probe SELECT 0 WHERE NOT EXISTS (FROM probe);
 ALTER TABLE gap ADD COLUMN IF NOT EXISTS missing BIGINT;
-CREATE TEMP TABLE arriving_candle AS FROM candle LIMIT 0;
-CREATE TEMP TABLE arriving_venue_candle AS FROM venue_candle LIMIT 0;
-CREATE TEMP TABLE arriving_listed AS FROM listed LIMIT 0;
 """
 """Makes what is missing. A file of an earlier version gets the columns that it lacks."""
+
+KEYED = (
+    "SELECT table_name FROM duckdb_constraints() "
+    "WHERE constraint_type = 'PRIMARY KEY' AND table_name IN ('trade', 'quote')"
+)
+"""Which tables of an earlier version have keys that they are to have no more."""
+
+
+def without_key(table: str) -> str:
+    """Return what takes the key from a table."""
+    return (
+        f"BEGIN; CREATE TABLE moved AS FROM {table}; DROP TABLE {table}; "
+        f"ALTER TABLE moved RENAME TO {table}; COMMIT;"
+    )
+
 
 _OF_A_CANDLE = """
     open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
@@ -100,9 +115,8 @@ _OF_A_LISTING = """
 
 def _merge_text(table: str, columns: str, unless_outdone: str) -> str:
     return (
-        f"INSERT INTO {table} FROM arriving_{table} "  # noqa: S608  # nothing in it is from outside
-        f"ON CONFLICT DO UPDATE SET {columns} WHERE {unless_outdone}; "
-        f"DELETE FROM arriving_{table};"
+        f"INSERT INTO {table} FROM arriving_{table} "
+        f"ON CONFLICT DO UPDATE SET {columns} WHERE {unless_outdone}"
     )
 
 
@@ -118,9 +132,37 @@ MERGES: dict[type[Stored], str] = {
 }
 """Kinds of which a row may be outdone by the one that is there; the others replace it."""
 
+REPLACES: dict[type[Stored], str] = {
+    kind: (
+        f"DELETE FROM {table} USING arriving_{table} AS arriving "  # noqa: S608  # as above
+        f"WHERE {table}.event_ns BETWEEN $from_ns AND $to_ns AND "
+        + " AND ".join(f"{table}.{name} = arriving.{name}" for name in (*SERIES_COLUMNS, key))
+    )
+    for kind, table, key in ((Trade, "trade", "trade_id"), (Quote, "quote", "sequence"))
+}
+"""Remove, of the kinds that have no key, what is to be replaced by the rows that arrive."""
+
+INSERTS = {
+    kind: f"INSERT INTO {table_of(kind)} FROM arriving_{table_of(kind)}" for kind in REPLACES
+}
+EMPTIES: dict[type[Stored], str] = {
+    kind: (
+        f"CREATE OR REPLACE TEMP TABLE arriving_{table_of(kind)} AS FROM {table_of(kind)} LIMIT 0"
+    )
+    for kind in (*REPLACES, *MERGES)
+}
+"""Make the table of the rows that arrive anew; deleted rows would stay in its memory."""
+
 _WANTED = {
     VenueCandle: ' AND "interval" = $interval',
     Candle: ' AND "interval" = $interval AND closed',
+}
+EXPIRE = {
+    table: (
+        f"DELETE FROM {table} WHERE rowid IN "  # noqa: S608  # as above
+        f"(SELECT rowid FROM {table} WHERE event_ns < $before_ns LIMIT $at_most)"
+    )
+    for table in ("quote", "trade", "summary", "venue_status")
 }
 ALL_GAPS = (
     "SELECT * FROM gap WHERE start_ns >= $start_ns AND start_ns < $end_ns "
@@ -135,7 +177,8 @@ EPISODES = (
     "AND ($base IS NULL OR base = $base) ORDER BY event_ns DESC, route_id DESC LIMIT $at_most"
 )
 MARK = "UPDATE probe SET at_ns = $at_ns"
-MARKED = "SELECT at_ns FROM probe"
+MARKED = "SELECT at_ns FROM probe WHERE at_ns >= $at_ns"
+NEWEST_RECEIPT = {kind: f"SELECT max(received_ns) FROM {table_of(kind)}" for kind in REPLACES}  # noqa: S608  # as above
 LISTINGS = "SELECT * FROM listed ORDER BY venue, base, quote_currency"
 
 

@@ -1,0 +1,200 @@
+"""What the embedded store does with a batch: the rows of its events go in, old rows go out.
+
+Quotes and trades are in tables without a key. An index of a day of them would stay in memory, 80
+to 130 bytes a row, and to look each one up in it takes four times as long as to append it. But an
+event that was received after all that is stored of its series has not been stored before. So it is
+appended. Any other, and what was back-filled, takes the place of the same one if it is there: one
+whose time is at most a minute off.
+
+It is done in turns: a thread that holds the interpreter holds up the event loop.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Literal, TypeAlias, TypeVar
+
+import duckdb
+import msgspec
+
+from infrastructure.timeseries.batch import Refused, sift
+from infrastructure.timeseries.embedded_tables import (
+    EXPIRE,
+    INSERTS,
+    MERGES,
+    NEWEST_RECEIPT,
+    REPLACES,
+)
+from infrastructure.timeseries.port import Stored
+from infrastructure.timeseries.question import PARTED, codes_of, columns_of, table_of
+from market import Instrument, Quote, Trade
+from market.intervals import INTERVALS, SECOND_NS
+
+Row: TypeAlias = tuple[object, ...]
+Series: TypeAlias = tuple[str, Instrument]
+T = TypeVar("T")
+
+OFF_AT_MOST_NS = INTERVALS["1m"]
+"""How far apart the times of two may be that are the same trade; venues round them for REST."""
+
+LOOK_EVERY_NS = INTERVALS["1m"]
+ROWS_A_SLICE = 200_000
+"""Old rows that are removed after one write; that takes a tenth of a second at most."""
+
+TURN = 256
+"""Events or rows after which others get the interpreter."""
+
+_BEFORE_ALL = -(2**63)
+
+
+class Inflow:
+    """Writes batches to the tables; knows when the newest row of each series was received.
+
+    Args:
+        connection: Only for what is asked once, now.
+        raw_retention_s: How long trades, quotes, summaries and statuses are kept; zero: for ever.
+        clock: The time now, in nanoseconds.
+
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        *,
+        raw_retention_s: int,
+        clock: Callable[[], int],
+    ) -> None:
+        self._retention_ns = raw_retention_s * SECOND_NS
+        self._clock = clock
+        self._looked_ns = _BEFORE_ALL
+        self._newest: dict[type[Stored], dict[Series, int]] = {kind: {} for kind in REPLACES}
+        self._newest_before = {
+            kind: _number(connection, text, _BEFORE_ALL) for kind, text in NEWEST_RECEIPT.items()
+        }
+
+    def write(self, connection: duckdb.DuckDBPyConnection, events: Sequence[Stored]) -> Refused:
+        """Store all events but those that are refused; none, should an error be raised."""
+        kept, refused = sift(_in_turns(events))
+        seen: dict[type[Stored], dict[Series, int]] = {}
+        connection.begin()
+        try:
+            for kind, of_kind in kept.items():
+                if kind in REPLACES:
+                    raw = [one for one in of_kind if isinstance(one, Quote | Trade)]
+                    seen[kind] = self._write_raw(connection, kind, raw)
+                else:
+                    _merge(connection, kind, list(map(_row, of_kind)))
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
+        for kind, newest in seen.items():
+            self._newest[kind] |= newest
+        return refused
+
+    def expire(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Remove a slice of what is too old, if it is time to; the next call goes on with it."""
+        now_ns = self._clock()
+        if not self._retention_ns or now_ns - self._looked_ns < LOOK_EVERY_NS:
+            return
+        given = {"before_ns": now_ns - self._retention_ns, "at_most": ROWS_A_SLICE}
+        for text in EXPIRE.values():
+            ((removed,),) = connection.execute(text, given).fetchall()
+            if removed >= ROWS_A_SLICE:
+                return
+        self._looked_ns = now_ns
+
+    def _write_raw(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        kind: type[Stored],
+        events: Sequence[Quote | Trade],
+    ) -> dict[Series, int]:
+        """Write quotes or trades; return when the newest of each series was received."""
+        newest, before_all = self._newest[kind], self._newest_before[kind]
+        seen: dict[Series, int] = {}
+        fresh: list[Row] = []
+        doubtful: list[Quote | Trade] = []
+        for event in _in_turns(events):
+            series, received_ns = (event.venue, event.instrument), event.received_ns
+            known_ns = newest.get(series, before_all)
+            if received_ns > known_ns and not (isinstance(event, Trade) and event.backfilled):
+                fresh.append(_raw_row(event))
+            else:
+                doubtful.append(event)
+            if received_ns > seen.get(series, known_ns):
+                seen[series] = received_ns
+        if doubtful:
+            _replace(connection, kind, doubtful)
+        _append(connection, table_of(kind), kind, fresh)
+        return seen
+
+
+def _replace(
+    connection: duckdb.DuckDBPyConnection, kind: type[Stored], events: Sequence[Quote | Trade]
+) -> None:
+    times = [event.event_ns for event in events]
+    given = {"from_ns": min(times) - OFF_AT_MOST_NS, "to_ns": max(times) + OFF_AT_MOST_NS}
+    _arrive(connection, kind, list(map(_raw_row, events)))
+    connection.execute(REPLACES[kind], given)
+    connection.execute(INSERTS[kind])
+
+
+def _merge(connection: duckdb.DuckDBPyConnection, kind: type[Stored], rows: Sequence[Row]) -> None:
+    if merge := MERGES.get(kind):
+        _arrive(connection, kind, rows)
+        connection.execute(merge)
+    else:
+        _append(connection, table_of(kind), kind, rows, action="upsert")
+
+
+def _arrive(connection: duckdb.DuckDBPyConnection, kind: type[Stored], rows: Sequence[Row]) -> None:
+    """Have the rows, and no others, in the table of those that arrive."""
+    table = table_of(kind)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE arriving_{table} AS FROM {table} LIMIT 0"
+    )  # as above
+    _append(connection, f"arriving_{table}", kind, rows)
+
+
+def _append(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    kind: type[Stored],
+    rows: Sequence[Row],
+    action: Literal["insert", "upsert"] = "insert",
+) -> None:
+    with connection.appender(table, columns=list(columns_of(kind)), action=action) as appender:
+        for start in range(0, len(rows), TURN):
+            appender.append_rows(rows[start : start + TURN])
+            time.sleep(0)
+
+
+def _row(event: Stored) -> Row:
+    """Return the columns of the event in the order of its fields."""
+    row: list[object] = []
+    for name in event.__struct_fields__:
+        value = getattr(event, name)
+        row += codes_of(value) if name in PARTED else (value,)
+    return tuple(row)
+
+
+def _raw_row(event: Quote | Trade) -> Row:
+    """As `_row`, in a quarter of the time."""
+    venue, instrument, *others = msgspec.structs.astuple(event)
+    return venue, instrument.base, instrument.quote_currency, *others
+
+
+def _in_turns(items: Iterable[T]) -> Iterator[T]:
+    """Give up the interpreter now and then: whoever waits for it gets it at once."""
+    for number, item in enumerate(items):
+        if number % TURN == 0:
+            time.sleep(0)
+        yield item
+
+
+def _number(connection: duckdb.DuckDBPyConnection, text: str, otherwise: int) -> int:
+    """Return the one number that is asked for; NULL is the other one."""
+    ((number,),) = connection.execute(text).fetchall()
+    return otherwise if number is None else int(number)
