@@ -211,6 +211,7 @@ def quarantine_row(letter: DeadLetter) -> QuarantineRow:
     except UnicodeDecodeError:
         text, encoded = None, base64.b64encode(body).decode()
     return {
+        "id": letter.id,
         "time": rfc3339(letter.at_ns) if letter.at_ns else None,
         "venue": letter.venue,
         "mailbox": letter.mailbox,

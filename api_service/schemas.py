@@ -151,6 +151,7 @@ class GapTotal(TypedDict):
 class QuarantineRow(TypedDict):
     """What was put aside: a frame that no event came of, or an event that could not be handled."""
 
+    id: Annotated[str, Field(description="What `cryptotracker quarantine` knows it by")]
     time: Annotated[str | None, Field(description="When it was put aside, RFC 3339 UTC")]
     venue: Annotated[str, Field(description="Venue that it comes from; empty: from none")]
     mailbox: Annotated[str, Field(description="Part of ours that could make nothing of it")]

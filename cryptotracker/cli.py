@@ -51,7 +51,7 @@ app.command()(symbols)
 app.command()(fees)
 app.command()(record)
 app.command()(replay)
-app.command()(quarantine)
+app.add_typer(quarantine, name="quarantine")
 app.command()(routes)
 app.command()(explain)
 

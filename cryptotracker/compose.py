@@ -29,6 +29,7 @@ from cryptotracker.costs import read_costs
 from cryptotracker.settings import Settings, embedded_file
 from infrastructure.actor import patterns_of
 from infrastructure.bus.local import LocalBus
+from infrastructure.bus.local_letters import ReturnedMail
 from infrastructure.bus.port import Bus
 from infrastructure.probes import bus_probe, store_probe
 from infrastructure.retry import patience
@@ -180,6 +181,8 @@ class System:
         probes: list[Supervised] = [bus_probe(bus, name)]
         if self.settings.is_distributed and store is not None:
             probes.append(store_probe(store, name))
+        if isinstance(bus, LocalBus):
+            probes.append(ReturnedMail(bus))
         return probes
 
     @property

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from infrastructure.bus.letter_file import LetterFile
-from infrastructure.bus.port import Check, DeadLetter, Overflow, of_bus
+from infrastructure.bus.local_letters import RETURNED, LocalLetters, Returned
+from infrastructure.bus.port import Check, DeadLetter, Decide, Overflow, of_bus
 from infrastructure.measures import Measure
 from market import Event, routing_key
 from market.routing import matches, partition_of
 
-DEAD_LETTERS_KEPT = 10_000
 TURN = 256
 """Events that are published before the mailboxes get a turn, were it never to wait otherwise."""
 
@@ -28,12 +26,14 @@ class _Queue:
 
     def __init__(
         self,
+        name: str,
         patterns: Sequence[str],
         capacity: int,
         overflow: Overflow,
         partition: int | None = None,
     ) -> None:
         self.patterns = patterns
+        self.name = name
         self.partition = partition
         self.capacity = capacity
         self.overflow = overflow
@@ -89,29 +89,10 @@ class _Queue:
             self.has_room.set()
 
 
-class _DeadLetters:
-    """The newest ones; where there is a file, those of an earlier process are among them."""
-
-    def __init__(self, path: Path | None) -> None:
-        self._file = None if path is None else LetterFile(path)
-        earlier = self._file.newest(DEAD_LETTERS_KEPT) if self._file else ()
-        self._kept = deque(earlier, maxlen=DEAD_LETTERS_KEPT)
-
-    def add(self, letters: Sequence[DeadLetter]) -> None:
-        now_ns = time.time_ns()
-        dated = [one if one.at_ns else replace(one, at_ns=now_ns) for one in letters]
-        self._kept.extend(dated)
-        if self._file:
-            self._file.append(dated)
-
-    def oldest(self, at_most: int) -> list[DeadLetter]:
-        return list(self._kept)[:at_most]
-
-
 class LocalMailbox:
     """One reader of a queue."""
 
-    def __init__(self, name: str, queue: _Queue, dead_letters: _DeadLetters) -> None:
+    def __init__(self, name: str, queue: _Queue, dead_letters: LocalLetters) -> None:
         self._name = name
         self._queue = queue
         self._dead_letters = dead_letters
@@ -191,7 +172,10 @@ class LocalBus:
         self._kept: dict[tuple[str, int | None], _Queue] = {}
         self._open: list[_Queue] = []
         self._wanted: dict[str, tuple[_Queue, ...]] = {}
-        self._dead_letters = _DeadLetters(dead_letters)
+        self._dead_letters = LocalLetters(dead_letters)
+        self._returned = (
+            None if dead_letters is None else Returned(dead_letters.with_name(RETURNED))
+        )
         self._standing: dict[str, deque[LocalLead]] = {}
         self._since_turn = 0
         self._published = 0
@@ -258,7 +242,7 @@ class LocalBus:
         """See `Bus.mailbox`; a WAIT mailbox lives on when its reader is restarted."""
         queue = self._kept.get((name, partition)) if overflow is Overflow.WAIT else None
         if queue is None:
-            queue = _Queue(patterns, capacity, overflow, partition)
+            queue = _Queue(name, patterns, capacity, overflow, partition)
             self._open.append(queue)
         if overflow is Overflow.WAIT:
             self._kept[name, partition] = queue
@@ -302,7 +286,7 @@ class LocalBus:
         parts = range(self.partitions) if self.partitions > 1 else (None,)
         for part in parts:
             if (name, part) not in self._kept:
-                queue = _Queue(patterns, sys.maxsize, Overflow.WAIT, part)
+                queue = _Queue(name, patterns, sys.maxsize, Overflow.WAIT, part)
                 self._kept[name, part] = queue
                 self._open.append(queue)
         self._wanted.clear()
@@ -314,6 +298,48 @@ class LocalBus:
     async def dead_letters(self, at_most: int) -> Sequence[DeadLetter]:
         """See `Bus.dead_letters`; the newest ten thousand are kept."""
         return self._dead_letters.oldest(at_most)
+
+    async def revise(self, ids: Collection[str], decide: Decide) -> None:
+        """See `Bus.revise`."""
+        await self._dead_letters.revise(ids, decide)
+
+    async def give_back(self, letter: DeadLetter) -> bool:
+        """See `Bus.give_back`; where there are files, whoever runs takes it within a second."""
+        if self._returned is None:
+            return await self._deliver(letter)
+        await self._returned.add(letter)
+        return True
+
+    async def being_given_back(self) -> int:
+        """See `Bus.being_given_back`."""
+        return 0 if self._returned is None else len(self._returned.waiting())
+
+    async def take_returned(self) -> None:
+        """Deliver what was given back, and wait until it was dealt with."""
+        if self._returned:
+            await self._returned.take(self._deliver_all)
+
+    async def _deliver_all(self, letters: Sequence[DeadLetter]) -> None:
+        for letter in letters:
+            if not await self._deliver(letter):
+                why = f"{letter.reason}; given back, but there is no mailbox {letter.mailbox}"
+                await self.put_aside([replace(letter, reason=why)])
+        await self.settle()
+
+    async def _deliver(self, letter: DeadLetter) -> bool:
+        """Hand an event to the one mailbox, or to all that want it; tell whether it is there."""
+        event = letter.event
+        if event is None:
+            return False
+        if not letter.mailbox:
+            await self.publish([event])
+            return True
+        partition = partition_of(event, self.partitions)
+        queues = [queue for queue in self._open if queue.name == letter.mailbox]
+        for queue in queues:
+            if None in (partition, queue.partition) or partition == queue.partition:
+                queue.put(event)
+        return bool(queues)
 
     def _who_wants(self, event: Event, key: str) -> tuple[_Queue, ...]:
         partition = partition_of(event, self.partitions)

@@ -21,7 +21,8 @@ What was received is given back when the mailbox is closed or its process dies b
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from enum import Enum, auto
 from typing import Protocol, TypeAlias
@@ -71,11 +72,22 @@ class DeadLetter(msgspec.Struct, frozen=True):
     at_ns: int = 0
 
     @property
+    def id(self) -> str:
+        """Twelve digits that name it for as long as it is kept, whatever the reason becomes."""
+        body = self.body if self.event is None else msgspec.json.encode(self.event)
+        named = b"%s\0%d\0%s" % (self.mailbox.encode(), self.at_ns, body)
+        return hashlib.sha256(named).hexdigest()[:12]
+
+    @property
     def venue(self) -> str:
         """The venue that it comes from; empty: none."""
         if self.event is not None:
             return str(getattr(self.event, "venue", ""))
         return self.mailbox.partition("stream.")[2]
+
+
+Decide: TypeAlias = Callable[[DeadLetter], Awaitable[DeadLetter | None]]
+"""Says what a dead letter becomes; None: it is done with."""
 
 
 class Mailbox(Protocol):
@@ -198,6 +210,30 @@ class Bus(Protocol):
 
     async def dead_letters(self, at_most: int) -> Sequence[DeadLetter]:
         """Return the dead letters, oldest first, and leave them where they are."""
+
+    async def revise(self, ids: Collection[str], decide: Decide) -> None:
+        """Ask ``decide`` what becomes of each dead letter of these ids, oldest first.
+
+        One is taken away, or replaced by what it became, only once ``decide`` has returned: who
+        dies on the way loses none, though one that was given back may be so twice.
+
+        Raises:
+            BusUnavailableError: those that are not decided are where they were.
+
+        """
+
+    async def give_back(self, letter: DeadLetter) -> bool:
+        """Hand its event to its mailbox alone, or where it names none to all that want it.
+
+        It is safe once this returns; False: nobody has that mailbox, and nothing was done.
+
+        Raises:
+            BusUnavailableError: it may or may not be there.
+
+        """
+
+    async def being_given_back(self) -> int:
+        """Return how many that were given back wait for the process that has their mailbox."""
 
 
 def of_bus(counts: Mapping[str, int]) -> Iterable[Measure]:

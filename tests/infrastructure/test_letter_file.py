@@ -1,5 +1,6 @@
 """Dead letters outlive the process where the bus is in it."""
 
+import asyncio
 from pathlib import Path
 
 from infrastructure.bus.letter_file import LetterFile
@@ -55,6 +56,19 @@ async def test_a_disk_that_fails_costs_nothing_but_the_file(tmp_path: Path) -> N
     await bus.put_aside([_letter(1), _letter(2)])
 
     assert await bus.dead_letters(10) == [_letter(1), _letter(2)]
+
+
+async def test_no_letter_is_lost_that_comes_while_others_are_let_go_of(tmp_path: Path) -> None:
+    ours, theirs = (LetterFile(tmp_path / "letters.jsonl", limit_bytes=20_000) for _ in range(2))
+    ours.append([_letter(number) for number in range(1, 101)])
+
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(101, 151):
+            tasks.create_task(asyncio.to_thread(ours.append, [_letter(number)]))
+            gone = {_letter(number - 100).id: None}
+            tasks.create_task(asyncio.to_thread(theirs.revise, gone))
+
+    assert set(theirs.newest(1_000)) == {_letter(number) for number in range(51, 151)}
 
 
 def _letter(number: int) -> DeadLetter:

@@ -1,7 +1,7 @@
 """The bus on RabbitMQ: what the services see of it, and how it is opened."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -11,16 +11,21 @@ from msgspec.structs import asdict
 from infrastructure.bus.amqp.broker import Broker
 from infrastructure.bus.amqp.candidate import Candidate
 from infrastructure.bus.amqp.consumer import Consumer
-from infrastructure.bus.amqp.dead_letters import RAW, headers_of, read_dead_letters
+from infrastructure.bus.amqp.dead_letters import (
+    RAW,
+    headers_of,
+    read_dead_letters,
+    revise_dead_letters,
+)
 from infrastructure.bus.amqp.faults import told_as_ours
 from infrastructure.bus.amqp.mailbox import AmqpMailbox
 from infrastructure.bus.amqp.outbox import Outbox
 from infrastructure.bus.amqp.probe import round_trips
 from infrastructure.bus.amqp.publisher import Counters, Publisher
 from infrastructure.bus.amqp.topology import EXCHANGE, Topology
-from infrastructure.bus.port import Check, DeadLetter, Overflow, of_bus
+from infrastructure.bus.port import Check, DeadLetter, Decide, Overflow, of_bus
 from infrastructure.measures import Measure
-from market import BusUnavailableError, Event
+from market import BusUnavailableError, Event, codec
 from market.codec import JSON, ContentType
 
 LAST_FLUSH_S = 2.0
@@ -158,11 +163,40 @@ class AmqpBus:
         """See `Bus.put_aside`."""
         for letter in letters:
             headers = headers_of(letter.mailbox, letter.reason, letter.at_ns)
-            await self._publisher.put_aside(letter.body, RAW, headers)
+            body, kind = letter.body, RAW
+            if letter.event is not None:
+                body, kind = codec.encode([letter.event]), JSON
+            await self._publisher.put_aside(body, kind, headers)
 
     async def dead_letters(self, at_most: int) -> Sequence[DeadLetter]:
         """See `Bus.dead_letters`; those that the broker itself put aside are among them."""
         return await read_dead_letters(self._broker, self._topology, at_most)
+
+    async def revise(self, ids: Collection[str], decide: Decide) -> None:
+        """See `Bus.revise`."""
+        await revise_dead_letters(self._broker, self._topology, ids, decide, self._keep_letter)
+
+    async def _keep_letter(self, letter: DeadLetter) -> None:
+        await self.put_aside([letter])
+
+    async def give_back(self, letter: DeadLetter) -> bool:
+        """See `Bus.give_back`; a view's mailbox has no name that lasts, so nobody has it."""
+        event = letter.event
+        if event is None:
+            return False
+        if letter.mailbox:
+            body = codec.encode([event])
+            for queue in self._topology.queues_for(letter.mailbox, event):
+                if await self._publisher.hand_to(queue, body, JSON):
+                    return True
+            return False
+        await self.publish([event])
+        await self.flush()
+        return True
+
+    async def being_given_back(self) -> int:
+        """See `Bus.being_given_back`; the broker has them in their mailboxes at once."""
+        return 0
 
 
 @asynccontextmanager

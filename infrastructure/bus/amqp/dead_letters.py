@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
 from infrastructure.bus.amqp.broker import ANSWER_S, Broker
 from infrastructure.bus.amqp.faults import told_as_ours
 from infrastructure.bus.amqp.topology import Topology
-from infrastructure.bus.port import DeadLetter
+from infrastructure.bus.port import DeadLetter, Decide
 from market import Event, codec
 
 LONGEST_REASON = 2_000
@@ -63,8 +63,66 @@ async def read_dead_letters(
     return sorted(letters, key=_since)[:at_most]
 
 
+async def revise_dead_letters(
+    broker: Broker,
+    topology: Topology,
+    ids: Collection[str],
+    decide: Decide,
+    put_aside: Callable[[DeadLetter], Awaitable[None]],
+) -> None:
+    """See `Bus.revise`; a message is acknowledged once what is left of it is safe elsewhere.
+
+    Raises:
+        BusUnavailableError: the broker does not answer.
+
+    """
+    async with broker.link("dead letters") as link:
+        with told_as_ours(link.to):
+            async with asyncio.timeout(ANSWER_S):
+                await link.channel.set_qos(prefetch_count=LOOKED_AT)
+                queue = await topology.dead_queue(link.channel)
+            messages = await _deliver(queue)
+        messages.sort(key=_since_of)
+        for message in messages:
+            if any(letter.id in ids for letter in _letters_of(message, topology)):
+                is_changed = await _revise(message, topology, ids, decide, put_aside)
+                with told_as_ours(link.to):
+                    await (message.ack() if is_changed else message.nack(requeue=True))
+    # what is not acknowledged goes back with the channel
+
+
+async def _revise(
+    message: AbstractIncomingMessage,
+    topology: Topology,
+    ids: Collection[str],
+    decide: Decide,
+    put_aside: Callable[[DeadLetter], Awaitable[None]],
+) -> bool:
+    """Decide on the letters of a message, put aside anew those that stay; False: all do so."""
+    before = list(_letters_of(message, topology))
+    after = [await decide(one) if one.id in ids else one for one in before]
+    if after == before:
+        return False
+    for letter in after:
+        if letter is not None:
+            await put_aside(letter)
+    return True
+
+
+def _since_of(message: AbstractIncomingMessage) -> int:
+    return _since_ns(message.headers)
+
+
 async def _read(queue: AbstractQueue) -> list[AbstractIncomingMessage]:
-    """Have the messages delivered and give them back; those that another reader holds are not."""
+    """Have the messages delivered and give them back."""
+    messages = await _deliver(queue)
+    if messages:
+        await messages[-1].nack(multiple=True, requeue=True)
+    return messages
+
+
+async def _deliver(queue: AbstractQueue) -> list[AbstractIncomingMessage]:
+    """Have the messages delivered; those that another reader holds are not."""
     count = min(LOOKED_AT, queue.declaration_result.message_count or 0)
     messages: list[AbstractIncomingMessage] = []
     if not count:
@@ -74,8 +132,6 @@ async def _read(queue: AbstractQueue) -> list[AbstractIncomingMessage]:
     with suppress(TimeoutError):
         while len(messages) < count:
             messages.append(await asyncio.wait_for(arriving.get(), ANSWER_S))
-    if messages:
-        await messages[-1].nack(multiple=True, requeue=True)
     return messages
 
 

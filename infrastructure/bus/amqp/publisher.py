@@ -77,6 +77,7 @@ class Publisher:
         self.batches = Spread(EVENTS)
         self._sent_at: dict[Lane, float] = {}
         self._dead: AbstractExchange | None = None
+        self._any_queue: AbstractExchange | None = None
 
     @property
     def counters(self) -> Counters:
@@ -120,7 +121,28 @@ class Publisher:
             BusUnavailableError: it is not confirmed.
 
         """
-        if self._dead is None:
+        if not await self._put(self._dead, "", body, content_type, headers):
+            raise BusUnavailableError(f"{self._topology.dead} has no queue")
+
+    async def hand_to(self, queue: str, body: bytes, content_type: str) -> bool:
+        """Publish a message to one queue alone; return whether there is that queue.
+
+        Raises:
+            BusUnavailableError: it is not confirmed.
+
+        """
+        return await self._put(self._any_queue, queue, body, content_type, {})
+
+    async def _put(
+        self,
+        exchange: AbstractExchange | None,
+        key: str,
+        body: bytes,
+        content_type: str,
+        headers: Mapping[str, str],
+    ) -> bool:
+        """Publish one message beside the events; return whether a queue took it."""
+        if exchange is None:
             raise BusUnavailableError(self._sessions.why_down)
         message = Message(
             body,
@@ -131,22 +153,24 @@ class Publisher:
         try:
             with told_as_ours(self._broker.name):
                 async with asyncio.timeout(self._confirm_timeout_s):
-                    await self._dead.publish(message, "", mandatory=False)
+                    answer = await exchange.publish(message, key, mandatory=True)
         except DeliveryError as error:
-            raise BusUnavailableError(f"{self._topology.dead} takes no letter") from error
+            raise BusUnavailableError(f"{key or self._topology.dead} takes no message") from error
+        return not isinstance(answer, DeliveredMessage)
 
     async def _serve(self) -> None:
         async with self._broker.link("publisher", confirms=True) as link:
             with told_as_ours(link.to):
                 async with asyncio.timeout(ANSWER_S):
                     live, self._dead = await self._topology.exchanges(link.channel)
+            self._any_queue = link.channel.default_exchange
             self._sessions.note_up()
             sending = [self._send_all(lane, live, link) for lane in self._outbox.lanes]
             try:
                 async with beside(self._watch(link), *sending, name="bus.publisher"):
                     await link.lost()
             finally:
-                self._dead = None
+                self._dead = self._any_queue = None
 
     async def _watch(self, link: Link) -> None:
         """Raise once the broker confirms nothing though no alarm holds it back."""

@@ -26,7 +26,7 @@ from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractQueue
 from infrastructure.bus.amqp.lanes import ALL
 from infrastructure.bus.amqp.plan import Arguments, Binding, Exchange, Plan, Queue
 from market import Candle, Episode, Event, Gap, Trade, VenueCandle
-from market.routing import kind_of
+from market.routing import kind_of, partition_of
 
 EXCHANGE = "market"
 
@@ -97,6 +97,13 @@ class Topology(msgspec.Struct, frozen=True):
         )
         await queue.bind(live, key)
         return live, queue
+
+    def queues_for(self, mailbox: str, event: Event) -> tuple[str, ...]:
+        """Return the queues that ``event`` may have come to ``mailbox`` by: split, or whole."""
+        if self.partitions == 1:
+            return (self._queue_of(mailbox, None),)
+        partition = partition_of(event, self.partitions) or 0
+        return self._queue_of(mailbox, partition), self._queue_of(mailbox, None)
 
     def mailbox_of(self, queue: str) -> str:
         """Return the name of the mailbox that ``queue`` belongs to."""
