@@ -77,6 +77,7 @@ RIGHTS = (
         hears=[ACTOR],
         views=[DOCTOR],
         reads_dead_letters=True,
+        gives_back=True,
     ),
 )
 """Who may do what. The operator looks at what was put aside and publishes it again."""

@@ -27,6 +27,7 @@ from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from market import Event
 from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
+from storage_service.writer import Writer
 from tests.making import a_book, a_candle, a_quote, a_status, a_trade
 from tests.servers.rabbitmq_node import RabbitMQServer
 from tests.waiting import eventually
@@ -171,10 +172,19 @@ async def test_each_service_does_all_that_it_does_with_its_own_user(
         await eventually(lambda: writer.handled >= 3, within_s=20)
         await eventually(lambda: view.handled >= len(told), within_s=20)
         async with asyncio.timeout(20):
-            while not await operator.dead_letters(10):
+            while not (letters := await operator.dead_letters(10)):
                 continue
+        again = DeadLetter(Writer.name, "no number", event=a_trade(number=2))
+        assert await operator.give_back(again)
+        await operator.revise({one.id for one in letters}, _nothing)
+        await eventually(lambda: writer.handled >= 4, within_s=20)
+        assert await operator.dead_letters(10) == []
 
     assert stream.counters.resent == 0
+
+
+async def _nothing(_letter: DeadLetter) -> None:
+    return
 
 
 def _publish(exchange: str, key: str) -> Try:

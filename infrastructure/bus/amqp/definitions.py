@@ -32,7 +32,7 @@ class Rights(Struct, frozen=True, kw_only=True):
     """What one user does on the bus; more it may not.
 
     ``publishes`` and ``hears`` are first words of routing keys. ``mailboxes`` are those that wait
-    for it, ``views`` those that it makes (`Overflow`).
+    for it, ``views`` those that it makes (`Overflow`). ``gives_back``: to one mailbox alone.
     """
 
     user: str
@@ -42,6 +42,7 @@ class Rights(Struct, frozen=True, kw_only=True):
     views: Sequence[str] = ()
     leads: Sequence[str] = ()
     reads_dead_letters: bool = False
+    gives_back: bool = False
 
 
 def definitions(
@@ -78,6 +79,8 @@ def _permissions(topology: Topology, rights: Rights, vhost: str) -> Row:
         for name in (PROBE, *rights.views)
     ]
     exchanges = [topology.exchange, topology.dead, *([topology.leads] if rights.leads else [])]
+    if rights.gives_back:
+        exchanges.append("amq.default")
     mailboxes = [
         f"{re.escape(f'{topology.exchange}.{name}')}(\\.of-[0-9]+\\.[0-9]+)?"
         for name in rights.mailboxes
