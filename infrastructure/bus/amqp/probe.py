@@ -13,10 +13,12 @@ from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractIncomingMessage
 from aio_pika.exceptions import DeliveryError
 
-from infrastructure.bus.amqp.broker import ANSWER_S, Broker, Link
+from infrastructure.bus.amqp.broker import Broker, Link
 from infrastructure.bus.amqp.faults import told_as_ours
 from infrastructure.bus.amqp.topology import Topology
 from market import BusUnavailableError
+
+RESTART = "restart the broker, its log may have crashed on a full disk"
 
 STEP_S = 3.0
 """How long the confirm, and then the delivery, may take."""
@@ -72,10 +74,7 @@ class RoundTrip:
                 "takes no messages, an alarm holds them back: free memory or disk space, "
                 "`rabbitmqctl status` says which"
             )
-        return (
-            "takes connections but confirms no message: restart the broker, its log may have "
-            "crashed on a full disk"
-        )
+        return f"takes connections but confirms no message: {RESTART}"
 
     async def _arrived(self, message: AbstractIncomingMessage) -> None:
         if message.body == b"%d" % self._number:
@@ -93,7 +92,12 @@ async def round_trips(broker: Broker, topology: Topology) -> AsyncIterator[Round
     """
     async with broker.link("probe", confirms=True) as link:
         trips = RoundTrip(link, topology)
-        with told_as_ours(link.to):
-            async with asyncio.timeout(ANSWER_S):
-                await trips.open()
+        try:
+            with told_as_ours(link.to):
+                async with asyncio.timeout(STEP_S):
+                    await trips.open()
+        except BusUnavailableError as error:
+            raise BusUnavailableError(
+                f"RabbitMQ at {link.to} takes connections but makes no queue: {RESTART}"
+            ) from error
         yield trips
