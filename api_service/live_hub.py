@@ -81,6 +81,8 @@ class LiveHub:
         }
         self._streams: dict[StreamKey, Stream] = {}
         self._wanted: dict[Address, tuple[Stream, ...]] = {}
+        self._kinds: frozenset[type[Event]] = frozenset()
+        """Of events that any stream can hear."""
         self._connected: set[LiveClient] = set()
         self._parked: dict[str, Mapping[str, Stream]] = {}
         self._numbers = itertools.count(1)
@@ -109,9 +111,10 @@ class LiveHub:
             return
         touched: set[Stream] = set()
         for event in events:
-            for stream in self._wanting(event):
-                stream.note(event)
-                touched.add(stream)
+            if type(event) in self._kinds:
+                for stream in self._wanting(event):
+                    stream.note(event)
+                    touched.add(stream)
         for stream in touched:
             stream.schedule()
 
@@ -162,7 +165,7 @@ class LiveHub:
             stream = self._streams[key] = self._openers[key.channel, key.delivery](
                 key, next(self._numbers)
             )
-            self._wanted.clear()
+            self._look_who_wants()
         return stream
 
     def follow(self, client: LiveClient, stream: Stream, seen_seq: int | None = None) -> None:
@@ -207,7 +210,11 @@ class LiveHub:
         if not stream.subscriptions and not stream.held and self._streams.get(stream.key) is stream:
             stream.stop()
             del self._streams[stream.key]
-            self._wanted.clear()
+            self._look_who_wants()
+
+    def _look_who_wants(self) -> None:
+        self._wanted.clear()
+        self._kinds = frozenset(kind for each in self._streams.values() for kind in each.kinds)
 
     def _forget(self, session: str) -> None:
         for stream in self._parked.pop(session, {}).values():

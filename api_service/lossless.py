@@ -135,6 +135,11 @@ class LosslessStream(Stream, Generic[Told]):
         self._starts: deque[tuple[int, int]] = deque(maxlen=STARTS_KEPT)
         """The number and first event time of each update, for longer than the update is kept."""
 
+    @property
+    def kinds(self) -> tuple[type[Event], ...]:
+        """See `Stream.kinds`."""
+        return (self.channel.kind,)
+
     def hears(self, event: Event) -> bool:
         """See `Stream.hears`."""
         return isinstance(event, self.channel.kind) and concerns(event, self.key.wanted)

@@ -66,6 +66,7 @@ def known(value: float | None, number: NumberFormat) -> Number | None:
     return None if value is None else number(value)
 
 
+@lru_cache(maxsize=4_096)  # events of one frame, and of one millisecond, share their times
 def rfc3339(time_ns: int) -> str:
     """Write a time in UTC with as many groups of three digits as it needs."""
     seconds, fraction = divmod(time_ns, S)

@@ -51,6 +51,11 @@ class Stream(ABC):
         self._timer: asyncio.TimerHandle | None = None
         self._flushed_at = float("-inf")
 
+    @property
+    @abstractmethod
+    def kinds(self) -> tuple[type[Event], ...]:
+        """What kinds of events it can hear."""
+
     @abstractmethod
     def hears(self, event: Event) -> bool:
         """Tell whether it must take note of such an event."""
@@ -101,6 +106,11 @@ class LatestStream(Stream, Generic[State]):
         self._told = channel.current(key.wanted, channel.view.clock())
         self._about = channel.about(key.wanted)
         self._noted = 0
+
+    @property
+    def kinds(self) -> tuple[type[Event], ...]:
+        """See `Stream.kinds`."""
+        return self.channel.kinds
 
     def hears(self, event: Event) -> bool:
         """See `Stream.hears`."""

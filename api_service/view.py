@@ -44,6 +44,7 @@ PremiumKey: TypeAlias = tuple[str, Instrument, str, Instrument, str]
 K = TypeVar("K")
 C = TypeVar("C", Candle, VenueCandle)
 E = TypeVar("E", Quote, Book, Summary, Listed, Routes, Premium)
+M = TypeVar("M", Quote, Book, Summary, Listed)
 
 Listener: TypeAlias = Callable[[Sequence[Event]], None]
 
@@ -187,49 +188,70 @@ class LatestView(Actor[Event]):
         return quote is not None and quote.received_ns - computed_ns > ROUTES_BEHIND_AFTER_NS
 
     def _take(self, event: Event, now_ns: int) -> bool:
+        match event:  # what comes most stands first
+            case Quote():
+                return self._take_latest(self.quotes, event, now_ns)
+            case Trade():
+                return self._take_trade(event)
+            case Book():
+                return self._take_latest(self.books, event, now_ns)
+            case Summary():
+                return self._take_latest(self.summaries, event, now_ns)
+            case Listed():
+                return self._take_latest(self.listings, event, now_ns)
+            case _:
+                return self._take_of_series(event, now_ns)
+
+    def _take_of_series(self, event: Event, now_ns: int) -> bool:
         match event:
+            case Candle():
+                return self._take_candle(self.candles, event)
+            case VenueCandle():
+                return self._take_candle(self.venue_candles, event)
             case Routes():
                 return _put(self.routes, event.base, event, now_ns)
             case Premium():
                 return _put(self.premiums, premium_key(event), event, now_ns)
-            case VenueStatus() | ActorStatus() | Gap() | Episode():
+            case _:
                 return self._take_report(event, now_ns)
-            case _:
-                self.known.setdefault(event.instrument, set()).add(event.venue)
-                return self._take_of_market(event, (event.venue, event.instrument), now_ns)
 
-    def _take_of_market(self, event: Event, key: Key, now_ns: int) -> bool:
-        match event:
-            case Quote():
-                return _put(self.quotes, key, event, now_ns)
-            case Book():
-                return _put(self.books, key, event, now_ns)
-            case Summary():
-                return _put(self.summaries, key, event, now_ns)
-            case Listed():
-                return _put(self.listings, key, event, now_ns)
-            case _:
-                return self._take_of_series(event)
-
-    def _take_of_series(self, event: Event) -> bool:
-        match event:
-            case Trade():
-                return self._take_trade(event)
-            case Candle():
-                return _take_candle(self.candles, event)
-            case VenueCandle():
-                return _take_candle(self.venue_candles, event)
-            case _:
-                return False
+    def _take_latest(self, known: dict[Key, M], event: M, now_ns: int) -> bool:
+        key = event.venue, event.instrument
+        if key not in known:
+            self._meet(key)
+        return _put(known, key, event, now_ns)
 
     def _take_trade(self, trade: Trade) -> bool:
-        kept = self.trades.setdefault((trade.venue, trade.instrument), {})
+        key = trade.venue, trade.instrument
+        kept = self.trades.get(key)
+        if kept is None:
+            self._meet(key)
+            kept = self.trades[key] = {}
         if trade.trade_id in kept:
             return False
         kept[trade.trade_id] = trade
         if len(kept) > TRADES_KEPT:
             del kept[next(iter(kept))]
         return True
+
+    def _take_candle(self, known: dict[CandleKey, dict[int, C]], candle: C) -> bool:
+        """Keep the candle, unless a fuller one of its interval is known; tell if it was kept."""
+        key = candle.venue, candle.instrument, candle.interval
+        kept = known.get(key)
+        if kept is None:
+            self._meet(key[:2])
+            kept = known[key] = {}
+        before = kept.get(candle.start_ns)
+        if before is not None and fullness(before) > fullness(candle):
+            return False
+        kept[candle.start_ns] = candle
+        if len(kept) > CANDLES_KEPT:
+            del kept[min(kept)]
+        return True
+
+    def _meet(self, market: Key) -> None:
+        venue, instrument = market
+        self.known.setdefault(instrument, set()).add(venue)
 
     def _take_report(self, event: Event, now_ns: int) -> bool:
         match event:
@@ -291,18 +313,6 @@ def _lost(status: ActorStatus) -> ActorStatus:
 def _speaks_of(status: VenueStatus, key: Key) -> bool:
     venue, instrument = key
     return status.venue == venue and status.instrument in (None, instrument)
-
-
-def _take_candle(known: dict[CandleKey, dict[int, C]], candle: C) -> bool:
-    """Keep the candle, unless a fuller one of its interval is known; tell whether it was kept."""
-    kept = known.setdefault((candle.venue, candle.instrument, candle.interval), {})
-    before = kept.get(candle.start_ns)
-    if before is not None and fullness(before) > fullness(candle):
-        return False
-    kept[candle.start_ns] = candle
-    if len(kept) > CANDLES_KEPT:
-        del kept[min(kept)]
-    return True
 
 
 def fullness(candle: Candle | VenueCandle) -> tuple[float, ...]:
