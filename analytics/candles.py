@@ -2,8 +2,8 @@
 
 A candle is a function of the set of its trades, to the last bit. A trade counts once, by its id.
 ``open`` and ``close`` are the first and last price by event time, then sequence, then price.
-``volume`` is `math.fsum` of the sizes, which rounds their exact sum once, so that no order of
-adding shows in it. Hence the sizes of all trades are kept while their candle may still change.
+``volume`` is the exact sum of the sizes, rounded once, so that no order of adding shows in it. Of
+the trades their ids are kept while their candle may still change.
 
 An interval closes by the venue's time: the greatest event time seen of anything there, but none
 that lies ahead of our receiving it, since a wrong clock would close what has not begun. It closes
@@ -119,8 +119,8 @@ class CandleBook:
             high=trades.high,
             low=trades.low,
             close=trades.last[2],
-            volume=fsum(trades.sizes.values()),
-            trades=len(trades.sizes),
+            volume=fsum(trades.volume),
+            trades=len(trades.ids),
             closed=self._is_closed(key),
             event_ns=trades.last[0],
             received_ns=trades.received_ns,
@@ -154,21 +154,26 @@ class CandleBook:
 
 
 class _Trades:
-    """What a candle is made of; ``first`` and ``last`` are (event_ns, sequence, price)."""
+    """What a candle is made of; ``first`` and ``last`` are (event_ns, sequence, price).
 
-    __slots__ = ("first", "high", "last", "low", "received_ns", "sizes")
+    ``volume`` is a handful of floats whose exact sum is that of all sizes.
+    """
+
+    __slots__ = ("first", "high", "ids", "last", "low", "received_ns", "volume")
 
     def __init__(self, trade: Trade) -> None:
-        self.sizes = {trade.trade_id: trade.size}
+        self.ids = {trade.trade_id: None}  # as a set, in less memory
+        self.volume = [trade.size]
         self.first = self.last = (trade.event_ns, trade.sequence, trade.price)
         self.high = self.low = trade.price
         self.received_ns = trade.received_ns
 
     def add(self, trade: Trade) -> bool:
         """Count the trade; False where it was before."""
-        if trade.trade_id in self.sizes:
+        if trade.trade_id in self.ids:
             return False
-        self.sizes[trade.trade_id] = trade.size
+        self.ids[trade.trade_id] = None
+        _add_exactly(self.volume, trade.size)
         place = (trade.event_ns, trade.sequence, trade.price)
         self.first = min(self.first, place)
         self.last = max(self.last, place)
@@ -180,3 +185,15 @@ class _Trades:
 
 def _by_start(key: CandleKey) -> tuple[int, Instrument]:
     return key[1], key[0]
+
+
+def _add_exactly(parts: list[float], size: float) -> None:
+    """Add to a sum that is kept as floats which do not overlap (Shewchuk 1997, 2.4)."""
+    kept = 0
+    for part in parts:
+        larger, smaller = (size, part) if abs(size) >= abs(part) else (part, size)
+        size = larger + smaller
+        if rest := smaller - (size - larger):
+            parts[kept] = rest
+            kept += 1
+    parts[kept:] = [size]
