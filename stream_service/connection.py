@@ -300,7 +300,7 @@ class VenueConnection:
 
     async def _keep(self, within_s: float) -> None:
         """Keep what is known now once it is safe; what is not is asked for after a restart."""
-        kept = self.intake.kept()
+        kept = await self.intake.kept()
         try:
             async with asyncio.timeout(within_s):
                 await self.bus.settle()

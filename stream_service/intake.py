@@ -329,9 +329,16 @@ class Intake:
             self.watch.resumed(time.monotonic_ns())
         self._is_held_back = is_held_back
 
-    def kept(self) -> bytes:
-        """Return what a restart needs to know, see `restore`."""
-        return msgspec.json.encode(self.ledger.state())
+    async def kept(self) -> bytes:
+        """Return what a restart needs to know, see `restore`.
+
+        Between two instruments others have their turn, since each has thousands of trades.
+        """
+        instruments = []
+        for known in self.ledger.kept():
+            instruments.append(known)
+            await asyncio.sleep(0)
+        return msgspec.json.encode(self.ledger.state(instruments))
 
     def restore(self, body: bytes) -> None:
         """Take up where an earlier process left off; what cannot be read is as good as none."""

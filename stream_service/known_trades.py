@@ -246,11 +246,8 @@ class KnownTrades:
             looked_through = looked_through if spans else self._since(since_ns)
             spans.append((since_ns, self.latest.event_ns))
         apart_ns = 2 * (self._unit_ns - 1) + self._overlap_ns  # of two times of one trade
-        remembered = [
-            known
-            for known in looked_through
-            if any(start - apart_ns <= known[1] <= end + apart_ns for start, end in spans)
-        ]
+        spans = [(start - apart_ns, end + apart_ns) for start, end in spans]
+        remembered = [known for known in looked_through if _lies_within(known[1], spans)]
         return KeptTrades(
             instrument=self.instrument,
             latest=self.latest,
@@ -432,3 +429,10 @@ class KnownTrades:
 def _is_proof(hole: Hole, trade: Trade) -> bool:
     """Tell whether ``trade`` shows that the stream runs again: live, and of after the suspicion."""
     return not trade.backfilled and trade.received_ns >= hole.since_ns
+
+
+def _lies_within(event_ns: int, spans: Sequence[tuple[int, int]]) -> bool:
+    for start, end in spans:  # noqa: SIM110  # this is asked of every trade that is known
+        if start <= event_ns <= end:
+            return True
+    return False

@@ -20,7 +20,7 @@ trades may be missing, though there may have been none.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 
 import msgspec
@@ -216,10 +216,14 @@ class TradeLedger:
             known.place(msgspec.structs.replace(trade, event_ns=end_ns))
         return self._gap(known.instrument, (start_ns, end_ns), reason, received_ns, missing=1)
 
-    def state(self) -> LedgerState:
-        """Return what `restore` takes up after a restart."""
-        instruments = [known.kept() for known in self._known.values()]
-        return LedgerState(venue=self.venue, instruments=instruments, ahead_ns=self._ahead_ns)
+    def kept(self) -> Iterator[KeptTrades]:
+        """Yield what is known of each instrument by then, for `state`."""
+        for known in list(self._known.values()):
+            yield known.kept()
+
+    def state(self, instruments: Iterable[KeptTrades]) -> LedgerState:
+        """Return what `restore` takes up after a restart; ``instruments`` come from `kept`."""
+        return LedgerState(venue=self.venue, instruments=[*instruments], ahead_ns=self._ahead_ns)
 
     def clock_was_set(self, by_ns: int) -> None:
         """Note that our clock was set forward, below zero: back."""

@@ -218,7 +218,7 @@ async def test_a_state_that_cannot_be_read_is_as_good_as_none() -> None:
     intake, _bus, _session = an_intake()
 
     intake.restore(b"{")
-    intake.restore(Intake(load_venues()["kraken"], LocalBus()).kept())
+    intake.restore(await Intake(load_venues()["kraken"], LocalBus()).kept())
 
     assert not intake.ledger.recalls()
 

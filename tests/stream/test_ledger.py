@@ -213,7 +213,7 @@ def test_a_trade_that_cannot_be_true_is_told_as_lost_once() -> None:
 def test_a_restart_is_a_suspicion_and_passes_nothing_on_twice() -> None:
     ledger = numbered(1, 2)
     in_flight = ledger.fresh(trades(3))
-    body = msgspec.json.encode(ledger.state())
+    body = msgspec.json.encode(ledger.state(ledger.kept()))
 
     restarted = TradeLedger("kraken", consecutive=True)
     restarted.restore(msgspec.json.decode(body, type=LedgerState))
@@ -225,7 +225,7 @@ def test_a_restart_is_a_suspicion_and_passes_nothing_on_twice() -> None:
 
 
 def test_what_another_venue_kept_is_refused() -> None:
-    state = TradeLedger("upbit", consecutive=False).state()
+    state = TradeLedger("upbit", consecutive=False).state(())
 
     with pytest.raises(ValueError, match="'upbit', not of 'kraken'"):
         TradeLedger("kraken", consecutive=True).restore(state)
@@ -301,7 +301,8 @@ def test_the_last_trade_alone_is_no_stale_page_though_its_time_is_cut() -> None:
 
 
 def test_a_past_trade_whose_time_is_cut_is_fresh_once_over_a_restart() -> None:
-    body = msgspec.json.encode(of_cut_times(18, 19).state())
+    ledger = of_cut_times(18, 19)
+    body = msgspec.json.encode(ledger.state(ledger.kept()))
     restarted = TradeLedger("kraken", consecutive=False, recalled_unit_ns=SECOND)
     restarted.restore(msgspec.json.decode(body, type=LedgerState))
 
@@ -510,7 +511,7 @@ def test_the_first_trade_is_in_no_hole_though_it_waited_for_the_bus() -> None:
 def test_a_restart_overlaps_what_came_before_it() -> None:
     ledger = overlapping(consecutive=False)
     pass_on(ledger, *trades(10, 14, 16, 18))
-    body = msgspec.json.encode(ledger.state())
+    body = msgspec.json.encode(ledger.state(ledger.kept()))
     restarted = overlapping(consecutive=False)
     restarted.restore(msgspec.json.decode(body, type=LedgerState))
     (recall,) = restarted.recalls()
@@ -525,7 +526,7 @@ def test_a_restart_remembers_the_trade_that_pages_start_with() -> None:
     ledger = overlapping(consecutive=False)
     pass_on(ledger, *trades(1, 1_000))
     restarted = overlapping(consecutive=False)
-    restarted.restore(ledger.state())
+    restarted.restore(ledger.state(ledger.kept()))
 
     fresh = pass_on(restarted, *page(1, 1_000, 1_001))
 
@@ -539,7 +540,7 @@ def test_a_hole_stays_open_though_our_clock_was_set_back(*, is_restarted: bool) 
     pass_on(ledger, a_trade(number=1, at_ns=8_000 * SECOND))
     ledger.suspect(None, "the connection was away", 8_001 * SECOND)
     if is_restarted:
-        state = ledger.state()
+        state = ledger.state(ledger.kept())
         ledger = TradeLedger("kraken", consecutive=False)
         ledger.restore(state, 1_001 * SECOND)
     else:

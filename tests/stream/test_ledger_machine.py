@@ -166,7 +166,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.disconnect()
         self.under_way.clear()
         self.answers.clear()
-        body = msgspec.json.encode(self.ledger.state())
+        body = msgspec.json.encode(self.ledger.state(self.ledger.kept()))
         self.ledger = self.new_ledger()
         self.ledger.restore(msgspec.json.decode(body, type=LedgerState))
 
