@@ -49,7 +49,7 @@ async def venue_findings(venue: Venue | PolledVenue, wanted: Sequence[Instrument
     urls = [venue.rest_url, *venue.other_rest_urls.values()]
     if isinstance(venue, Venue):
         urls.insert(0, venue.websocket_url)
-    proxy = "" if venue.is_on_this_machine else getproxies().get("https", "")
+    proxy = "" if venue.is_simulated else getproxies().get("https", "")
     addresses = dict.fromkeys(filter(None, map(_address, [proxy] if proxy else urls)))
     found = list(await asyncio.gather(*(_reached(venue.name, *one) for one in addresses)))
     if any(one.state == "failed" for one in found):
@@ -129,7 +129,7 @@ async def _first_event(venue: Venue, wanted: Sequence[Instrument], clock: VenueC
         listing = _one_of(offered, wanted)
         session = venue.session([listing], Options(keys=venue.keys))
         url = await rest.dialogue(venue.dial(venue, [listing]))
-        async with open_socket(url, through_proxy=not venue.is_on_this_machine) as stream:
+        async with open_socket(url, through_proxy=not venue.is_simulated) as stream:
             session.opened()
             while True:
                 for frame in session.outgoing():

@@ -125,7 +125,7 @@ class Link:
         url = await self._rest.dialogue(self._venue.dial(self._venue, self.listings))
         await self._gate.pass_through()
         async with open_socket(
-            url, transport=self._transport, through_proxy=not self._venue.is_on_this_machine
+            url, transport=self._transport, through_proxy=not self._venue.is_simulated
         ) as socket:
             self.session.opened()
             self._look_around()

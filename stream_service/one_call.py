@@ -41,7 +41,7 @@ class OneCall:
         self._redaction = Redaction(venue.keys.values())
         self._http = httpx2.AsyncClient(
             timeout=TIMEOUT_S,
-            trust_env=not venue.is_on_this_machine,  # a proxy does not know our loopback
+            trust_env=not venue.is_simulated,  # a proxy does not know ours
             headers={"Accept": "application/json", "User-Agent": USER_AGENT},
         )
 

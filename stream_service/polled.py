@@ -113,9 +113,9 @@ class PolledVenue(msgspec.Struct, frozen=True, kw_only=True):
     other_rest_urls: Mapping[str, str] = {}
 
     @property
-    def is_on_this_machine(self) -> bool:
-        """Whether it is a simulated one."""
-        return self.rest_url.startswith("http://127.")
+    def is_simulated(self) -> bool:
+        """Whether it is a simulated one: a real service is never asked without encryption."""
+        return self.rest_url.startswith("http://")
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ class VenueRest:
         self._http = httpx2.AsyncClient(
             base_url=venue.rest_url,
             timeout=TIMEOUT_S,
-            trust_env=not venue.is_on_this_machine,  # a proxy does not know our loopback
+            trust_env=not venue.is_simulated,  # a proxy does not know ours
             headers={"User-Agent": USER_AGENT},
         )
 

@@ -322,9 +322,9 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     lifetime_s: float | None = None
 
     @property
-    def is_on_this_machine(self) -> bool:
-        """Whether it is a simulated one."""
-        return self.rest_url.startswith("http://127.")
+    def is_simulated(self) -> bool:
+        """Whether it is a simulated one: a real venue is never asked without encryption."""
+        return self.rest_url.startswith("http://")
 
     def at(self, websocket_url: str, rest_url: str) -> Venue:
         """Return the same venue at another address, such as the simulator's, with no pauses."""

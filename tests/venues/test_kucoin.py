@@ -115,10 +115,10 @@ def test_a_connection_is_dialled_with_a_token_and_an_id_of_its_own() -> None:
     assert one != other
 
 
-def test_an_address_without_encryption_is_dialled_on_this_machine_only() -> None:
-    body = a_bullet("ws://127.0.0.1:9/kucoin")
+def test_an_address_without_encryption_is_dialled_of_the_simulator_only() -> None:
+    body = a_bullet("ws://simulator:9100/kucoin")
 
-    assert dialled(body, rest_url="http://127.0.0.1:9/rest").startswith("ws://127.0.0.1:9/")
+    assert dialled(body, rest_url="http://simulator:9100/rest").startswith("ws://simulator:9100/")
     with pytest.raises(FrameError, match="no address of an encrypted connection"):
         dialled(body)
 

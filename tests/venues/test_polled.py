@@ -46,7 +46,7 @@ def test_a_simulated_one_has_no_limits_and_every_key(venue: PolledVenue) -> None
 
     assert simulated.budget.a_day is None
     assert simulated.missing == ()
-    assert simulated.is_on_this_machine
+    assert simulated.is_simulated
 
 
 def test_what_its_own_side_answers_is_read_back(venue: PolledVenue) -> None:

@@ -132,7 +132,7 @@ def dial(venue: Venue, _listings: Sequence[Listing]) -> Dialling:
     try:
         bullet = BULLET.decode(_content(body))
         endpoint = bullet.instance_servers[0].endpoint
-        if not (endpoint.startswith("wss://") or venue.is_on_this_machine):
+        if not (endpoint.startswith("wss://") or venue.is_simulated):
             raise ValueError(f"{endpoint!r} is no address of an encrypted connection")
     except wire.UNREADABLE as error:
         raise FrameError(NAME, body, str(error)) from error
