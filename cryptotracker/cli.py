@@ -24,6 +24,7 @@ from cryptotracker.running import (
     run_system,
 )
 from cryptotracker.settings import Settings, origins, read_settings
+from cryptotracker.setup_command import setup
 from cryptotracker.venue_commands import symbols, venues
 from market import GaveUpError, PortError, SettingsError, UnavailableError
 
@@ -54,6 +55,7 @@ app.command()(replay)
 app.add_typer(quarantine, name="quarantine")
 app.command()(routes)
 app.command()(explain)
+app.add_typer(setup, name="setup")
 
 
 @app.command()

@@ -176,10 +176,13 @@ class System:
                 await supervisor.run(*tiers)
 
     def _probes(self, bus: Bus, store: TimeSeries | None) -> list[Supervised]:
-        """Make what shows whether bus and store work; embedded ones are part of this process."""
+        """Make what shows whether bus and store work; an embedded store is part of this process.
+
+        Who only reads the store does not probe it: that writes, which his token may not allow.
+        """
         name = self._name
         probes: list[Supervised] = [bus_probe(bus, name)]
-        if self.settings.is_distributed and store is not None:
+        if self.settings.is_distributed and store is not None and "store" in self.roles:
             probes.append(store_probe(store, name))
         if isinstance(bus, LocalBus):
             probes.append(ReturnedMail(bus))

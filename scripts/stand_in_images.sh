@@ -3,17 +3,19 @@
 # that the stack can be brought up where a Debian mirror is in reach but no image registry:
 #
 #   sudo scripts/stand_in_images.sh [DEBIAN_MIRROR]
-#   docker compose up --build simulator stream serve     (these, and what they depend on)
+#   docker compose up --build simulator stream serve prometheus    (and what they depend on)
 #
 # python:3.11-slim        Debian 12 with its Python, and the wheels that requirements.lock names
 # rabbitmq:4-management   RabbitMQ 3.10
 # influxdb:2.7            InfluxDB 1.6 behind the gateway of the tests, which speaks the v2 API
+# prom/prometheus:v3.5.0  Prometheus 2.42
 # cryptotracker           ours, by the Dockerfile that serves everywhere else too
 #
 # Grafana has no stand-in, so it is left out. What they prove is our files and how the parts meet,
 # not the images that they stand for. They carry the label stand-in; an image without it is never
 # replaced. To be rid of them:
-#   docker image rm python:3.11-slim rabbitmq:4-management influxdb:2.7 stand-in/debian
+#   docker image rm python:3.11-slim rabbitmq:4-management influxdb:2.7 \
+#       prom/prometheus:v3.5.0 stand-in/debian
 #
 # Needs root, a running Docker engine, and: apt-get install debootstrap python3-pip
 set -eu
@@ -60,7 +62,7 @@ build() {
 need docker docker.io
 need debootstrap debootstrap
 python3 -m pip --version >/dev/null 2>&1 || need pip3 python3-pip
-for image in python:3.11-slim rabbitmq:4-management influxdb:2.7; do
+for image in python:3.11-slim rabbitmq:4-management influxdb:2.7 prom/prometheus:v3.5.0; do
     refuse_to_replace "$image"
 done
 work=$(mktemp -d)
@@ -86,8 +88,7 @@ build rabbitmq:4-management <<'DOCKERFILE'
 FROM stand-in/debian
 RUN apt-get update -qq \
  && apt-get install -qq --yes --no-install-recommends rabbitmq-server >/dev/null \
- && rm -rf /var/lib/apt/lists /var/lib/rabbitmq/.erlang.cookie \
- && /usr/lib/rabbitmq/bin/rabbitmq-plugins enable --offline rabbitmq_management rabbitmq_prometheus
+ && rm -rf /var/lib/apt/lists /var/lib/rabbitmq/.erlang.cookie
 ENV HOME=/var/lib/rabbitmq PATH=/usr/lib/rabbitmq/bin:/usr/sbin:/usr/bin:/sbin:/bin
 VOLUME /var/lib/rabbitmq
 EXPOSE 5672 15672 15692
@@ -114,11 +115,18 @@ bind-address = "127.0.0.1:8088"
   log-enabled = false
 CONFIG
 influxd -config /tmp/influxd.toml &
-exec python - "$DOCKER_INFLUXDB_INIT_ADMIN_TOKEN" <<'PYTHON'
-import sys
+exec python - <<'PYTHON'
+import os
+from pathlib import Path
 from influx_gateway import Gateway, web
 
-gateway = Gateway("http://127.0.0.1:8087", token=sys.argv[1], user="nobody", password="none")
+gateway = Gateway(
+    "http://127.0.0.1:8087",
+    token=Path(os.environ["DOCKER_INFLUXDB_INIT_ADMIN_TOKEN_FILE"]).read_text().strip(),
+    user="nobody",
+    password="none",
+    kept=Path("/var/lib/influxdb2/tokens.json"),
+)
 web.run_app(gateway.app(), host="0.0.0.0", port=8086, access_log=None)
 PYTHON
 SCRIPT
@@ -138,6 +146,18 @@ ENV PYTHONPATH=/opt
 VOLUME /var/lib/influxdb2 /etc/influxdb2
 EXPOSE 8086
 CMD ["influxdb"]
+DOCKERFILE
+
+build prom/prometheus:v3.5.0 <<'DOCKERFILE'
+FROM stand-in/debian
+RUN apt-get update -qq \
+ && apt-get install -qq --yes --no-install-recommends prometheus wget >/dev/null \
+ && rm -rf /var/lib/apt/lists /etc/prometheus \
+ && mkdir /prometheus && chown nobody: /prometheus
+USER nobody
+VOLUME /prometheus
+EXPOSE 9090
+ENTRYPOINT ["prometheus"]
 DOCKERFILE
 
 docker build --quiet --tag cryptotracker --file infrastructure/docker/Dockerfile . >/dev/null

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from infrastructure.grafana import market, routes, venues
+from infrastructure.grafana import market, pipeline, routes, venues
 
-DASHBOARDS = (market.DASHBOARD, routes.DASHBOARD, venues.DASHBOARD)
+DASHBOARDS = (market.DASHBOARD, routes.DASHBOARD, pipeline.DASHBOARD, venues.DASHBOARD)
 FOLDER = Path(__file__).parents[1] / "docker" / "grafana" / "dashboards"
 
 

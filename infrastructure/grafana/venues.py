@@ -1,8 +1,9 @@
 """The dashboard of the venues: how each does, how late it is, what it left out or got wrong."""
 
 from infrastructure.grafana.dashboard import Dashboard
-from infrastructure.grafana.panel import Columns, Look, chart, table
-from infrastructure.grafana.query import influx, influx_rows
+from infrastructure.grafana.panel import THIRD, Columns, Heading, Look, chart, table
+from infrastructure.grafana.promql import per_second, rise
+from infrastructure.grafana.query import influx, influx_rows, prom
 
 _STATUS = '"raw"."venue_status" WHERE $timeFilter'
 _STEPS = 'GROUP BY time($__interval), "venue"'
@@ -20,7 +21,7 @@ _SAID = {
 }
 """Fields of a status, and the columns that they are shown in."""
 
-PANELS = (
+STORED = (
     table(
         "How the venues do",
         "What each last said of itself, once a minute; resyncs, back-filled trades and gaps "
@@ -90,4 +91,51 @@ PANELS = (
     ),
 )
 
-DASHBOARD = Dashboard(uid="venues", title="Venues", panels=PANELS, since="1h", refresh="30s")
+NOW = (
+    Heading("As the connectors tell it, every few seconds"),
+    chart(
+        "Live",
+        "1: the connection is up and its quotes are used.",
+        prom('max by (venue) (cryptotracker_venue_state{state="live"})', "{{venue}}"),
+        size=THIRD,
+    ),
+    chart(
+        "Instruments that are not live",
+        "Silent, refused, halted, or their book is made anew.",
+        prom("sum by (venue) (cryptotracker_venue_troubled)", "{{venue}}"),
+        look=Look(unit="short", draw="stacked"),
+        size=THIRD,
+    ),
+    chart(
+        "Latency",
+        "Median of live trades from the venue's time to their receipt.",
+        prom("max by (venue) (cryptotracker_venue_latency_seconds)", "{{venue}}"),
+        look=Look(unit="s"),
+        size=THIRD,
+    ),
+    chart(
+        "Frames",
+        "And answers, a second.",
+        prom(per_second("cryptotracker_venue_frames_total", "venue"), "{{venue}}"),
+        look=Look(unit="short", draw="stacked"),
+        size=THIRD,
+    ),
+    chart(
+        "Connections lost",
+        "In each step.",
+        prom(rise("cryptotracker_venue_reconnects_total", "venue"), "{{venue}}"),
+        look=Look(unit="short", draw="bars"),
+        size=THIRD,
+    ),
+    chart(
+        "Seconds missing for good",
+        "Trades that the venue does not tell any more, in each step.",
+        prom(rise("cryptotracker_venue_gap_seconds_total", "venue"), "{{venue}}"),
+        look=Look(unit="s", draw="bars"),
+        size=THIRD,
+    ),
+)
+
+DASHBOARD = Dashboard(
+    uid="venues", title="Venues", panels=(*STORED, *NOW), since="1h", refresh="30s"
+)

@@ -53,6 +53,9 @@ EXPIRING = (Trade, Quote, Summary, VenueStatus)
 PLAIN = (Gap, Episode, Premium)
 """Kinds that stay, and of which the later of two replaces the earlier whatever it says."""
 
+PREFIX = "crypto"
+"""What the names of the buckets begin with, unless another is given."""
+
 _DAY_S = 86_400
 _YEAR_S = 364 * _DAY_S
 
@@ -63,7 +66,7 @@ async def connect_influx(
     *,
     token: str,
     org: str,
-    bucket_prefix: str = "crypto",
+    bucket_prefix: str = PREFIX,
     raw_retention_s: int = _DAY_S,
     timeout_s: float = 10.0,
 ) -> AsyncIterator[InfluxTimeSeries]:
@@ -87,12 +90,21 @@ async def connect_influx(
         raise SettingsError(
             f"a bucket prefix is letters, digits, dashes and underscores, not {bucket_prefix!r}"
         )
-    raw = Bucket(bucket_prefix, "raw", raw_retention_s)
-    lasting = Bucket(bucket_prefix, "candles", shard_s=_YEAR_S)
+    raw, lasting = _buckets(bucket_prefix, raw_retention_s)
     async with reach(url, token=token, org=org, timeout_s=timeout_s) as server:
         await server.ensure(raw)
         await server.ensure(lasting)
         yield InfluxTimeSeries(server, raw=raw, lasting=lasting)
+
+
+def bucket_names(prefix: str = PREFIX) -> tuple[str, ...]:
+    """Return the names of the buckets, for whom tokens are made."""
+    return tuple(bucket.name for bucket in _buckets(prefix, _DAY_S))
+
+
+def _buckets(prefix: str, raw_retention_s: int) -> tuple[Bucket, Bucket]:
+    """Return the bucket of what expires and the one of what stays."""
+    return Bucket(prefix, "raw", raw_retention_s), Bucket(prefix, "candles", shard_s=_YEAR_S)
 
 
 class InfluxTimeSeries:

@@ -22,7 +22,7 @@ def test_the_files_are_what_the_code_makes() -> None:
 def test_panels_ask_the_data_sources_that_are_provisioned(dashboard: dict[str, Any]) -> None:
     provisioned = [
         {"type": source["type"], "uid": source["uid"]}
-        for name in ("influxdb",)
+        for name in ("influxdb", "prometheus")
         for source in _provisioned(f"datasources/{name}.yaml")["datasources"]
     ]
     panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
@@ -34,7 +34,7 @@ def test_panels_ask_the_data_sources_that_are_provisioned(dashboard: dict[str, A
         assert each["datasource"] in provisioned
 
 
-@pytest.mark.parametrize("name", ["influxdb"])
+@pytest.mark.parametrize("name", ["influxdb", "prometheus"])
 def test_a_data_source_is_a_server_of_the_stack(name: str) -> None:
     (source,) = _provisioned(f"datasources/{name}.yaml")["datasources"]
 
