@@ -85,7 +85,7 @@ async def test_cluster_whose_leader_dies_and_that_is_cut_in_two_loses_no_trade(
         )
         rates = {}
 
-        async with rig.struck("cluster: leader killed, node cut off", recovers_within_s=5) as blow:
+        async with rig.struck("cluster: leader killed, node cut off", recovers_within_s=10) as blow:
             leader = await asyncio.to_thread(cluster.leader_of, QUEUE)
             await asyncio.to_thread(cluster.nodes[leader].kill)
             rates["leader"] = await rig.until_stored(time.time_ns())
