@@ -61,6 +61,9 @@ DEAD_LETTERS = "dead_letters.jsonl"
 KEPT = (Writer, CandleBuilder)
 """Readers whose mailboxes gather from the first event on."""
 
+SPOOL = "spool"
+"""Folder of the state folder that keeps what streams told while the broker is away."""
+
 STOP_WITHIN_S, DRAIN_WITHIN_S = 2.5, 1.5
 """How long a process may take to stop, and what is on its way to the store, out of that."""
 
@@ -71,8 +74,8 @@ WEB = Path(__file__).parent.parent / "web"
 
 
 @asynccontextmanager
-async def open_bus(settings: Settings) -> AsyncIterator[Bus]:
-    """Open the bus that the URL's scheme names."""
+async def open_bus(settings: Settings, *, spool: Path | None = None) -> AsyncIterator[Bus]:
+    """Open the bus that the URL's scheme names; ``spool``: see `connect_amqp`."""
     if settings.is_distributed:
         from infrastructure.bus.amqp import connect_amqp  # noqa: PLC0415  # slow to import
 
@@ -81,6 +84,7 @@ async def open_bus(settings: Settings) -> AsyncIterator[Bus]:
             connect_timeout_s=settings.connect_timeout_s,
             partitions=settings.partitions,
             declares=settings.bus_declares,
+            spool=spool,
         ) as amqp:
             yield amqp
     else:
@@ -153,7 +157,7 @@ class System:
         """Open bus and store, run the parts until cancelled, close what was opened."""
         async with AsyncExitStack() as opened:
             metrics = self._metrics_listener(opened)
-            bus = await opened.enter_async_context(open_bus(self.settings))
+            bus = await opened.enter_async_context(open_bus(self.settings, spool=self._spool))
             if self.roles & {"stream", "refresh"} and self.settings.is_distributed:
                 for reader in KEPT:  # whoever listens may start later than we
                     await bus.keep(reader.name, patterns_of(reader.handles))
@@ -289,6 +293,13 @@ class System:
             transport=settings.transport,
             tap=self.tap,
         )
+
+    @property
+    def _spool(self) -> Path | None:
+        """Where what venues told waits for a broker that is away; None: there is none."""
+        if self._past is None or "stream" not in self.roles or not self.settings.is_distributed:
+            return None
+        return self._past / SPOOL
 
     @property
     def _past(self) -> Path | None:

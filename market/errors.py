@@ -9,6 +9,7 @@ CryptoTrackerError
 ├── UnavailableError            what we stand on is away; wait and try again, nothing is lost
 │   ├── BusUnavailableError     the message broker
 │   └── StoreUnavailableError   the time-series store
+├── SpoolError                  the disk fails that keeps what waits; the process stops
 └── GaveUpError                 an actor failed too often within its window; the process stops
 """
 
@@ -74,6 +75,10 @@ class BusUnavailableError(UnavailableError):
 
 class StoreUnavailableError(UnavailableError):
     """The time-series store does not take writes or answer queries."""
+
+
+class SpoolError(CryptoTrackerError):
+    """The disk that keeps what waits for the broker fails, or holds what was not written to it."""
 
 
 class GaveUpError(CryptoTrackerError):

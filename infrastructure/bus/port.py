@@ -4,9 +4,17 @@ Delivery is at least once, and in order for one publisher and routing key. An ev
 mailbox whose patterns cover its routing key, and to no other.
 
 `Bus.publish` hands events over and returns once the bus holds them; `Bus.flush` returns once they
-are safe. While the broker is away events wait in a bounded outbox: of those that only the latest
-matters of (`LATEST_ONLY`) the newest one of each routing key is kept; the rest hold the publisher
-back rather than being dropped.
+are safe. While the broker is away, or slower than we are, events wait in a bounded outbox. What
+becomes of them where it runs full goes by their kind:
+
+    Quote, Book, Summary, Listed,      conflated (`LATEST_ONLY`): of each routing key the newest is
+    Routes, ActorStatus                kept, in the place of the one that waited
+    Trade, Gap, candles, VenueStatus,  never dropped: where memory is full they go to a bounded
+    Episode, Premium, Signal           spool on disk, if there is one, and come back in order;
+                                       where that is full too they hold the publisher back
+
+What is on disk is sent before anything newer that is not conflated, also by the next process; it
+arrives once or more, never less. A disk that fails ends the process (`SpoolError`).
 
 A full mailbox drops its oldest events (``Overflow.DROP_OLDEST``, for views) or holds the publisher
 back, after every other mailbox got its copy (``Overflow.WAIT``, for what must be kept). A WAIT

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import msgspec
 import structlog
@@ -22,6 +23,9 @@ from infrastructure.bus.amqp.mailbox import AmqpMailbox
 from infrastructure.bus.amqp.outbox import Outbox
 from infrastructure.bus.amqp.probe import round_trips
 from infrastructure.bus.amqp.publisher import Counters, Publisher
+from infrastructure.bus.amqp.sessions import beside
+from infrastructure.bus.amqp.spill import Spill
+from infrastructure.bus.amqp.spool import Spool
 from infrastructure.bus.amqp.topology import EXCHANGE, Topology
 from infrastructure.bus.port import Check, DeadLetter, Decide, Overflow, of_bus
 from infrastructure.measures import Measure
@@ -39,12 +43,14 @@ class AmqpLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     ``outbox_events`` wait for the broker before a publisher is held back; above ``conflate_above``
     of them only the newest is kept where only the latest matters. ``mailbox_bytes`` wait in a WAIT
-    mailbox; a queue keeps the size that it was declared with first.
+    mailbox; a queue keeps the size that it was declared with first. ``spool_bytes`` are on disk
+    before a publisher is held back, where there is a spool.
     """
 
     outbox_events: int = 200_000
     conflate_above: int = 2_000
     mailbox_bytes: int = 512 * 1024**2
+    spool_bytes: int = 1024**3
 
 
 DEFAULT_LIMITS = AmqpLimits()
@@ -75,13 +81,14 @@ class AmqpBus:
     def counts(self) -> dict[str, int]:
         """See `Bus.counts`."""
         counters = asdict(self._publisher.counters)
-        del counters["connects"]
+        del counters["connects"], counters["messages"]
         return counters
 
     def measures(self) -> Iterable[Measure]:
         """See `Measured.measures`."""
         yield from of_bus(self.counts)
         yield Measure("bus_connects", self.counters.connects)
+        yield Measure("bus_spooled_bytes", self._publisher.spooled_bytes)
         yield Measure("bus_confirm_seconds", self._publisher.confirm_times)
         yield Measure("bus_batch_events", self._publisher.batches)
 
@@ -210,8 +217,11 @@ async def connect_amqp(  # noqa: PLR0913  # what an operator chooses, all with d
     limits: AmqpLimits = DEFAULT_LIMITS,
     partitions: int = 1,
     declares: bool = True,
+    spool: Path | None = None,
 ) -> AsyncIterator[AmqpBus]:
     """Open the bus; on leaving, what was published is given two seconds to be confirmed.
+
+    What is not confirmed then, and must not be lost, is left in the spool, where there is one.
 
     Args:
         url: Of one node, or of several of a cluster, separated by commas.
@@ -222,30 +232,36 @@ async def connect_amqp(  # noqa: PLR0913  # what an operator chooses, all with d
         limits: What is held at most.
         partitions: Into how many parts mailboxes may be split; the same in every process.
         declares: Whether exchanges and queues are declared; if not, the broker must have them.
+        spool: A folder for what memory has no room for, of one process at a time; None: none is.
 
     Raises:
         BusUnavailableError: the broker does not answer within ``connect_timeout_s``.
-        SettingsError: the URL is none, or the broker refuses us.
+        SettingsError: the URL is none, the broker refuses us, or another process has the spool.
+        SpoolError: the disk fails, then or later.
 
     """
     broker = Broker(url)
     topology = Topology(exchange, limits.mailbox_bytes, partitions, declares)
-    publisher = Publisher(
-        broker,
-        topology,
-        Outbox(
-            limit=limits.outbox_events,
-            conflate_above=limits.conflate_above,
-            partitions=partitions,
-        ),
-        content_type=content_type,
-        confirm_timeout_s=confirm_timeout_s,
+    disk = Spool(spool, limit_bytes=limits.spool_bytes) if spool else None
+    outbox = Outbox(
+        limit=limits.outbox_events,
+        conflate_above=limits.conflate_above,
+        partitions=partitions,
+        spill=Spill(disk) if disk else None,
     )
-    async with publisher.running(within_s=connect_timeout_s):
+    publisher = Publisher(
+        broker, topology, outbox, content_type=content_type, confirm_timeout_s=confirm_timeout_s
+    )
+    async with AsyncExitStack() as opened:
+        if disk:
+            opened.enter_context(disk.opened())
+            await opened.enter_async_context(beside(disk.kept(), name="bus.spool"))
+        outbox.begin()
+        await opened.enter_async_context(publisher.running(within_s=connect_timeout_s))
         try:
             yield AmqpBus(broker, topology, publisher, connect_timeout_s=connect_timeout_s)
         finally:
             try:
                 await publisher.flush(within_s=LAST_FLUSH_S)
             except BusUnavailableError as error:
-                log.error("bus.closed_unconfirmed", why=str(error))  # noqa: TRY400  # said in full
+                log.error("bus.closed_unconfirmed", why=str(error), parked=outbox.park())  # noqa: TRY400  # said in full

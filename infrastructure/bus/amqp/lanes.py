@@ -66,6 +66,10 @@ class Lane:
         self.taken += number
         return self._events[start : start + number]
 
+    def between(self, start: int, end: int) -> Sequence[Event]:
+        """Return the events at the positions, which are not let go of yet."""
+        return self._events[start - self._first : end - self._first]
+
     def give_back(self, number: int) -> None:
         """Have the events that were taken last wait again."""
         self.taken -= number
@@ -149,6 +153,26 @@ class Lanes:
     def settled(self) -> int:
         """Those of them that are safe."""
         return sum(lane.settled for lane in self)
+
+    @property
+    def ends(self) -> list[tuple[Lane, int]]:
+        """Each lane, and the position after its newest event."""
+        return [(lane, lane.end) for lane in self]
+
+    def unsettled(self) -> list[Event]:
+        """Return what is not safe, in an order that it may be put in again."""
+        events: list[Event] = []
+        at = [lane.settled for lane in self._of_partition]
+        at_common = self._common.settled
+        for group, end in enumerate(self._common.stops):
+            for number, lane in enumerate(self._of_partition):
+                events += lane.between(at[number], lane.stops[group])
+                at[number] = lane.stops[group]
+            events += self._common.between(at_common, end)
+            at_common = end
+        for number, lane in enumerate(self._of_partition):
+            events += lane.between(at[number], lane.end)
+        return events
 
     def put(self, events: Sequence[Event]) -> None:
         """Append each event to its lane."""

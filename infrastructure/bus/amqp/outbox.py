@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from infrastructure.bus.amqp.lanes import Lane, Lanes
+from infrastructure.bus.amqp.spill import Spill
 from infrastructure.bus.port import LATEST_ONLY
 from market import Event, VenueStatus, routing_key
 
@@ -11,18 +12,28 @@ _LATEST_ONLY = frozenset(LATEST_ONLY)
 
 
 class Outbox:
-    """Bounded. Above ``conflate_above`` waiting events it conflates, at ``limit`` it holds back.
+    """Bounded. Above ``conflate_above`` waiting events it conflates, at ``limit`` it is full.
 
     Conflating puts a newer event of a `LATEST_ONLY` kind in the place of the one that waits under
     the same routing key, so that no key waits longer for being updated. It never moves a quote to
     before a status that ended the life of its venue's quotes.
+
+    Full, it spills what must not be lost to disk, or holds back where there is no ``spill``.
     """
 
-    def __init__(self, *, limit: int, conflate_above: int, partitions: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        limit: int,
+        conflate_above: int,
+        partitions: int = 1,
+        spill: Spill | None = None,
+    ) -> None:
         self.conflated = 0
-        self.published = 0
         self.partitions = partitions
         self.lanes = Lanes(partitions)
+        self.spill = spill
+        self._published = 0
         self._limit = limit
         self._conflate_above = conflate_above
         self._waiting = 0
@@ -31,22 +42,36 @@ class Outbox:
         self._moved = asyncio.Event()
 
     @property
+    def published(self) -> int:
+        """Events that were accepted, and those on disk of an earlier process that were moved."""
+        return self._published + (self.spill.restored if self.spill else 0)
+
+    @property
     def unsettled(self) -> int:
         """Events that were accepted and are not confirmed."""
-        return self.lanes.accepted - self.lanes.settled
+        in_memory = self.lanes.accepted - self.lanes.settled
+        return in_memory + (self.spill.waiting if self.spill else 0)
 
     async def add(self, events: Sequence[Event]) -> None:
-        """Take the events in; wait while there is no room."""
-        if self._waiting + len(events) <= self._conflate_above:
-            self.published += len(events)
+        """Take the events in; wait while there is no room.
+
+        Raises:
+            SpoolError: there is none, and the disk fails.
+
+        """
+        if self.spill and (self.spill.is_active or self._waiting + len(events) > self._limit):
+            await self._spill(events, self.spill)
+        elif self._waiting + len(events) <= self._conflate_above:
+            self._newest.clear()
+            self._published += len(events)
             self._waiting += len(events)
             self.lanes.put(events)
             return
-        for event in events:
-            while not self._put(event):
-                self._emptied.clear()
-                await self._emptied.wait()
-            self.published += 1
+        else:
+            for event in events:
+                while not self._put(event):
+                    await self._room()
+                self._published += 1
         await asyncio.sleep(0)  # let the sender run before more is conflated
 
     async def take(self, lane: Lane, at_most: int) -> Sequence[Event]:
@@ -55,8 +80,33 @@ class Outbox:
         self._waiting -= len(events)
         if self._waiting < self._conflate_above:
             self._newest.clear()  # what comes now is appended and must not be overtaken
+        if self.spill and self.spill.is_active:
+            self._move_back(len(events), self.spill)
         self._emptied.set()
         return events
+
+    def begin(self) -> None:
+        """Take in the oldest of what an earlier process left on disk.
+
+        Raises:
+            SpoolError: the disk fails.
+
+        """
+        if self.spill:
+            self._move_back(1, self.spill)
+
+    def park(self) -> int:
+        """Bring what is not safe and must not be lost to disk; return how many events that is.
+
+        Raises:
+            SpoolError: the disk fails.
+
+        """
+        kept = [event for event in self.lanes.unsettled() if type(event) not in _LATEST_ONLY]
+        if self.spill is None:
+            return 0
+        self.spill.park(kept)
+        return len(kept)
 
     def give_back(self, lane: Lane, number: int) -> None:
         """Have the events of the lane that were taken last wait again."""
@@ -66,31 +116,83 @@ class Outbox:
     def settle(self, lane: Lane, number: int) -> None:
         """Note that the oldest ``number`` events of the lane that were taken are safe."""
         self.lanes.settle(lane, number)
+        if self.spill:
+            self.spill.note_settled()
+            self._emptied.set()
         self._moved.set()
 
     async def settled(self) -> None:
         """Return once all that was accepted before this call is safe."""
-        targets = [(lane, lane.end) for lane in self.lanes]
+        on_disk = self.spill.written if self.spill else 0
+        while self.spill and self.spill.moved < on_disk:
+            await self._move()
+        targets = self.lanes.ends
         while any(lane.settled < target for lane, target in targets):
-            self._moved.clear()
-            await self._moved.wait()
+            await self._move()
 
-    def _put(self, event: Event) -> bool:
+    async def _move(self) -> None:
+        self._moved.clear()
+        await self._moved.wait()
+
+    async def _room(self) -> None:
+        self._emptied.clear()
+        await self._emptied.wait()
+
+    async def _spill(self, events: Sequence[Event], spill: Spill) -> None:
+        kept: list[Event] = []
+        for event in events:
+            if type(event) in _LATEST_ONLY:
+                self._put_latest(event, spill)
+                continue
+            kept.append(event)
+            if isinstance(event, VenueStatus):
+                spill.hold_behind(event)
+        while not spill.put(kept):
+            await self._room()
+        self._published += len(kept)
+        if self._waiting < self._conflate_above:  # nobody takes what is not there
+            self._move_back(1, spill)
+
+    def _put_latest(self, event: Event, spill: Spill) -> None:
+        """Take it in, however full it is: there is one of each key at most."""
+        venue = str(getattr(event, "venue", ""))
+        if spill.holds(venue):
+            self.conflated += spill.hold(venue, routing_key(event), event)
+        else:
+            self._put(event, even_if_full=True)
+        self._published += 1
+
+    def _move_back(self, number: int, spill: Spill) -> None:
+        """Move so many events at least from disk to the lanes, if there is room for them."""
+        full = max(1, self._limit // 2)
+        while number > 0 and self._waiting < full and (events := spill.next()):
+            for event in events:
+                self._append_new(event)
+            number -= len(events)
+        spill.note_moved(self.lanes.ends)
+        self._moved.set()
+
+    def _put(self, event: Event, *, even_if_full: bool = False) -> bool:
         """Append the event or conflate it; return whether there was room."""
         if self._waiting < self._conflate_above:
+            self._newest.clear()
             self._append(event)
             return True
         key = routing_key(event) if type(event) in _LATEST_ONLY else None
         if key and self._conflate(key, event):
             return True
-        if self._waiting >= self._limit:
+        if self._waiting >= self._limit and not even_if_full:
             return False
+        self._append_new(event)
+        return True
+
+    def _append_new(self, event: Event) -> None:
+        """Append the event, and note what may take its place or must not overtake it."""
         lane = self._append(event)
-        if key:
-            self._newest[key] = lane, lane.end - 1
+        if type(event) in _LATEST_ONLY:
+            self._newest[routing_key(event)] = lane, lane.end - 1
         elif isinstance(event, VenueStatus) and event.state != "live":
             self._let_none_overtake(event)
-        return True
 
     def _append(self, event: Event) -> Lane:
         lane = self.lanes.lane_of(event)

@@ -40,7 +40,7 @@ LARGEST_BYTES = 1024**2
 class Counters(Struct):
     """What the publisher did: events, but for ``connects`` and ``messages`` (confirmed ones).
 
-    Unroutable: no mailbox wanted them.
+    Unroutable: no mailbox wanted them. Spooled: written to disk; unspooled: read from there again.
     At any moment ``published`` equals ``confirmed`` and ``conflated`` and what is ``waiting``.
     """
 
@@ -51,6 +51,8 @@ class Counters(Struct):
     resent: int = 0
     unroutable: int = 0
     waiting: int = 0
+    spooled: int = 0
+    unspooled: int = 0
     connects: int = 0
 
 
@@ -86,7 +88,15 @@ class Publisher:
         self._counters.conflated = self._outbox.conflated
         self._counters.waiting = self._outbox.unsettled
         self._counters.connects = self._sessions.count
+        if spill := self._outbox.spill:
+            self._counters.spooled = spill.spool.spooled
+            self._counters.unspooled = spill.spool.unspooled
         return self._counters
+
+    @property
+    def spooled_bytes(self) -> int:
+        """What waits on disk."""
+        return self._outbox.spill.spool.bytes if self._outbox.spill else 0
 
     def running(self, *, within_s: float) -> AbstractAsyncContextManager[None]:
         """Send while the context lasts; see `Sessions.kept`."""
