@@ -61,6 +61,7 @@ CATALOGUE = (
     About("batch_events", "histogram", ("part",), "Events that the part was handed at once"),
     About("queue_ready", "gauge", ("part",), "Messages at the broker that wait for the part"),
     About("bus_events", "counter", ("kind",), "Events handed to the bus, by what became of them"),
+    About("bus_unroutable", "counter", ("kind",), "Events that no queue took; kind: of event"),
     About("bus_connects", "counter", (), "Connections of the publisher to the broker"),
     About("bus_waiting", "gauge", (), "Events that the bus has not confirmed yet"),
     About("bus_spooled_bytes", "gauge", (), "Bytes of events on disk that wait for the broker"),

@@ -105,6 +105,8 @@ async def test_event_that_no_mailbox_wants_is_counted(connect: Connect) -> None:
         await bus.publish([a_quote(), a_status()])
         await bus.flush()
 
+    kinds = {each.labels: each.value for each in bus.measures() if each.name == "bus_unroutable"}
+    assert kinds == {("quote",): 1, ("status",): 1}
     assert bus.counters.unroutable == 2
     assert bus.counters.confirmed == 2
 
@@ -129,6 +131,13 @@ async def test_first_node_that_answers_is_used(connect: Connect, amqp_url: str) 
         await bus.flush()
 
     assert bus.counters.confirmed == 1
+
+
+async def test_nodes_that_are_dead_are_passed_over_at_once(connect: Connect, amqp_url: str) -> None:
+    dead = ",".join(f"amqp://guest:guest@127.0.0.1:{port}/" for port in range(1, 6))
+
+    async with asyncio.timeout(2), connect(f"{dead},{amqp_url}") as bus:
+        assert bus.counters.connects == 1
 
 
 async def test_broker_that_is_away_is_told_in_one_sentence_without_the_password() -> None:

@@ -21,6 +21,9 @@ from market import BusUnavailableError, SettingsError
 ANSWER_S = 5.0
 """How long the broker may take to answer a connection attempt or a declaration."""
 
+NODE_ANSWER_S = 2.0
+"""How long one of several nodes may take; then the next is tried."""
+
 CLOSE_S = 1.0
 HEARTBEAT_S = 10
 DEAD_PEER_MS = 4_000
@@ -112,16 +115,7 @@ class Broker:
             SettingsError: it refuses us.
 
         """
-        self._turn = (self._turn + 1) % len(self._urls)
-        url = self._urls[self._turn]
-        with told_as_ours(_address(url)):
-            async with asyncio.timeout(ANSWER_S):
-                connection = await aio_pika.connect(
-                    url,
-                    heartbeat=heartbeat_s,
-                    client_properties={"connection_name": f"cryptotracker {purpose}"},
-                    connection_class=_ImpatientConnection,
-                )
+        connection, url = await self._connected(purpose, heartbeat_s)
         lost = False
         try:
             with told_as_ours(_address(url)):
@@ -137,6 +131,27 @@ class Broker:
             closing = self._close(connection)
             if not lost:
                 await asyncio.wait({closing}, timeout=CLOSE_S)
+
+    async def _connected(self, purpose: str, heartbeat_s: int) -> tuple[aio_pika.Connection, str]:
+        """Connect to the next node; where it does not answer, to the one after it, and so on."""
+        failures: list[BusUnavailableError] = []
+        for _ in self._urls:
+            self._turn = (self._turn + 1) % len(self._urls)
+            url = self._urls[self._turn]
+            try:
+                with told_as_ours(_address(url)):
+                    async with asyncio.timeout(ANSWER_S if len(self._urls) == 1 else NODE_ANSWER_S):
+                        connection = await aio_pika.connect(
+                            url,
+                            heartbeat=heartbeat_s,
+                            client_properties={"connection_name": f"cryptotracker {purpose}"},
+                            connection_class=_ImpatientConnection,
+                        )
+            except BusUnavailableError as error:
+                failures.append(error)
+            else:
+                return connection, url
+        raise failures[0]
 
     def _close(self, connection: aio_pika.Connection) -> asyncio.Task[None]:
         """Close beside everything else: with bytes unsent to a dead peer this takes for ever."""

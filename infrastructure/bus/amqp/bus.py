@@ -89,6 +89,8 @@ class AmqpBus:
         yield from of_bus(self.counts)
         yield Measure("bus_connects", self.counters.connects)
         yield Measure("bus_spooled_bytes", self._publisher.spooled_bytes)
+        for kind, count in self._publisher.unroutable.items():
+            yield Measure("bus_unroutable", count, (kind,))
         yield Measure("bus_confirm_seconds", self._publisher.confirm_times)
         yield Measure("bus_batch_events", self._publisher.batches)
 

@@ -7,10 +7,11 @@ from contextlib import suppress
 
 from aio_pika.abc import AbstractIncomingMessage
 
+from infrastructure.bus.amqp.batch import EVENTS_HEADER
 from infrastructure.bus.amqp.broker import Link
 from infrastructure.bus.amqp.dead_letters import UNREADABLE, headers_of
 from infrastructure.bus.amqp.faults import told_as_ours
-from infrastructure.bus.amqp.publisher import EVENTS_HEADER, Publisher
+from infrastructure.bus.amqp.publisher import Publisher
 from infrastructure.retry import backoff
 from market import BusUnavailableError, Event, codec
 from market.routing import Selection

@@ -7,15 +7,17 @@ or whose confirm is lost with the connection, is sent again before anything newe
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractExchange
 from aio_pika.exceptions import DeliveryError
-from aiormq.abc import DeliveredMessage, FieldValue
+from aiormq.abc import DeliveredMessage
 from msgspec import Struct
 
+from infrastructure.bus.amqp.batch import EVENTS_AT_MOST, Batch, batch_of
 from infrastructure.bus.amqp.broker import ANSWER_S, Broker, Link
 from infrastructure.bus.amqp.faults import told_as_ours
 from infrastructure.bus.amqp.lanes import Lane
@@ -25,16 +27,7 @@ from infrastructure.bus.amqp.topology import Topology
 from infrastructure.measures import EVENTS, SECONDS, Spread
 from infrastructure.retry import backoff
 from market import BusUnavailableError, Event, codec
-from market.routing import routing_keys
-
-BATCH = 4_096
-"""Events of a message, at most: each key of a message costs the broker, however many share it."""
-
-EVENTS_HEADER = "events"
-"""The header that says how many events a message holds."""
-
-LARGEST_BYTES = 1024**2
-"""Size above which a batch is halved; RabbitMQ 4 refuses messages of more than 16 MiB."""
+from market.routing import kind_of
 
 
 class Counters(Struct):
@@ -77,6 +70,7 @@ class Publisher:
         self._counters = Counters()
         self.confirm_times = Spread(SECONDS)
         self.batches = Spread(EVENTS)
+        self.unroutable: Counter[str] = Counter()
         self._sent_at: dict[Lane, float] = {}
         self._dead: AbstractExchange | None = None
         self._any_queue: AbstractExchange | None = None
@@ -206,57 +200,32 @@ class Publisher:
             self._outbox.give_back(lane, unconfirmed)
 
     async def _send_next(self, lane: Lane, live: AbstractExchange, link: Link) -> None:
-        events, body = self._fitted(lane, await self._outbox.take(lane, BATCH))
-        message, key = self._message(lane, events, body)
+        events = await self._outbox.take(lane, EVENTS_AT_MOST)
+        batch = batch_of(events, self._content_type, self._headers_of(lane))
+        self._outbox.give_back(lane, len(events) - len(batch.events))
         async for attempt in backoff(DeliveryError, longest_s=2.0):
             with attempt:
                 self._sent_at[lane] = time.monotonic()
-                await self._send(live, message, key, events, link)
-        self._outbox.settle(lane, len(events))
-        self._counters.confirmed += len(events)
+                await self._send(live, batch, link)
+        self._outbox.settle(lane, len(batch.events))
+        self._counters.confirmed += len(batch.events)
         self._counters.messages += 1
 
-    async def _send(
-        self,
-        live: AbstractExchange,
-        message: Message,
-        key: str,
-        events: Sequence[Event],
-        link: Link,
-    ) -> None:
+    async def _send(self, live: AbstractExchange, batch: Batch, link: Link) -> None:
         began = time.monotonic()
         try:
             with told_as_ours(link.to):
-                answer = await live.publish(message, key, mandatory=True)
+                answer = await live.publish(batch.message, batch.key, mandatory=True)
         except DeliveryError:
-            self._counters.resent += len(events)
+            self._counters.resent += len(batch.events)
             raise
         self.confirm_times.note(time.monotonic() - began)
-        self.batches.note(len(events))
-        if isinstance(answer, DeliveredMessage):
-            self._counters.unroutable += len(events)
+        self.batches.note(len(batch.events))
+        if isinstance(answer, DeliveredMessage):  # it was returned: no queue took it
+            self._counters.unroutable += len(batch.events)
+            self.unroutable.update(kind_of(type(event)) for event in batch.events)
 
-    def _fitted(self, lane: Lane, events: Sequence[Event]) -> tuple[Sequence[Event], bytes]:
-        """Return the events, or the first part of them that is small enough, and their bytes."""
-        body = codec.encode(events, self._content_type)
-        while len(body) > LARGEST_BYTES and len(events) > 1:
-            middle = len(events) // 2
-            self._outbox.give_back(lane, len(events) - middle)
-            events = events[:middle]
-            body = codec.encode(events, self._content_type)
-        return events, body
-
-    def _message(self, lane: Lane, events: Sequence[Event], body: bytes) -> tuple[Message, str]:
-        key, *others = routing_keys(events)
-        headers: dict[str, FieldValue] = {EVENTS_HEADER: len(events)}
-        if others:
-            headers["BCC"] = list(others)
-        if self._outbox.partitions > 1:
-            headers |= self._topology.partition_headers(lane.partition)
-        message = Message(
-            body,
-            content_type=self._content_type,
-            delivery_mode=DeliveryMode.PERSISTENT,
-            headers=headers,
-        )
-        return message, key
+    def _headers_of(self, lane: Lane) -> Mapping[str, int]:
+        if self._outbox.partitions == 1:
+            return {}
+        return self._topology.partition_headers(lane.partition)

@@ -1,0 +1,52 @@
+"""What a message holds of some events, and what is left for the next."""
+
+import string
+from itertools import product
+
+from msgspec.structs import replace
+
+from infrastructure.bus.amqp.batch import batch_of
+from market import Event, codec, routing_key
+from market.codec import JSON, MSGPACK
+from tests.making import a_quote, a_status, a_trade
+
+FRAME = 131_072
+
+
+def test_all_events_go_into_one_message_with_their_keys() -> None:
+    events: list[Event] = [a_trade(number=1), a_quote(), a_trade(number=2)]
+
+    batch = batch_of(events, MSGPACK, {"partition-of-3": 1})
+
+    assert codec.decode(batch.message.body, batch.message.content_type) == events
+    assert batch.key == "trade.kraken.BTC.USDT"
+    assert batch.message.headers == {
+        "events": 3,
+        "partition-of-3": 1,
+        "BCC": ["quote.kraken.BTC.USDT"],
+    }
+
+
+def test_events_that_are_too_large_together_are_parted() -> None:
+    events: list[Event] = [replace(a_status(f"venue{n}"), reason="x" * 10_000) for n in range(300)]
+
+    batch = batch_of(events, JSON, {})
+
+    assert codec.decode(batch.message.body) == events[: len(batch.events)]
+    assert 0 < len(batch.events) < 300
+
+
+def test_one_event_is_a_message_however_large() -> None:
+    event = replace(a_status(), reason="x" * 2 * 1024**2)
+
+    assert batch_of([event], JSON, {}).events == [event]
+
+
+def test_the_keys_of_a_message_fit_into_a_frame() -> None:
+    codes = ["".join(letters) * 4 for letters in product(string.ascii_uppercase, repeat=3)][:4_096]
+    events: list[Event] = [a_trade(instrument=f"{code}-USDT", number=1) for code in codes]
+
+    batch = batch_of(events, JSON, {})
+
+    assert sum(len(routing_key(event)) + 5 for event in batch.events) < FRAME
+    assert len(batch.events) > 1_000
