@@ -49,7 +49,7 @@ class Writer(Actor[Stored]):
         Episode,
         Premium,
     )
-    batch = 10_000
+    batch = 14_000
     pause_s = 0.05
 
     def __init__(self, bus: Bus, store: TimeSeries, *, partition: int | None = None) -> None:

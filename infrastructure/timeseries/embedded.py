@@ -36,6 +36,7 @@ from infrastructure.timeseries.question import (
     Span,
     of_any_series,
 )
+from infrastructure.timeseries.turns import TURN, in_turns, let_others
 from market import (
     Candle,
     Episode,
@@ -288,7 +289,7 @@ def _read(connection: duckdb.DuckDBPyConnection, series: Series[S], span: Span) 
     if series.interval:
         given["interval"] = series.interval
     rows = _rows(connection, NEWEST[series.kind], given)
-    return [series.event(row) for row in reversed(rows)]
+    return [series.event(row) for row in in_turns(reversed(rows))]
 
 
 def _rows(
@@ -296,7 +297,11 @@ def _rows(
 ) -> list[dict[str, object]]:
     answer = connection.execute(text, given)
     names = [column[0] for column in answer.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+    rows: list[dict[str, object]] = []
+    while part := answer.fetchmany(TURN):
+        rows += [dict(zip(names, row, strict=True)) for row in part]
+        let_others()
+    return rows
 
 
 def _why_not_opened(path: Path, error: duckdb.IOException) -> SettingsError | StoreUnavailableError:

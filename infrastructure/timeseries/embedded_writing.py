@@ -11,9 +11,8 @@ It is done in turns: a thread that holds the interpreter holds up the event loop
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Literal, TypeAlias, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias
 
 import duckdb
 import msgspec
@@ -28,12 +27,12 @@ from infrastructure.timeseries.embedded_tables import (
 )
 from infrastructure.timeseries.port import Stored
 from infrastructure.timeseries.question import PARTED, codes_of, columns_of, table_of
+from infrastructure.timeseries.turns import TURN, in_turns, let_others
 from market import Instrument, Quote, Trade
 from market.intervals import INTERVALS, SECOND_NS
 
 Row: TypeAlias = tuple[object, ...]
 Series: TypeAlias = tuple[str, Instrument]
-T = TypeVar("T")
 
 OFF_AT_MOST_NS = INTERVALS["1m"]
 """How far apart the times of two may be that are the same trade; venues round them for REST."""
@@ -41,9 +40,6 @@ OFF_AT_MOST_NS = INTERVALS["1m"]
 LOOK_EVERY_NS = INTERVALS["1m"]
 ROWS_A_SLICE = 200_000
 """Old rows that are removed after one write; that takes a tenth of a second at most."""
-
-TURN = 256
-"""Events or rows after which others get the interpreter."""
 
 _BEFORE_ALL = -(2**63)
 
@@ -75,7 +71,7 @@ class Inflow:
 
     def write(self, connection: duckdb.DuckDBPyConnection, events: Sequence[Stored]) -> Refused:
         """Store all events but those that are refused; none, should an error be raised."""
-        kept, refused = sift(_in_turns(events))
+        kept, refused = sift(in_turns(events))
         seen: dict[type[Stored], dict[Series, int]] = {}
         connection.begin()
         try:
@@ -116,7 +112,7 @@ class Inflow:
         seen: dict[Series, int] = {}
         fresh: list[Row] = []
         doubtful: list[Quote | Trade] = []
-        for event in _in_turns(events):
+        for event in in_turns(events):
             series, received_ns = (event.venue, event.instrument), event.received_ns
             known_ns = newest.get(series, before_all)
             if received_ns > known_ns and not (isinstance(event, Trade) and event.backfilled):
@@ -168,7 +164,7 @@ def _append(
     with connection.appender(table, columns=list(columns_of(kind)), action=action) as appender:
         for start in range(0, len(rows), TURN):
             appender.append_rows(rows[start : start + TURN])
-            time.sleep(0)
+            let_others()
 
 
 def _row(event: Stored) -> Row:
@@ -184,14 +180,6 @@ def _raw_row(event: Quote | Trade) -> Row:
     """As `_row`, in a quarter of the time."""
     venue, instrument, *others = msgspec.structs.astuple(event)
     return venue, instrument.base, instrument.quote_currency, *others
-
-
-def _in_turns(items: Iterable[T]) -> Iterator[T]:
-    """Give up the interpreter now and then: whoever waits for it gets it at once."""
-    for number, item in enumerate(items):
-        if number % TURN == 0:
-            time.sleep(0)
-        yield item
 
 
 def _number(connection: duckdb.DuckDBPyConnection, text: str, otherwise: int) -> int:
