@@ -26,6 +26,7 @@ from cryptotracker.running import (
 from cryptotracker.settings import Settings, origins, read_settings
 from cryptotracker.setup_command import setup
 from cryptotracker.venue_commands import symbols, venues
+from infrastructure.log import tell_end
 from market import GaveUpError, PortError, SettingsError, UnavailableError
 
 app = typer.Typer(
@@ -172,5 +173,5 @@ def _mode(live: bool) -> Literal["live"] | None:  # noqa: FBT001  # from the fla
 
 
 def _fail(error: Exception, status: int) -> None:
-    typer.echo(f"cryptotracker: {error}", err=True)
+    tell_end(str(error))
     sys.exit(status)

@@ -22,8 +22,8 @@ from cryptotracker.compose import (
 )
 from cryptotracker.panel import Panel, PlainPanel
 from cryptotracker.preflight import require_a_venue
-from cryptotracker.settings import Settings
-from infrastructure.log import configure_logging
+from cryptotracker.settings import Settings, secrets_of
+from infrastructure.log import configure_logging, take_over_the_rest, tell_end
 from market import CryptoTrackerError, PortError, SettingsError
 
 log = structlog.get_logger()
@@ -54,7 +54,13 @@ def run_system(
 
     """
     quiet = panel and "log_level" not in settings.model_fields_set
-    configure_logging("warning" if quiet else settings.log_level, settings.log_format)
+    configure_logging(
+        "warning" if quiet else settings.log_level,
+        settings.log_format,
+        process=next(iter(roles)) if len(roles) == 1 else "all",
+        secrets=secrets_of(settings),
+    )
+    take_over_the_rest()
     patience_s = STOP_WITH_SERVERS_WITHIN_S if settings.is_distributed else STOP_WITHIN_S
     work = _system(settings, roles, panel=panel, fault_every_s=fault_every_s)
     sys.exit(run_until_stopped(work, within_s=patience_s))
@@ -145,8 +151,7 @@ def _arm_watchdog(loop: asyncio.AbstractEventLoop, status: int, within_s: float)
     def end() -> None:
         late = sorted(_names_of_tasks(loop))
         why = f" ({', '.join(late)} did not end)" if late else ""
-        sys.stderr.write(f"cryptotracker: did not stop within {within_s:g} s{why}; ended.\n")
-        sys.stderr.flush()
+        tell_end(f"did not stop within {within_s:g} s{why}; ended.")
         flushing = threading.Thread(target=sys.stdout.flush, daemon=True)
         flushing.start()
         flushing.join(FLUSH_WITHIN_S)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import unquote
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -319,6 +320,14 @@ def shown(value: object) -> str:
             return str(value)
 
 
+def secrets_of(settings: Settings) -> list[str]:
+    """Return what nobody may see: tokens, keys of venues, passwords within URLs."""
+    written = [_password_of(url) for url in (*settings.bus_url.split(","), settings.store_url)]
+    keys = [key for named in settings.credentials.values() for key in named.values()]
+    tokens = [secret.get_secret_value() for secret in (settings.store_token, *keys)]
+    return list(filter(None, [*written, *map(unquote, written), *tokens]))
+
+
 def embedded_file(settings: Settings) -> Path | None:
     """Return the file of the embedded store; None: it is kept in memory."""
     path = settings.store_url.removeprefix("duckdb:").removeprefix("//")
@@ -347,6 +356,11 @@ def _refuse_misspelt() -> None:
                 f"There is no setting {variable}: did you mean {PREFIX}{close[0]}{within}{rest}? "
                 "`cryptotracker settings` lists them."
             )
+
+
+def _password_of(url: str) -> str:
+    """Return the password of a URL as it is written there."""
+    return url.partition("://")[2].rpartition("@")[0].partition(":")[2]
 
 
 def _without_password(url: str) -> str:
