@@ -11,7 +11,6 @@ import typer
 
 from cryptotracker.compose import open_store
 from cryptotracker.settings import Settings, read_settings
-from cryptotracker.stack_secrets import SERVICES, make_secrets, put
 from infrastructure.log import configure_logging
 from infrastructure.timeseries.influx_tokens import Right, influx_tokens
 from market import SettingsError
@@ -42,8 +41,10 @@ def secrets_(
     folder: Folder,
     broker: Annotated[str, typer.Option(help="host:port of RabbitMQ.")] = "rabbitmq:5672",
 ) -> None:
-    """Make passwords and RabbitMQ's users, as far as they are not there yet."""
-    make_secrets(folder, _definitions(), broker=broker)
+    """Make passwords, as far as there are none yet, and what RabbitMQ is given at its start."""
+    from cryptotracker.stack_secrets import make_secrets  # noqa: PLC0415  # slow to import
+
+    make_secrets(folder, broker=broker, partitions=read_settings().partitions)
 
 
 @setup.command()
@@ -69,7 +70,8 @@ async def _make_buckets(settings: Settings) -> None:
 
 
 def _make_tokens(folder: Path, settings: Settings, url: str) -> None:
-    from infrastructure.timeseries.influx import bucket_names  # noqa: PLC0415  # slow to import
+    from cryptotracker.stack_secrets import put  # noqa: PLC0415  # as above
+    from infrastructure.timeseries.influx import bucket_names  # noqa: PLC0415  # as above
 
     opens_all = settings.store_token.get_secret_value()
     with influx_tokens(url, token=opens_all, buckets=bucket_names()) as made:
@@ -79,11 +81,3 @@ def _make_tokens(folder: Path, settings: Settings, url: str) -> None:
             new = made.renewed(whose, old, rights)
             if new != old:
                 put(path, new)
-
-
-def _definitions() -> Mapping[str, object]:
-    everything = {"vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}
-    return {
-        "vhosts": [{"name": "/"}],
-        "permissions": [{"user": name, **everything} for name in SERVICES],
-    }

@@ -40,7 +40,7 @@ def test_the_settings_of_a_service_can_be_read(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)  # away from a .env
-    make_secrets(tmp_path, {}, broker="rabbitmq:5672")
+    make_secrets(tmp_path, broker="rabbitmq:5672")
     put(tmp_path / name / "store_token", "a token")
     for variable, value in our_services()[name]["environment"].items():
         monkeypatch.delenv(variable, raising=False)
