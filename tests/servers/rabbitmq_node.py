@@ -54,7 +54,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
     def ports(self) -> list[int]:
         """Return those of AMQP, of other nodes and of epmd."""
-        return _free_ports(3) if self.is_here else [5672, 25672, 4369]
+        return free_ports(3) if self.is_here else [5672, 25672, 4369]
 
 
 HERE = Place()
@@ -175,6 +175,21 @@ class RabbitMQServer:
                     ticks += sum(map(int, fields[USED]))
         return ticks / os.sysconf("SC_CLK_TCK")
 
+    def tell_metrics(self) -> str:
+        """Have the node tell Prometheus of itself until it is restarted; return host and port."""
+        (port,) = free_ports(1)
+        where = f'[{{port, {port}}}, {{ip, "127.0.0.1"}}]'
+        self.ctl("eval", f"application:set_env(rabbitmq_prometheus, tcp_config, {where}).")
+        subprocess.run(  # noqa: S603  # a constant path
+            [BINARIES / "rabbitmq-plugins", "-q", "enable", "rabbitmq_prometheus"],
+            env=self._environment(),
+            capture_output=True,
+            timeout=60,
+            check=True,
+        )
+        (self._root / "enabled_plugins").write_text("[].")
+        return f"127.0.0.1:{port}"
+
     def ctl(self, *arguments: str) -> str:
         """Run ``rabbitmqctl`` on the node and return what it says."""
         done = subprocess.run(  # noqa: S603  # arguments of our own tests
@@ -264,7 +279,7 @@ class RabbitMQServer:
             server.wait()
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:
