@@ -184,6 +184,8 @@ class VenueRow(TypedDict):
     venue: Venue
     state: Annotated[VenueState, Field(description="stale: silent for more than five seconds")]
     reason: Annotated[str, Field(description="Why it is not live")]
+    polled: Annotated[bool, Field(description="Asked now and then: its quotes are of when it was")]
+    lasts_s: Annotated[float, Field(description="Seconds that a quote of it is not stale")]
     instruments: Annotated[int, Field(description="Instruments followed")]
     frames: Annotated[int, Field(description="Frames received")]
     events: Annotated[int, Field(description="Events read off them")]

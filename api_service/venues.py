@@ -1,5 +1,7 @@
 """How the venues do, from their statuses: what is live, how fast, and why a quote is stale."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from api_service.rows import S, age_ms, rfc3339, symbol_of
@@ -32,11 +34,14 @@ class VenueBoard:
 
     Args:
         max_age_ns: A quote that was received longer ago than that is stale.
+        polled_age_ns: The same of services that are polled, by name: their budgets allow a call now
+            and then, so what they told last is as fresh as can be for long.
 
     """
 
-    def __init__(self, max_age_ns: int) -> None:
+    def __init__(self, max_age_ns: int, polled_age_ns: Mapping[str, int] | None = None) -> None:
         self.max_age_ns = max_age_ns
+        self._polled_age_ns = polled_age_ns or {}
         self._heard: dict[str, _Heard] = {}
         self._troubled: dict[tuple[str, Instrument], VenueStatus] = {}
 
@@ -94,10 +99,9 @@ class VenueBoard:
         """Return why a quote must not be relied on; None: it is fresh."""
         if (reason := self.why_troubled(quote.venue, quote.instrument, now_ns)) is not None:
             return reason
-        if (
-            abs(now_ns - quote.received_ns) > self.max_age_ns
-        ):  # in the future: the clock was set back
-            return f"no quote for more than {self.max_age_ns / S:g} s"
+        max_age_ns = self._polled_age_ns.get(quote.venue, self.max_age_ns)
+        if abs(now_ns - quote.received_ns) > max_age_ns:  # in the future: the clock was set back
+            return f"no quote for more than {max_age_ns / S:g} s"
         return None
 
     def state(self, venue: str, now_ns: int) -> tuple[VenueStatus, bool, tuple[VenueStatus, ...]]:
@@ -115,6 +119,8 @@ class VenueBoard:
             "venue": venue,
             "state": "stale" if silent else status.state,
             "reason": SILENT if silent else status.reason,
+            "polled": venue in self._polled_age_ns,
+            "lasts_s": self._polled_age_ns.get(venue, self.max_age_ns) / S,
             "instruments": status.instruments,
             "frames": status.frames,
             "events": status.events,

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias, TypeVar
 
 from msgspec import structs
@@ -71,6 +71,7 @@ class LatestView(Actor[Event]):
         bus: Where the events come from.
         clock: Nanoseconds since the epoch.
         max_age_s: Older quotes are stale.
+        polled_age_s: The same of services that are polled, by name.
 
     """
 
@@ -94,12 +95,18 @@ class LatestView(Actor[Event]):
     capacity = 200_000
 
     def __init__(
-        self, bus: Bus, *, clock: Callable[[], int] = time.time_ns, max_age_s: float = 15.0
+        self,
+        bus: Bus,
+        *,
+        clock: Callable[[], int] = time.time_ns,
+        max_age_s: float = 15.0,
+        polled_age_s: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__(bus)
         self.clock = clock
         self.started_ns = clock()
-        self.venues = VenueBoard(int(max_age_s * S))
+        polled = {venue: int(age_s * S) for venue, age_s in (polled_age_s or {}).items()}
+        self.venues = VenueBoard(int(max_age_s * S), polled)
         self.quotes: dict[Key, Quote] = {}
         self.books: dict[Key, Book] = {}
         self.trades: dict[Key, dict[str, Trade]] = {}

@@ -250,7 +250,8 @@ class System:
 
     def _api(self, bus: Bus, store: TimeSeries, ready: Ready | None) -> list[Supervised]:
         settings = self.settings
-        view = LatestView(bus, max_age_s=settings.max_quote_age_s)
+        polled_age_s = {venue.name: settings.max_bank_rate_age_s for venue in self.polled}
+        view = LatestView(bus, max_age_s=settings.max_quote_age_s, polled_age_s=polled_age_s)
         self.view, hub = view, LiveHub(view)
         self.measured.append(hub)
         app = create_app(

@@ -136,7 +136,10 @@ class Settings(BaseSettings):
         5.0, gt=0, description="Quotes of one route may be so far apart in time, by venue clocks"
     )
     max_bank_rate_age_s: float = Field(
-        86_400.0, gt=0, description="Older exchange rates of banks are not used; they come rarely"
+        86_400.0,
+        gt=0,
+        description="Older exchange rates of banks are not used; they come rarely. What services "
+        "that are polled told is stale then, too",
     )
     route_capital_usd: float = Field(
         10_000.0, gt=0, description="Most that a route may put in, in dollars"

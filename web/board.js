@@ -1,5 +1,5 @@
 // @ts-check
-/** Prices of every asset at every venue, in one currency: who is best, and how far off the others are. */
+/** Prices of every asset at every venue, in one currency: who is best, how far off the others are. */
 import { computed, effect, signal } from "@preact/signals";
 import { goTo } from "./keys.js";
 import { boardOf, currencies } from "./prices.js";
@@ -18,15 +18,16 @@ const currency = computed(() => {
 const side = computed(() => (settings.side.value === "sell" ? "sell" : "buy"));
 const board = computed(() => boardOf(all.value, currency.value, side.value));
 
-/** A quote of a venue that is not live is stale, whoever hears of it first. @param {Quote} quote */
+/** Nobody can trade at a venue that is not live, or only polled. @param {Quote} quote */
 function judged(quote) {
   const venue = venues.value.get(quote.venue);
-  if (quote.stale || !venue || venue.state === "live") return quote;
+  if (quote.stale || !venue) return quote;
+  if (venue.state === "live") return venue.polled ? { ...quote, stale: true, polled: true } : quote;
   const reason = `${venue.venue}: ${venue.state} ${venue.reason}`;
   return { ...quote, stale: true, stale_reason: reason };
 }
 
-/** Loaded when they are first asked for. */
+/** Loaded when first asked for. */
 const loaded = signal(/** @type {typeof import("./premium.js") | null} */ (null));
 effect(() => {
   if (settings.board.value !== "premium" || loaded.peek()) return;
@@ -96,7 +97,7 @@ function Price({ asset, venue, cell }) {
   const place = { "data-testid": "board-cell", "data-venue": venue, "data-asset": asset };
   if (!cell) return html`<td ...${place} class="muted">·</td>`;
   const { quote, price: value, bps, tint } = cell;
-  const look = quote.stale ? "stale" : `tint-${tint}`;
+  const look = quote.polled ? "" : quote.stale ? "stale" : `tint-${tint}`;
   return html`
     <td ...${place} class="cell ${look}" title=${tooltip(cell)} onClick=${() => openChart(cell)}>
       ${value === null ? "—" : html`<${Moving} text=${price(value)} testid="board-price" />`}
@@ -107,6 +108,7 @@ function Price({ asset, venue, cell }) {
 
 /** @param {Cell} cell @param {number | null} bps */
 function note({ quote, price: value }, bps) {
+  if (quote.polled) return t("as_of", { time: quote.ts.slice(11, 16) });
   if (quote.stale) return html`◌ ${t("stale")} ${span(quote.age_ms + Math.max(0, now.value - quote.at))}`;
   if (value === null) return t("no_rate", { currency: quote.quote_currency, target: currency.value });
   return bps === 0 ? `★ ${t("at_best")}` : signed(bps ?? 0, 1);

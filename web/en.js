@@ -9,6 +9,7 @@ export default {
   and_more: "+{n} more",
   api_docs: "API docs",
   arrived: "received {time}",
+  as_of: "as of {time}",
   asset: "Asset",
   at_best: "best",
   bars_as_chart: "Back to the chart",

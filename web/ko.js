@@ -9,6 +9,7 @@ export default {
   and_more: "외 {n}개",
   api_docs: "API 문서",
   arrived: "수신 {time}",
+  as_of: "{time} 기준",
   asset: "자산",
   at_best: "최적",
   bars_as_chart: "차트로 돌아가기",

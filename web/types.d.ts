@@ -102,6 +102,8 @@ interface Quote extends Heard {
   age_ms: number;
   stale: boolean;
   stale_reason: string | null;
+  /** Of a service that is asked now and then; the page's own. */
+  polled?: boolean;
 }
 
 /** The first or last trade of a route. */
@@ -203,6 +205,8 @@ interface Venue {
   venue: string;
   state: string;
   reason: string;
+  polled: boolean;
+  lasts_s: number;
   events_per_s: number;
   refused: number;
   resyncs: number;

@@ -1,5 +1,5 @@
 // @ts-check
-/** The strip of venues: how each does, and which of its instruments do not, by name and reason. */
+/** The strip of venues: how each does, which of its instruments do not. */
 import { computed, signal } from "@preact/signals";
 import { now, status, venues } from "./store.js";
 import { html } from "./ui.js";
@@ -8,7 +8,7 @@ import { named, number, span, t } from "./words.js";
 const AT_WORK = ["starting", "running", "waiting", "stopped"];
 const NAMED = 2;
 
-/** Nobody told anything of a venue for so long: its state is as old as that. */
+/** A state that is older shows its age. */
 const UNHEARD_MS = 5000;
 
 /** Whose records are shown: a venue, "" for all, null for none. */
@@ -80,7 +80,7 @@ function Plight({ venue }) {
   `;
 }
 
-/** The first instruments that are not live at a venue that is, and how many more there are. @param {{venue: Venue}} props */
+/** The first instruments that are not live, and how many more. @param {{venue: Venue}} props */
 function Troubled({ venue }) {
   const shown = venue.troubled.slice(0, NAMED);
   const more = venue.not_live - shown.length;

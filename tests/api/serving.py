@@ -54,7 +54,7 @@ def an_api(
     *, write_timeout_s: float = 10.0, heartbeat_s: float = 5.0, resume_s: float = 60.0
 ) -> Api:
     clock = Clock(time.time_ns() // SECOND * SECOND)
-    view = LatestView(LocalBus(), clock=clock)
+    view = LatestView(LocalBus(), clock=clock, polled_age_s={"coingecko": 3_600.0})
     hub = LiveHub(view, heartbeat_s=heartbeat_s, resume_s=resume_s)
     store = EmbeddedTimeSeries.open(None)
     app = create_app(

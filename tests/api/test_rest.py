@@ -200,6 +200,7 @@ async def test_a_venue_tells_which_instruments_are_not_live_and_why(
     [venue] = answer["data"]
     assert (venue["resyncs"], venue["backfilled"], venue["gaps"]) == (3, 41, 2)
     assert (venue["clock_offset_ms"], venue["clock_error_ms"]) == (-12.5, 4.0)
+    assert (venue["polled"], venue["lasts_s"]) == (False, 15.0)
     assert venue["not_live"] == 2
     [trouble] = venue["troubled"]
     assert (trouble["symbol"], trouble["state"], trouble["reason"]) == (

@@ -162,6 +162,20 @@ async def test_an_older_status_changes_nothing(api: Api) -> None:
     assert api.view.venues.row("kraken", api.clock.now_ns)["state"] == "live"
 
 
+async def test_a_quote_of_a_service_that_is_polled_lasts_longer(api: Api) -> None:
+    quote = a_quote("coingecko", at_ns=api.clock.now_ns)
+    reasons = []
+    for seconds in (3_599, 2):
+        api.clock.pass_s(seconds)
+        await api.feed(a_status("coingecko", at_ns=api.clock.now_ns))
+        reasons.append(api.view.why_stale(quote, api.clock.now_ns))
+
+    row = api.view.venues.row("coingecko", api.clock.now_ns)
+
+    assert reasons == [None, "no quote for more than 3600 s"]
+    assert (row["polled"], row["lasts_s"]) == (True, 3_600.0)
+
+
 async def test_routes_that_a_quote_outlived_are_stale(api: Api) -> None:
     now_ns = api.clock.now_ns
     route = a_route()

@@ -185,12 +185,15 @@ def a_venue(
     *,
     reason: str = "",
     troubled: tuple[tuple[str, str, str], ...] = (),
+    polled: bool = False,
 ) -> Item:
     """Return how a venue does; ``troubled`` are symbols, each with its state and reason."""
     venue = {
         "venue": name,
         "state": state,
         "reason": reason,
+        "polled": polled,
+        "lasts_s": 86_400.0 if polled else 15.0,
         "instruments": 12,
         "frames": 1000,
         "events": 1000,

@@ -349,6 +349,22 @@ async def test_pause_holds_every_number_and_says_since_when(
     await expect(row(page, XRP).get_by_test_id("route-net")).to_have_text("+77.7")
 
 
+async def test_a_price_that_is_asked_for_now_and_then_is_as_of_its_time_and_never_the_best(
+    api: FakeApi, open_page: OpenPage
+) -> None:
+    await api.put("status", a_venue("coingecko", polled=True))
+    cheap = a_quote("coingecko", bid="60000", ask="60000", age_ms=7_200_000.0)
+    await api.put("quotes", cheap | {"ts": "2026-11-20T09:41:07.000000Z"})
+
+    page = await open_page()
+
+    reference = cell(page, "coingecko", "BTC")
+    await expect(reference).to_contain_text("60,000.0")
+    await expect(reference).to_contain_text("as of 09:41")
+    await expect(reference).not_to_have_class(re.compile("stale"))
+    await expect(cell(page, "kraken", "BTC")).to_contain_text("best")
+
+
 async def test_the_board_compares_venues_in_one_currency(api: FakeApi, open_page: OpenPage) -> None:
     await api.put(
         "quotes",
