@@ -28,6 +28,7 @@ import msgspec
 from market import Instrument, Quote, VenueStatus
 from market.events import VenueState
 from market.intervals import SECOND_NS
+from market.spread import is_in_shard
 
 _NEVER = -1
 
@@ -67,7 +68,8 @@ class LatestQuotes:
         self.bank_age_ns = bank_age_ns
         self.version = 0
         self._quotes: dict[str, dict[str, dict[str, Quote]]] = {}
-        self._venues: dict[str, _Life] = {}
+        self._venues: dict[str, dict[str, _Life]] = {}
+        """By venue and shard."""
         self._instruments: dict[tuple[str, Instrument], _Life] = {}
 
     def take_quote(self, quote: Quote) -> bool:
@@ -85,8 +87,9 @@ class LatestQuotes:
     def take_status(self, status: VenueStatus) -> bool:
         """Keep how a venue or an instrument there does; False where that ends or begins nothing."""
         if status.instrument is None:
-            before = self._venues.get(status.venue, _Life())
-            after = self._venues[status.venue] = self._after(before, status)
+            shards = self._venues.setdefault(status.venue, {})
+            before = shards.get(status.shard, _Life())
+            after = shards[status.shard] = self._after(before, status)
         else:
             key = status.venue, status.instrument
             before = self._instruments.get(key, _Life(live=True))
@@ -131,16 +134,18 @@ class LatestQuotes:
             return Trouble("stale", received_ns + limit_ns)
         if venue in self.bank_venues:  # what a bank said holds while nobody asks it
             return None
-        return self._trouble_of_venue(venue, received_ns, now_ns) or self._trouble_of_instrument(
+        life = self._life_of(venue, instrument)
+        return self._trouble_of_venue(life, received_ns, now_ns) or self._trouble_of_instrument(
             venue, instrument, received_ns, now_ns
         )
 
-    def silent(self, now_ns: int) -> frozenset[str]:
-        """Return the venues that were live when last heard of, which is too long ago."""
+    def silent(self, now_ns: int) -> frozenset[tuple[str, str]]:
+        """Return the venues, and shards of them, that were live when last heard of, long ago."""
         heard_after_ns = now_ns - self.max_silence_ns
         return frozenset(
-            venue
-            for venue, life in self._venues.items()
+            (venue, shard)
+            for venue, shards in self._venues.items()
+            for shard, life in shards.items()
             if life.live and life.heard_ns < heard_after_ns
         )
 
@@ -154,8 +159,19 @@ class LatestQuotes:
         was_set_back = status.received_ns < life.heard_ns - SET_BACK_NS - self.max_age_ns
         return (_Life() if was_set_back else life).then(status)
 
-    def _trouble_of_venue(self, venue: str, received_ns: int, now_ns: int) -> Trouble | None:
-        life = self._venues.get(venue)
+    def _life_of(self, venue: str, instrument: Instrument) -> _Life | None:
+        """Return what speaks for an instrument; where several do, what was heard of last."""
+        shards = self._venues.get(venue)
+        if shards is None:
+            return None
+        if (whole := shards.get("")) is not None and len(shards) == 1:
+            return whole
+        lives = [life for shard, life in shards.items() if is_in_shard(instrument, shard)]
+        return max(lives, key=_heard_ns, default=None)
+
+    def _trouble_of_venue(
+        self, life: _Life | None, received_ns: int, now_ns: int
+    ) -> Trouble | None:
         if life is None:
             return Trouble("unheard", received_ns)
         if not life.live:
@@ -170,7 +186,8 @@ class LatestQuotes:
         self, venue: str, instrument: Instrument, received_ns: int, now_ns: int
     ) -> Trouble | None:
         life = self._instruments.get((venue, instrument))
-        if life is None or life.heard_ns <= self._venues[venue].ended_ns:
+        of_venue = self._life_of(venue, instrument)
+        if life is None or (of_venue is not None and life.heard_ns <= of_venue.ended_ns):
             return None  # trouble ends with its connection
         if not life.live:
             return Trouble(life.state, life.ended_ns)
@@ -206,3 +223,7 @@ class _Life(msgspec.Struct, frozen=True, kw_only=True):
             sequence=status.sequence if is_news else self.sequence,
             ended_ns=self.ended_ns if live else max(self.ended_ns, status.received_ns),
         )
+
+
+def _heard_ns(life: _Life) -> int:
+    return life.heard_ns

@@ -1,12 +1,14 @@
 """How the venues do, from their statuses: what is live, how fast, and why a quote is stale."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from api_service.rows import S, age_ms, rfc3339, symbol_of
 from api_service.schemas import TroubleRow, VenueRow
 from market import Instrument, Quote, VenueStatus
+from market.spread import is_in_shard
 
 SILENT_AFTER_NS = 5 * S
 """A venue that has not told its state for longer than that is stale."""
@@ -15,6 +17,19 @@ SILENT = f"no status for more than {SILENT_AFTER_NS // S} s"
 
 TROUBLED_TOLD = 100
 """Instruments that a row names at most."""
+
+COUNTED = (
+    "instruments",
+    "frames",
+    "events",
+    "refused",
+    "reconnects",
+    "resyncs",
+    "backfilled",
+    "gaps",
+    "troubled",
+)
+"""What the parts of a venue count each for itself."""
 
 RATE_WINDOW_NS = S // 2
 """Events a second are counted over at least that."""
@@ -42,7 +57,8 @@ class VenueBoard:
     def __init__(self, max_age_ns: int, polled_age_ns: Mapping[str, int] | None = None) -> None:
         self.max_age_ns = max_age_ns
         self._polled_age_ns = polled_age_ns or {}
-        self._heard: dict[str, _Heard] = {}
+        self._heard: dict[str, dict[str, _Heard]] = {}
+        """By venue and shard: each process that follows a part of a venue speaks for that part."""
         self._troubled: dict[tuple[str, Instrument], VenueStatus] = {}
 
     @property
@@ -58,36 +74,45 @@ class VenueBoard:
         if status.instrument is not None:
             self._hear_of_instrument(status, status.instrument)
             return
-        heard = self._heard.get(status.venue)
+        shards = self._heard.setdefault(status.venue, {})
+        heard = shards.get(status.shard)
         if heard is None:
-            self._heard[status.venue] = _Heard(status, now_ns, counted_from=status)
+            shards[status.shard] = _Heard(status, now_ns, counted_from=status)
         elif status.received_ns >= heard.status.received_ns or now_ns < max(
             heard.heard_ns - S, heard.status.received_ns - SILENT_AFTER_NS
         ):
             _count(heard, status)
             heard.status, heard.heard_ns = status, now_ns
+        for shard in [one for one in shards if _is_over(one, shards, status.shard, now_ns)]:
+            del shards[shard]
         if status.state != "live":
-            for key in [key for key in self._troubled if key[0] == status.venue]:
+            for key in [key for key in self._troubled if status.speaks_of(*key)]:
                 del self._troubled[key]
 
     def any_live(self, now_ns: int) -> bool:
-        """Tell whether some venue is live."""
-        return any(self.why_not_live(venue, now_ns) is None for venue in self._heard)
+        """Tell whether some venue is live, or a part of one."""
+        return any(
+            _why_not(heard, now_ns) is None
+            for shards in self._heard.values()
+            for heard in shards.values()
+        )
 
-    def why_not_live(self, venue: str, now_ns: int) -> str | None:
-        """Return why a venue's events must not be relied on; None: it is live."""
-        heard = self._heard.get(venue)
-        if heard is None:
+    def why_not_live(self, venue: str, instrument: Instrument, now_ns: int) -> str | None:
+        """Return why what a venue tells of an instrument must not be relied on; None: it is live.
+
+        Trouble of this instrument alone is left out.
+        """
+        shards = self._heard.get(venue)
+        if shards is None:
             return f"{venue} has not told its state yet"
-        if heard.status.state != "live":
-            return _sentence(f"{venue} is {heard.status.state}", heard.status.reason)
-        if now_ns - heard.heard_ns > SILENT_AFTER_NS:
-            return f"{venue} is stale: {SILENT}"
-        return None
+        speaking = [one for shard, one in shards.items() if is_in_shard(instrument, shard)]
+        if not speaking:
+            return f"{venue} has not told its state of {symbol_of(instrument)} yet"
+        return _why_not(max(speaking, key=_heard_ns), now_ns)
 
     def why_troubled(self, venue: str, instrument: Instrument, now_ns: int) -> str | None:
         """Return why nothing of an instrument at a venue must be relied on; None: it is live."""
-        if (reason := self.why_not_live(venue, now_ns)) is not None:
+        if (reason := self.why_not_live(venue, instrument, now_ns)) is not None:
             return reason
         trouble = self._troubled.get((venue, instrument))
         if trouble is None:
@@ -106,19 +131,18 @@ class VenueBoard:
 
     def state(self, venue: str, now_ns: int) -> tuple[VenueStatus, bool, tuple[VenueStatus, ...]]:
         """Return what a row is made of: equal as long as the row would say the same."""
-        heard = self._heard[venue]
-        silent = heard.status.state == "live" and now_ns - heard.heard_ns > SILENT_AFTER_NS
+        parts = list(self._heard[venue].values())
         troubled = tuple(s for key, s in self._troubled.items() if key[0] == venue)
-        return heard.status, silent, troubled
+        return _together(parts), _is_silent(parts, now_ns), troubled
 
     def row(self, venue: str, now_ns: int) -> VenueRow:
         """Return the public form of a venue's state."""
-        heard = self._heard[venue]
+        parts = self._heard[venue].values()
         status, silent, troubled = self.state(venue, now_ns)
         return {
             "venue": venue,
             "state": "stale" if silent else status.state,
-            "reason": SILENT if silent else status.reason,
+            "reason": _silence(parts, now_ns) if silent else status.reason,
             "polled": venue in self._polled_age_ns,
             "lasts_s": self._polled_age_ns.get(venue, self.max_age_ns) / S,
             "instruments": status.instruments,
@@ -126,14 +150,14 @@ class VenueBoard:
             "events": status.events,
             "refused": status.refused,
             "reconnects": status.reconnects,
-            "events_per_s": heard.events_per_s,
+            "events_per_s": round(sum(part.events_per_s for part in parts), 1),
             "resyncs": status.resyncs,
             "backfilled": status.backfilled,
             "gaps": status.gaps,
             "latency_ms": status.latency_ms,
             "clock_offset_ms": status.clock_offset_ms,
             "clock_error_ms": status.clock_error_ms,
-            "age_ms": age_ms(heard.heard_ns, now_ns),
+            "age_ms": age_ms(min(part.heard_ns for part in parts), now_ns),
             "not_live": max(status.troubled, len(troubled)),
             "troubled": [_trouble_row(trouble) for trouble in troubled[:TROUBLED_TOLD]],
         }
@@ -143,6 +167,57 @@ class VenueBoard:
             self._troubled.pop((status.venue, instrument), None)
         else:
             self._troubled[status.venue, instrument] = status
+
+
+def _why_not(heard: _Heard, now_ns: int) -> str | None:
+    """Return why a venue, or a part of one, is not live; None: it is."""
+    venue, status = heard.status.venue, heard.status
+    if status.state != "live":
+        return _sentence(f"{venue} is {status.state}", status.reason)
+    if now_ns - heard.heard_ns > SILENT_AFTER_NS:
+        return f"{venue} is stale: {SILENT}"
+    return None
+
+
+def _is_over(shard: str, shards: Mapping[str, _Heard], speaking: str, now_ns: int) -> bool:
+    """Tell whether a silent part is of a division that another one took the place of."""
+    is_other = shard.partition("/")[2] != speaking.partition("/")[2]
+    return is_other and now_ns - shards[shard].heard_ns > SILENT_AFTER_NS
+
+
+def _is_silent(parts: Sequence[_Heard], now_ns: int) -> bool:
+    """Tell whether a part that was live fell silent, and no other is in worse trouble."""
+    live = [part for part in parts if part.status.state == "live"]
+    return len(live) == len(parts) and any(
+        now_ns - part.heard_ns > SILENT_AFTER_NS for part in live
+    )
+
+
+def _silence(parts: Collection[_Heard], now_ns: int) -> str:
+    """Say who is silent."""
+    silent = [part.status.shard for part in parts if now_ns - part.heard_ns > SILENT_AFTER_NS]
+    return _sentence(f"part {', '.join(silent)}", SILENT) if any(silent) else SILENT
+
+
+def _together(parts: Sequence[_Heard]) -> VenueStatus:
+    """Return the status of the whole: the worst state of a part, and the sums of its counts."""
+    if len(parts) == 1:
+        return parts[0].status
+    troubled = [part for part in parts if part.status.state != "live"]
+    worst = (troubled or [max(parts, key=_heard_ns)])[0].status
+    reason = _sentence(f"part {worst.shard}", worst.reason) if troubled else ""
+    latencies = [part.status.latency_ms for part in parts if part.status.latency_ms is not None]
+    return replace(
+        worst,
+        shard="",
+        reason=reason,
+        latency_ms=max(latencies, default=None),
+        **{name: sum(getattr(part.status, name) for part in parts) for name in COUNTED},
+    )
+
+
+def _heard_ns(heard: _Heard) -> int:
+    return heard.heard_ns
 
 
 def _count(heard: _Heard, status: VenueStatus) -> None:

@@ -162,7 +162,7 @@ class LatestView(Actor[Event]):
         if "stale" not in route.why_not and (
             now_ns - computed_ns > ROUTES_STALE_AFTER_NS
             or any(
-                self.venues.why_not_live(market[0], now_ns) or self._is_ahead(market, computed_ns)
+                self.venues.why_not_live(*market, now_ns) or self._is_ahead(market, computed_ns)
                 for market in _markets_of(route)
             )
         ):
@@ -286,7 +286,7 @@ class LatestView(Actor[Event]):
     def _take_status(self, status: VenueStatus, now_ns: int) -> None:
         self.venues.hear(status, now_ns)
         if status.state != "live":
-            for key in [key for key in self.books if _speaks_of(status, key)]:
+            for key in [key for key in self.books if status.speaks_of(*key)]:
                 del self.books[key]
 
 
@@ -315,11 +315,6 @@ def _lost(status: ActorStatus) -> ActorStatus:
     if status.state in ("stopped", "gave_up"):
         return status
     return structs.replace(status, state="lost", reason=f"{status.process} fell silent")
-
-
-def _speaks_of(status: VenueStatus, key: Key) -> bool:
-    venue, instrument = key
-    return status.venue == venue and status.instrument in (None, instrument)
 
 
 def fullness(candle: Candle | VenueCandle) -> tuple[float, ...]:

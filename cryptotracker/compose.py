@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -38,6 +38,7 @@ from infrastructure.supervisor import Supervised, Supervisor
 from infrastructure.timeseries.port import TimeSeries
 from market import PortError, StoreUnavailableError
 from market.intervals import SECOND_NS
+from market.spread import shard_name, shard_of
 from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
 from storage_service.writer import Writer
@@ -274,7 +275,7 @@ class System:
             return []
         settings = self.settings
         venues = with_keys(settings, self.venues)
-        polled = with_keys(settings, self.polled)
+        polled = with_keys(settings, _of_shard(settings.stream_shard, self.polled))
         if address:
             venues = [simulated(venue, address) for venue in venues]
             polled = [simulated_polled(venue, address) for venue in polled]
@@ -293,6 +294,7 @@ class System:
             state=self._past,
             transport=settings.transport,
             tap=self.tap,
+            shard=settings.stream_shard,
         )
 
     @property
@@ -307,7 +309,8 @@ class System:
         """Where streams keep what they know; None: the simulated past ends with this process."""
         if "simulate" in self.roles:
             return None
-        return self.settings.state_folder
+        folder, shard = self.settings.state_folder, self.settings.stream_shard
+        return folder / shard_name(shard) if shard else folder
 
     def _polling(self, venue: PolledVenue, bus: Bus) -> VenuePolling:
         state = self.settings.state_dir if self.settings.mode == "live" else None
@@ -353,6 +356,12 @@ class System:
             seed=settings.simulator_seed,
             start_ns=time.time_ns(),
         )
+
+
+def _of_shard(shard: str, polled: Sequence[PolledVenue]) -> list[PolledVenue]:
+    """Return those that one process asks: a budget of calls cannot be shared out."""
+    number, _, count = shard.partition("/")
+    return [one for one in polled if not shard or shard_of(one.name, int(count)) == int(number) - 1]
 
 
 def writing(bus: Bus, store: TimeSeries) -> Supervised:

@@ -91,6 +91,12 @@ class Settings(BaseSettings):
         min_length=1,
         description="Venues to follow; all: every one that needs no key, or whose key is there",
     )
+    stream_shard: str = Field(
+        "",
+        pattern=r"^([1-9]\d*/[1-9]\d*)?$",
+        description="Which part of the instruments this stream follows, such as 2/4: the second of "
+        "four; empty: all of them. See docs/SCALING.md",
+    )
     channels: Words = Field(
         get_args(Channel),
         min_length=1,
@@ -208,6 +214,14 @@ class Settings(BaseSettings):
         if unknown := sorted(set(names) - CHANNELS):
             raise ValueError(f"{', '.join(unknown)} is none of {', '.join(get_args(Channel))}")
         return names
+
+    @field_validator("stream_shard")
+    @classmethod
+    def _shard_is_among_its_count(cls, shard: str) -> str:
+        number, _, count = shard.partition("/")
+        if shard and int(number) > int(count):
+            raise ValueError(f"there is no part {number} of {count}")
+        return shard
 
     @field_validator("taker_fee_bps")
     @classmethod

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from market.instrument import Instrument
+from market.spread import is_in_shard
 
 Side: TypeAlias = Literal["buy", "sell"]
 ActorState: TypeAlias = Literal[
@@ -341,6 +342,9 @@ class VenueStatus(_Event, frozen=True, gc=False):
     that were read over REST, ``gaps`` what stayed missing, ``troubled`` instruments that are not
     live now. ``clock_offset_ms`` is how far the venue's clock is ahead of ours, give or take
     ``clock_error_ms``; ``latency_ms`` is the median of receipt less event time by one clock.
+
+    ``shard`` is set where a process follows only a part of the venue's instruments, such as
+    ``2/4``; it speaks for those, see `market.spread.is_in_shard`.
     """
 
     venue: str
@@ -359,6 +363,15 @@ class VenueStatus(_Event, frozen=True, gc=False):
     latency_ms: float | None = None
     clock_offset_ms: float | None = None
     clock_error_ms: float | None = None
+    shard: str = ""
+
+    def speaks_of(self, venue: str, instrument: Instrument) -> bool:
+        """Tell whether it says how an instrument at a venue does."""
+        if venue != self.venue:
+            return False
+        if self.instrument is None:
+            return is_in_shard(instrument, self.shard)
+        return instrument == self.instrument
 
 
 class ActorStatus(_Event, frozen=True, gc=False):

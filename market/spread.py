@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 from hashlib import blake2b
 
+from market.instrument import Instrument
+
 
 def ranked(thing: str, names: Iterable[str]) -> list[str]:
     """Return the names, those that ``thing`` would rather fall to first."""
@@ -19,6 +21,22 @@ def ranked(thing: str, names: Iterable[str]) -> list[str]:
 def shard_of(thing: str, count: int) -> int:
     """Return which of ``count`` shards has ``thing``; with one more, one in ``count + 1`` moves."""
     return max(range(count), key=lambda number: _weight(thing, str(number)))
+
+
+def is_in_shard(instrument: Instrument, shard: str) -> bool:
+    """Tell whether an instrument, at whatever venue, is in a shard such as ``2/4``.
+
+    The empty shard has everything.
+    """
+    if not shard:
+        return True
+    number, _, count = shard.partition("/")
+    return shard_of(f"{instrument.base}.{instrument.quote_currency}", int(count)) == int(number) - 1
+
+
+def shard_name(shard: str) -> str:
+    """Return a shard as a word of a name: ``2-of-4``."""
+    return shard.replace("/", "-of-")
 
 
 def shared_out(partitions: int, names: Collection[str]) -> dict[int, str]:

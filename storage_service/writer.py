@@ -120,8 +120,8 @@ def _is_wanted(event: Stored, minutes: dict[Hashable, int]) -> bool:
         case Premium():
             return _is_first(_comparison_of(event), event.event_ns, minutes)
         case VenueStatus():
-            is_whole = event.instrument is None
-            return is_whole and _is_first((event.venue, event.state), event.event_ns, minutes)
+            of_what = event.venue, event.shard, event.state
+            return event.instrument is None and _is_first(of_what, event.event_ns, minutes)
         case _:
             return True
 

@@ -19,6 +19,7 @@ from infrastructure.measures import Measure
 from infrastructure.retry import Pauses
 from market import BusUnavailableError, Instrument, Listed, Listing, VenueRefusedError
 from market.events import VenueState
+from market.spread import is_in_shard, shard_name
 from stream_service.backfill import Backfill
 from stream_service.gathering import Outlet
 from stream_service.intake import Intake, Tap
@@ -54,6 +55,7 @@ class VenueConnection:
         state: Directory that keeps what a restart needs to know what it missed; None: nothing is.
         transport: The WebSocket library.
         tap: Hears every frame and answer as it came.
+        shard: Of the instruments only those are followed that are in it; see `is_in_shard`.
         clock: Nanoseconds since the epoch.
         steady: Nanoseconds of a clock that nobody sets; ``clock`` itself where that cannot be set.
 
@@ -71,16 +73,19 @@ class VenueConnection:
         state: Path | None = None,
         transport: TransportName = "auto",
         tap: Tap | None = None,
+        shard: str = "",
         clock: Callable[[], int] = time.time_ns,
         steady: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.venue = venue
         self.wanted = frozenset(wanted)
         self.bus = bus
-        self.name = f"stream.{venue.name}"
+        self.shard = shard
+        self.name = f"stream.{venue.name}{f'.{shard_name(shard)}' if shard else ''}"
         self.listening = asyncio.Event()
         self.intake = Intake(venue, bus, clock=clock, steady=steady, tap=tap)
         self.pulse = self.intake.pulse
+        self.pulse.shard = shard
         self._options = Options(channels=channels, keys=venue.keys)
         self._kept = KeptFile(state / f"{venue.name}.trades.json" if state else None)
         self._is_kept = True
@@ -168,6 +173,9 @@ class VenueConnection:
         wanted = {row.instrument: row for row in offered if row.instrument in self.wanted}
         if not wanted:
             raise VenueRefusedError(f"{self.venue.name} lists none of the instruments asked for")
+        wanted = {one: row for one, row in wanted.items() if is_in_shard(one, self.shard)}
+        if not wanted and self.pulse.state != "live":
+            await self._change("live", "none of its instruments falls to this process")
         news = [row for row in wanted.values() if self._listings.get(row.instrument) != row]
         gone = [one for one in self._listings if one not in wanted]
         self._listings = wanted

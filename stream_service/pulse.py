@@ -20,6 +20,7 @@ class Pulse:
 
     def __init__(self, venue: str, clock: VenueClock) -> None:
         self.venue = venue
+        self.shard = ""
         self.state: VenueState = "connecting"
         self.reason = ""
         self.instruments = 0
@@ -85,6 +86,7 @@ class Pulse:
             latency_ms=self.latency_ms,
             clock_offset_ms=self.clock_offset_ms,
             clock_error_ms=self.clock_error_ms,
+            shard=self.shard,
             event_ns=now_ns,
             received_ns=now_ns,
             sequence=now_ns,

@@ -52,7 +52,7 @@ class RouteBoard:
         self._changed: set[str] = set()
         self._until_ns: dict[Place, int] = {}
         self._next_end_ns = NEVER_NS
-        self._silent: frozenset[str] = frozenset()
+        self._silent: frozenset[tuple[str, str]] = frozenset()
         self._now_ns = 0
         self._sequence = 0
 
@@ -141,7 +141,7 @@ class RouteBoard:
         self._changed |= self._routes.resting_on(ended)
         silent = self._latest.silent(now_ns)
         if silent != self._silent:
-            differ = silent ^ self._silent
+            differ = {venue for venue, _ in silent ^ self._silent}
             touched = {place for place in self._depths.places() if place[0] in differ}
             self._silent = silent
             self._changed |= self._routes.resting_on(touched)
@@ -211,7 +211,7 @@ class RouteBoard:
         if status.instrument is not None:
             place = status.venue, status.instrument
             return {place} & self._depths.places()
-        return {place for place in self._depths.places() if place[0] == status.venue}
+        return {place for place in self._depths.places() if status.speaks_of(*place)}
 
 
 def _with_both_sides(offers: Iterable[Offer]) -> list[Offer]:

@@ -5,10 +5,12 @@ from math import inf, nan
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from analytics.latest import LatestQuotes, Trouble
-from market import Quote, VenueStatus
+from market import Instrument, Quote, VenueStatus
 from market.events import VenueState
+from market.spread import is_in_shard
 from tests.making import SECOND, a_quote, a_status
 
 NOW = 1_000 * SECOND
@@ -104,7 +106,7 @@ def test_venue_that_is_silent_for_more_than_five_seconds_counts_as_down() -> Non
 
     assert quotes.silent(NOW + 5 * SECOND) == frozenset()
     assert quotes.of_base("BTC", NOW + 5 * SECOND) != []
-    assert quotes.silent(NOW + 5 * SECOND + 1) == {"kraken"}
+    assert quotes.silent(NOW + 5 * SECOND + 1) == {("kraken", "")}
     assert quotes.of_base("BTC", NOW + 5 * SECOND + 1) == []
 
 
@@ -248,3 +250,28 @@ def test_silence_and_age_are_told_with_the_time_that_they_began() -> None:
     assert silent == Trouble("silent", NOW + 4 * SECOND)
     assert stale == Trouble("stale", NOW + MAX_AGE)
     assert quotes.trouble("upbit", instrument, NOW, NOW) == Trouble("unheard", NOW)
+
+
+def test_part_of_a_venue_that_ends_leaves_the_quotes_of_the_others() -> None:
+    coins = [Instrument(f"C{number}", "USDT") for number in range(8)]
+    quotes = [a_quote("kraken", str(coin), at_ns=NOW) for coin in coins]
+    live = [replace(LIVE, shard=shard) for shard in ("1/2", "2/2")]
+    lost = replace(a_status(state="down", at_ns=NOW + 1), shard="2/2")
+
+    known = latest(*live, *quotes, lost)
+
+    usable = [coin for coin in coins if known.of_base(coin.base, NOW + 2)]
+    assert usable == [coin for coin in coins if is_in_shard(coin, "1/2")]
+    assert 0 < len(usable) < len(coins)
+
+
+def test_quote_of_a_part_that_nobody_speaks_for_is_not_usable() -> None:
+    known = latest(
+        replace(LIVE, shard="1/2"), *(a_quote("kraken", f"C{n}-USDT", at_ns=NOW) for n in range(8))
+    )
+
+    assert not any(
+        known.of_base(f"C{number}", NOW)
+        for number in range(8)
+        if not is_in_shard(Instrument(f"C{number}", "USDT"), "1/2")
+    )

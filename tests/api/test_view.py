@@ -2,7 +2,11 @@
 
 import asyncio
 
-from market import ActorStatus, Event, VenueStatus
+from msgspec import structs
+
+from market import ActorStatus, Event, Instrument, VenueStatus
+from market.events import VenueState
+from market.spread import is_in_shard
 from tests.api.serving import Api
 from tests.making import (
     MINUTE,
@@ -16,6 +20,9 @@ from tests.making import (
     a_trade,
 )
 from tests.waiting import eventually
+
+BTC = Instrument("BTC", "USD")
+COINS = tuple(Instrument(f"C{number}", "USD") for number in range(9))
 
 
 def counted(venue: str, *, events: int, at_ns: int) -> VenueStatus:
@@ -53,13 +60,69 @@ async def test_an_older_quote_does_not_replace_a_newer_one(api: Api) -> None:
     assert quote.bid == 2.0
 
 
+def of_shard(shard: str, state: VenueState = "live", *, at_ns: int = 1) -> VenueStatus:
+    """How kraken does by the process that follows a part of it, with three instruments."""
+    status = a_status("kraken", state, at_ns=at_ns)
+    return structs.replace(status, shard=shard, instruments=3, frames=10, events=7, reason="why")
+
+
+async def test_parts_of_a_venue_are_told_as_one_with_the_sums_of_what_they_count(api: Api) -> None:
+    now_ns = api.clock.now_ns
+    await api.feed(of_shard("1/2", at_ns=now_ns), of_shard("2/2", at_ns=now_ns))
+
+    row = api.view.venues.row("kraken", now_ns)
+
+    assert (row["state"], row["instruments"], row["frames"]) == ("live", 6, 20)
+    assert api.view.venues.names == ["kraken"]
+
+
+async def test_a_part_that_falls_silent_ends_its_own_quotes_and_no_others(api: Api) -> None:
+    now_ns = api.clock.now_ns
+    later_ns = now_ns + 6 * SECOND
+    first, second = (
+        next(one for one in COINS if is_in_shard(one, shard)) for shard in ("1/2", "2/2")
+    )
+    await api.feed(of_shard("1/2", at_ns=now_ns), of_shard("2/2", at_ns=now_ns))
+    api.clock.now_ns = later_ns
+    await api.feed(of_shard("1/2", at_ns=later_ns))
+
+    row = api.view.venues.row("kraken", later_ns)
+
+    assert (row["state"], row["instruments"]) == ("stale", 6)
+    assert row["reason"].startswith("part 2/2: no status")
+    assert api.view.venues.why_not_live("kraken", first, later_ns) is None
+    assert api.view.venues.why_not_live("kraken", second, later_ns)
+    assert api.view.venues.any_live(later_ns)
+
+
+async def test_the_worst_part_says_how_a_venue_does(api: Api) -> None:
+    now_ns = api.clock.now_ns
+    await api.feed(of_shard("1/2", at_ns=now_ns), of_shard("2/2", "down", at_ns=now_ns))
+
+    row = api.view.venues.row("kraken", now_ns)
+
+    assert (row["state"], row["reason"]) == ("down", "part 2/2: why")
+
+
+async def test_parts_of_an_earlier_division_are_forgotten_once_they_are_silent(api: Api) -> None:
+    now_ns = api.clock.now_ns
+    later_ns = now_ns + 6 * SECOND
+    await api.feed(of_shard("", at_ns=now_ns))
+    api.clock.now_ns = later_ns
+    await api.feed(of_shard("1/2", at_ns=later_ns), of_shard("2/2", at_ns=later_ns))
+
+    row = api.view.venues.row("kraken", later_ns)
+
+    assert (row["state"], row["instruments"]) == ("live", 6)
+
+
 async def test_a_venue_whose_clock_was_an_hour_ahead_is_heard_once_it_is_right(api: Api) -> None:
     now_ns = api.clock.now_ns
     await api.feed(a_status("kraken", at_ns=now_ns + 60 * MINUTE))
 
     await api.feed(a_status("kraken", "down", at_ns=now_ns))
 
-    assert api.view.venues.why_not_live("kraken", now_ns) == "kraken is down"
+    assert api.view.venues.why_not_live("kraken", BTC, now_ns) == "kraken is down"
 
 
 async def test_what_came_before_the_clock_was_set_back_is_replaced(api: Api) -> None:
@@ -75,7 +138,7 @@ async def test_what_came_before_the_clock_was_set_back_is_replaced(api: Api) -> 
 
     [quote] = api.view.quotes.values()
     assert quote.bid == 2.0
-    assert api.view.venues.why_not_live("kraken", now_ns)
+    assert api.view.venues.why_not_live("kraken", BTC, now_ns)
 
 
 async def test_a_trade_that_was_seen_is_no_news(api: Api) -> None:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from market.spread import ranked, shard_of, shared_out
+from market import Instrument
+from market.spread import is_in_shard, ranked, shard_of, shared_out
 
 names = st.sets(st.text(min_size=1, max_size=12), min_size=1, max_size=9)
 things = [f"COIN{number}.USDT" for number in range(3_000)]
@@ -71,3 +72,15 @@ def test_each_thing_has_an_order_of_its_own() -> None:
     orders = {tuple(ranked(thing, ("a", "b", "c"))) for thing in things}
 
     assert len(orders) == 6
+
+
+@given(coins=st.sets(st.text("ABCXYZ019", min_size=1, max_size=6)), count=st.integers(1, 8))
+def test_every_instrument_is_followed_by_exactly_one_of_the_streams(
+    coins: set[str], count: int
+) -> None:
+    shards = [f"{number}/{count}" for number in range(1, count + 1)]
+
+    for coin in coins:
+        instrument = Instrument(coin, "USDT")
+        assert sum(is_in_shard(instrument, shard) for shard in shards) == 1
+        assert is_in_shard(instrument, "")

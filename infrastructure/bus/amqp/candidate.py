@@ -39,6 +39,7 @@ class Candidate:
         self._name = name
         self._sessions = Sessions(f"lead {name}", self._serve)
         self._token: AbstractIncomingMessage | None = None
+        self._changed: AbstractIncomingMessage | None = None
         self._proved_at = 0.0
         self._held = asyncio.Event()
         self._lost = asyncio.Event()
@@ -103,8 +104,9 @@ class Candidate:
                 with told_as_ours(link.to):
                     async with asyncio.timeout(LEASE_S):
                         await link.channel.declare_queue(queue.name, passive=True)
-                        if self._token is not None and asked_at > change_at:
-                            await self._change(link, queue, self._token)
+                        token = self._token
+                        if token and token is not self._changed and asked_at > change_at:
+                            await self._change(link, queue, token)
                             change_at = asked_at + CHANGE_EVERY_S
             except TimeoutError:
                 link.give_up(f"did not answer within {LEASE_S:g} s")
@@ -115,5 +117,6 @@ class Candidate:
         self, link: Link, queue: AbstractQueue, token: AbstractIncomingMessage
     ) -> None:
         """Give the token for a new one; the queue stays ours meanwhile."""
+        self._changed = token
         await self._topology.offer(link.channel, queue)
         await token.ack()
