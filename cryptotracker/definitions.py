@@ -3,7 +3,7 @@
     python -m cryptotracker.definitions          writes definitions.json, for one partition
     python -m cryptotracker.definitions FOLDER   prints all of it: with users, whose passwords are
                                                  in FOLDER/<user>/bus_password, and for as many
-                                                 partitions as the settings say
+                                                 partitions and nodes as the settings say
 
 The first is in infrastructure/docker/rabbitmq for whoever looks. A broker loads the second, which
 holds hashes of the passwords (``load_definitions`` in rabbitmq.conf, a file of its own outside the
@@ -83,9 +83,9 @@ RIGHTS = (
 """Who may do what. The operator looks at what was put aside and publishes it again."""
 
 
-def topology_of(partitions: int) -> Topology:
+def topology_of(partitions: int, *, is_cluster: bool = False) -> Topology:
     """Return the topology of the services."""
-    return Topology(EXCHANGE, DEFAULT_LIMITS.mailbox_bytes, partitions)
+    return Topology(EXCHANGE, DEFAULT_LIMITS.mailbox_bytes, partitions, is_cluster=is_cluster)
 
 
 def plan_of(topology: Topology) -> Plan:
@@ -103,15 +103,22 @@ def plan_of(topology: Topology) -> Plan:
     return plan
 
 
-def broker_definitions(partitions: int = 1, *, vhost: str = VHOST) -> Definitions:
+def broker_definitions(
+    partitions: int = 1, *, is_cluster: bool = False, vhost: str = VHOST
+) -> Definitions:
     """Return all that RabbitMQ is given but its users."""
-    topology = topology_of(partitions)
+    topology = topology_of(partitions, is_cluster=is_cluster)
     return definitions(topology, plan_of(topology), RIGHTS, vhost=vhost)
 
 
 def written(found: Definitions) -> str:
     """Return the definitions as they stand in a file."""
     return msgspec.json.format(msgspec.json.encode(found)).decode() + "\n"
+
+
+def _as_set() -> Definitions:
+    settings = read_settings()
+    return broker_definitions(settings.partitions, is_cluster="," in settings.bus_url)
 
 
 def _main() -> None:
@@ -122,7 +129,7 @@ def _main() -> None:
     passwords = {
         one.user: (folder / one.user / "bus_password").read_text("utf-8").strip() for one in RIGHTS
     }
-    sys.stdout.write(written(with_users(broker_definitions(read_settings().partitions), passwords)))
+    sys.stdout.write(written(with_users(_as_set(), passwords)))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aio_pika
 import pytest
@@ -41,6 +41,9 @@ SAFE_ARGUMENTS = {
         "x-dead-letter-strategy",
         "x-overflow",
         "x-max-length-bytes",
+        "x-max-length",
+        "x-message-ttl",
+        "x-single-active-consumer",
     },
     "classic": {
         "x-queue-type",
@@ -94,15 +97,26 @@ def test_file_in_the_repository_has_no_user_and_no_password() -> None:
     assert "password" not in FILE.read_text("utf-8")
 
 
+@pytest.mark.parametrize("is_cluster", [False, True])
 @pytest.mark.parametrize("partitions", [1, 8])
-def test_queues_have_only_arguments_that_all_versions_know(partitions: int) -> None:
-    for queue in broker_definitions(partitions)["queues"]:
+def test_queues_have_only_arguments_that_all_versions_know(
+    partitions: int, *, is_cluster: bool
+) -> None:
+    for queue in broker_definitions(partitions, is_cluster=is_cluster)["queues"]:
         arguments = queue["arguments"]
         assert isinstance(arguments, dict)
         assert set(arguments) <= SAFE_ARGUMENTS[arguments["x-queue-type"]], queue["name"]
         assert queue["durable"]
         if arguments["x-queue-type"] == "quorum":
             assert "x-delivery-limit" in arguments, "4.x has one by default, 3.10 has none"
+
+
+def test_in_a_cluster_no_queue_lives_on_one_node_alone() -> None:
+    queues = broker_definitions(4, is_cluster=True)["queues"]
+
+    assert {cast("dict[str, str]", one["arguments"])["x-queue-type"] for one in queues} == {
+        "quorum"
+    }
 
 
 @pytest.mark.rabbitmq

@@ -243,7 +243,7 @@ async def connect_amqp(  # noqa: PLR0913  # what an operator chooses, all with d
 
     """
     broker = Broker(url)
-    topology = Topology(exchange, limits.mailbox_bytes, partitions, declares)
+    topology = Topology(exchange, limits.mailbox_bytes, partitions, declares, is_cluster="," in url)
     disk = Spool(spool, limit_bytes=limits.spool_bytes) if spool else None
     outbox = Outbox(
         limit=limits.outbox_events,

@@ -5,7 +5,8 @@
 <exchange>.<name>.of-<n>    headers  a WAIT mailbox that is split, by the partition in the header
 <exchange>.<name>.of-<n>.p  quorum   one partition of it
 <exchange>.<name>.…         classic  a DROP_OLDEST mailbox: exclusive, a new one each connection
-<exchange>.<name>.lead      classic  the token of a lead: one consumer at a time is given it
+<exchange>.<name>.lead      quorum   the token of a lead: one consumer at a time is given it; on a
+                                     broker of one node a classic queue
 <exchange>.leads            direct   where tokens are given
 <exchange>.probe.…          quorum   round trips of one process, see `infrastructure.probes`
 <exchange>.dead             fanout   what a mailbox's actor could not handle, and the queue of it
@@ -58,12 +59,14 @@ class Topology(msgspec.Struct, frozen=True):
 
     ``mailbox_bytes`` is what a WAIT mailbox, or a partition of it, holds before it is full.
     ``declares``: whether what lasts is declared by who uses it; else it must be there already.
+    ``is_cluster``: whether the broker has several nodes, of which one may die.
     """
 
     exchange: str
     mailbox_bytes: int
     partitions: int = 1
     declares: bool = True
+    is_cluster: bool = False
 
     @property
     def dead(self) -> str:
@@ -184,18 +187,21 @@ class Topology(msgspec.Struct, frozen=True):
         )
 
     def lead_plan(self, name: str) -> Plan:
-        """Return what a lead needs.
+        """Return what a lead needs; all processes must agree on the kind, or are refused.
 
-        It is no quorum queue: one that serves a single consumer at a time takes none at all after
-        its node was killed (seen with 3.10). So nobody leads while the node that has it is down.
+        A quorum queue outlives the node that leads it, and goes on elsewhere within half a second.
+        On a single node it is none: one that serves a single consumer at a time takes none at all
+        after its node was killed (seen with 3.10, not where other nodes lived on).
         """
         queue = f"{self.exchange}.{name}.lead"
         arguments: Arguments = {
-            "x-queue-type": "classic",
+            "x-queue-type": "quorum" if self.is_cluster else "classic",
             "x-single-active-consumer": True,
             "x-max-length": TOKENS,
             "x-overflow": "drop-head",
         }
+        if self.is_cluster:
+            arguments = {**arguments, "x-delivery-limit": LOOKS}
         return Plan(
             exchanges=(Exchange(self.leads, "direct"),),
             queues=(Queue(queue, arguments),),
@@ -279,6 +285,7 @@ def _unrouted_arguments() -> Arguments:
     """
     return {
         "x-queue-type": "quorum",
+        "x-delivery-limit": LOOKS,
         "x-max-length-bytes": UNROUTED_BYTES,
         "x-message-ttl": UNROUTED_MS,
         "x-overflow": "drop-head",
