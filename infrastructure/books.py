@@ -55,7 +55,7 @@ BALANCES = (
     ),
     Balance("bus", ("published",), ("confirmed", "conflated", "waiting")),
     Balance("mailbox", ("received",), ("handled", "dead", "given_back", "in_hand")),
-    Balance("store", ("handled",), ("stored", "skipped")),
+    Balance("store", ("handled",), ("stored", "expired", "skipped")),
 )
 
 HELD = frozenset(
@@ -100,6 +100,7 @@ ACCOUNTS: Mapping[str, str] = {
     "given_back": "went back to the mailbox, which hands them out again",
     "in_hand": "is being handled",
     "stored": "written to the store",
+    "expired": "came later than the store keeps such events, and were dropped",
     "skipped": "not for the store: open candles, more than one state of a minute",
 }
 """What each account counts."""

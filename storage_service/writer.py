@@ -56,6 +56,7 @@ class Writer(Actor[Stored]):
         super().__init__(bus, partition=partition)
         self.store = store
         self.stored = 0
+        self.expired = 0
         self.skipped = 0
         self._latencies: defaultdict[str, Spread] = defaultdict(partial(Spread, SECONDS))
         self._times = Spread(SECONDS)
@@ -66,20 +67,22 @@ class Writer(Actor[Stored]):
         """Write the batch whole, but for open candles and for more of a minute than one."""
         minutes = dict(self._stored)
         wanted = [event for event in events if _is_wanted(event, minutes)]
-        began = time.monotonic()
+        began, expired = time.monotonic(), self.store.expired
         try:
             await self.store.write(wanted)
         except PoisonousError as error:
-            self._note_stored(events, wanted, refused=len(error.reasons))
+            gone = len(error.reasons) + self._note_expired(expired)
+            self._note_stored(events, wanted, gone=gone)
             raise
         self._times.note(time.monotonic() - began)
-        self._note_stored(events, wanted)
+        self._note_stored(events, wanted, gone=self._note_expired(expired))
         self._stored = minutes
 
     @property
     def counts(self) -> dict[str, int]:
-        """See `Actor.counts`; what was handled is stored or no matter for the store."""
-        return {**super().counts, "stored": self.stored, "skipped": self.skipped}
+        """See `Actor.counts`; what was handled is stored, too late or no matter for the store."""
+        of_store = {"stored": self.stored, "expired": self.expired, "skipped": self.skipped}
+        return {**super().counts, **of_store}
 
     def measures(self) -> Iterable[Measure]:
         """See `Measured.measures`."""
@@ -88,11 +91,17 @@ class Writer(Actor[Stored]):
         for venue, latencies in self._latencies.items():
             yield Measure("store_latency_seconds", latencies, (venue,))
 
+    def _note_expired(self, before: int) -> int:
+        """Count what the store dropped as too late since it had dropped so many; return that."""
+        dropped = self.store.expired - before
+        self.expired += dropped
+        return dropped
+
     def _note_stored(
-        self, events: Sequence[Stored], wanted: Sequence[Stored], *, refused: int = 0
+        self, events: Sequence[Stored], wanted: Sequence[Stored], *, gone: int
     ) -> None:
         """Count a batch, and note how late the oldest live event of each venue is in the store."""
-        self.stored += len(wanted) - refused
+        self.stored += len(wanted) - gone
         self.skipped += len(events) - len(wanted)
         now_ns = time.time_ns()
         for venue, event_ns in _oldest(wanted[:LOOKED_AT]).items():

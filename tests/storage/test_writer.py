@@ -3,10 +3,12 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
+import duckdb
 import pytest
 
+from infrastructure.books import differences
 from infrastructure.bus.local import LocalBus
 from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from infrastructure.timeseries.port import Stored
@@ -202,6 +204,28 @@ async def test_events_wait_until_the_store_is_back(
 
     assert await embedded.trades("kraken", BTC, **EVER) == [a_trade()]
     assert writer.batches == 3
+
+
+async def test_what_comes_too_late_for_the_store_is_on_the_books(
+    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+) -> None:
+    class Forgetful(EmbeddedTimeSeries):
+        expired = 0
+
+        async def write(self, events: Sequence[Stored]) -> None:
+            self.expired += sum(event.event_ns < MINUTE for event in events)
+            await embedded.write(events)
+
+    with closing(Forgetful(duckdb.connect(":memory:"))) as store:
+        writer = Writer(local_bus, store)
+        poison = a_trade(number=3, price=math.nan, at_ns=MINUTE)
+        async with running(writer):
+            await local_bus.publish([a_trade(), a_trade(number=2, at_ns=MINUTE), poison, a_quote()])
+            await eventually(lambda: writer.handled == 3)
+
+    counts = writer.counts
+    assert (counts["stored"], counts["expired"], counts["dead"]) == (1, 2, 1)
+    assert differences(counts)["store"] == 0
 
 
 async def test_events_that_come_while_nobody_writes_are_stored_on_return(
