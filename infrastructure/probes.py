@@ -102,9 +102,9 @@ class Probe:
         self.waiting_for = why
 
 
-def bus_probe(bus: Bus, role: str) -> Probe:
+def bus_probe(bus: Bus, role: str, *, every_s: float = EVERY_S) -> Probe:
     """Make the probe of the bus, which keeps the books of what was published by this process."""
-    return Probe(f"bus.{role}", bus.probing, counts=lambda: bus.counts)
+    return Probe(f"bus.{role}", bus.probing, counts=lambda: bus.counts, every_s=every_s)
 
 
 def store_probe(store: TimeSeries, role: str) -> Probe:

@@ -7,7 +7,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 
 import pytest
 
+from infrastructure.bus.amqp import AmqpBus
 from infrastructure.bus.port import Bus, Check, Overflow
+from infrastructure.measures import Spread
 from infrastructure.probes import Probe, bus_probe, store_probe
 from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from market import StoreUnavailableError
@@ -70,6 +72,20 @@ async def test_a_store_that_works_is_told_as_well() -> None:
 
 
 @pytest.mark.rabbitmq
+async def test_what_waits_at_the_broker_for_a_mailbox_is_told(connect: Connect) -> None:
+    async with (
+        connect() as bus,
+        bus.mailbox("writer", ["trade.#"], capacity=1, overflow=Overflow.WAIT),
+        _running(bus_probe(bus, "test", every_s=0.05)),
+    ):
+        for number in range(3):
+            await bus.publish([a_trade(number=number)])
+            await bus.flush()
+
+        await eventually(lambda: _measured(bus)["queue_ready", "writer"] >= 1)
+
+
+@pytest.mark.rabbitmq
 @pytest.mark.parametrize(
     ("strike", "mend", "why"),
     [
@@ -101,6 +117,14 @@ async def test_a_broker_that_is_up_but_takes_nothing_is_named(
         finally:
             await asyncio.to_thread(rabbitmq_node.ctl, *mend)
         await eventually(lambda: not probe.waiting_for, within_s=20)
+
+
+def _measured(bus: AmqpBus) -> dict[tuple[str, ...], float]:
+    return {
+        (measure.name, *measure.labels): measure.value
+        for measure in bus.measures()
+        if not isinstance(measure.value, Spread)
+    }
 
 
 async def _red(probe: Probe, why: str) -> None:

@@ -1,6 +1,7 @@
 """The bus on RabbitMQ: what the services see of it, and how it is opened."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -71,6 +72,9 @@ class AmqpBus:
         self._topology = topology
         self._publisher = publisher
         self._connect_timeout_s = connect_timeout_s
+        self._lasting: dict[str, str] = {}
+        """Mailboxes that are open here, by the queues that they come by."""
+        self._ready: dict[str, int] = {}
 
     @property
     def counters(self) -> Counters:
@@ -91,6 +95,8 @@ class AmqpBus:
         yield Measure("bus_spooled_bytes", self._publisher.spooled_bytes)
         for kind, count in self._publisher.unroutable.items():
             yield Measure("bus_unroutable", count, (kind,))
+        for mailbox, ready in self._waiting_at_the_broker().items():
+            yield Measure("queue_ready", ready, (mailbox,))
         yield Measure("bus_confirm_seconds", self._publisher.confirm_times)
         yield Measure("bus_batch_events", self._publisher.batches)
 
@@ -137,8 +143,14 @@ class AmqpBus:
             overflow=overflow,
             partition=partition,
         )
+        queue = self._topology.queue_of(name, partition)
         async with consumer.running(within_s=self._connect_timeout_s):
-            yield mailbox
+            if overflow is Overflow.WAIT:
+                self._lasting[queue] = name
+            try:
+                yield mailbox
+            finally:
+                self._lasting.pop(queue, None)
 
     @asynccontextmanager
     async def lead(self, name: str) -> AsyncIterator[Candidate]:
@@ -157,7 +169,20 @@ class AmqpBus:
     async def probing(self) -> AsyncIterator[Check]:
         """See `Bus.probing`."""
         async with round_trips(self._broker, self._topology) as trips:
-            yield trips.make
+
+            async def check() -> None:
+                await trips.make()
+                queues = list(self._lasting)
+                self._ready = dict(zip(queues, await trips.ready(queues), strict=True))
+
+            yield check
+
+    def _waiting_at_the_broker(self) -> Counter[str]:
+        """Return how many messages waited for each mailbox at the last round trip."""
+        found: Counter[str] = Counter()
+        for queue, mailbox in self._lasting.items():
+            found[mailbox] += self._ready.get(queue, 0)
+        return found
 
     async def keep(self, name: str, patterns: Sequence[str]) -> None:
         """See `Bus.keep`."""

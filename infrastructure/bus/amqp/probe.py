@@ -6,7 +6,7 @@ serving all others. It is our own, is made anew with each connection, and vanish
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from aio_pika import DeliveryMode, Message
@@ -62,6 +62,18 @@ class RoundTrip:
             raise BusUnavailableError(
                 f"{to} confirms messages but delivers none: restart the broker"
             ) from None
+
+    async def ready(self, queues: Iterable[str]) -> list[int]:
+        """Return how many messages wait in each of these queues, which exist.
+
+        Raises:
+            BusUnavailableError: the broker does not answer.
+
+        """
+        with told_as_ours(self._link.to):
+            async with asyncio.timeout(STEP_S):
+                found = [await self._link.channel.declare_queue(q, passive=True) for q in queues]
+        return [queue.declaration_result.message_count or 0 for queue in found]
 
     async def _publish(self) -> None:
         message = Message(b"%d" % self._number, delivery_mode=DeliveryMode.PERSISTENT)

@@ -104,9 +104,9 @@ class Topology(msgspec.Struct, frozen=True):
     def queues_for(self, mailbox: str, event: Event) -> tuple[str, ...]:
         """Return the queues that ``event`` may have come to ``mailbox`` by: split, or whole."""
         if self.partitions == 1:
-            return (self._queue_of(mailbox, None),)
+            return (self.queue_of(mailbox, None),)
         partition = partition_of(event, self.partitions) or 0
-        return self._queue_of(mailbox, partition), self._queue_of(mailbox, None)
+        return self.queue_of(mailbox, partition), self.queue_of(mailbox, None)
 
     def mailbox_of(self, queue: str) -> str:
         """Return the name of the mailbox that ``queue`` belongs to."""
@@ -145,7 +145,7 @@ class Topology(msgspec.Struct, frozen=True):
     ) -> AbstractQueue:
         """Return the queue of a WAIT mailbox, or of one of its partitions."""
         await self.keep(channel, name, patterns, is_split=partition is not None)
-        return await channel.get_queue(self._queue_of(name, partition), ensure=False)
+        return await channel.get_queue(self.queue_of(name, partition), ensure=False)
 
     async def keep(
         self, channel: AbstractChannel, name: str, patterns: Sequence[str], *, is_split: bool
@@ -217,7 +217,7 @@ class Topology(msgspec.Struct, frozen=True):
                 bindings=_bindings(self.exchange, whole, patterns),
             )
         split = f"{whole}.of-{self.partitions}"
-        queues = [self._queue_of(name, partition) for partition in range(self.partitions)]
+        queues = [self.queue_of(name, partition) for partition in range(self.partitions)]
         return self.core() + Plan(
             exchanges=(Exchange(split, "headers", internal=True),),
             queues=tuple(Queue(queue, self._lasting_arguments()) for queue in queues),
@@ -237,7 +237,8 @@ class Topology(msgspec.Struct, frozen=True):
         arguments: Arguments = {"x-match": "all", **self.partition_headers(partition)}
         return Binding(split, queue, arguments=arguments)
 
-    def _queue_of(self, name: str, partition: int | None) -> str:
+    def queue_of(self, name: str, partition: int | None) -> str:
+        """Return the queue of a WAIT mailbox, or of one of its partitions."""
         whole = f"{self.exchange}.{name}"
         return whole if partition is None else f"{whole}.of-{self.partitions}.{partition}"
 
