@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from infrastructure.bus.local_letters import RETURNED, LocalLetters, Returned
 from infrastructure.bus.port import Check, DeadLetter, Decide, Overflow, of_bus
 from infrastructure.measures import Measure
-from market import Event, routing_key
-from market.routing import matches, partition_of
+from market import Event
+from market.routing import Selection, partition_of
 
 TURN = 256
 """Events that are published before the mailboxes get a turn, were it never to wait otherwise."""
@@ -32,7 +32,7 @@ class _Queue:
         overflow: Overflow,
         partition: int | None = None,
     ) -> None:
-        self.patterns = patterns
+        self.selection = Selection(patterns)
         self.name = name
         self.partition = partition
         self.capacity = capacity
@@ -47,8 +47,15 @@ class _Queue:
         self.finished = 0
         self.was_finished = asyncio.Event()
 
-    def put(self, event: Event) -> None:
-        self.waiting.append(event)
+    def wanted(self, events: Sequence[Event], partitions: int) -> Sequence[Event]:
+        picked = self.selection.of(events)
+        if self.partition is None:
+            return picked
+        ours = (None, self.partition)
+        return [event for event in picked if partition_of(event, partitions) in ours]
+
+    def put(self, events: Sequence[Event]) -> None:
+        self.waiting.extend(events)
         self.arrived.set()
         if self.overflow is Overflow.WAIT and len(self.waiting) >= self.capacity:
             self.has_room.clear()
@@ -171,7 +178,6 @@ class LocalBus:
         self.partitions = partitions
         self._kept: dict[tuple[str, int | None], _Queue] = {}
         self._open: list[_Queue] = []
-        self._wanted: dict[str, tuple[_Queue, ...]] = {}
         self._dead_letters = LocalLetters(dead_letters)
         self._returned = (
             None if dead_letters is None else Returned(dead_letters.with_name(RETURNED))
@@ -198,15 +204,11 @@ class LocalBus:
 
     async def publish(self, events: Sequence[Event]) -> None:
         """See `Bus.publish`."""
-        touched: set[_Queue] = set()
-        for event in events:
-            key = routing_key(event)
-            wanted = self._wanted.get(key)
-            if wanted is None:
-                wanted = self._wanted[key] = self._who_wants(event, key)
-            for queue in wanted:
-                queue.put(event)
-            touched.update(wanted)
+        touched: list[_Queue] = []
+        for queue in self._open:
+            if wanted := queue.wanted(events, self.partitions):
+                queue.put(wanted)
+                touched.append(queue)
         self._published += len(events)
         self._held_back += len(events)
         try:
@@ -247,8 +249,9 @@ class LocalBus:
         if overflow is Overflow.WAIT:
             self._kept[name, partition] = queue
         queue.capacity = capacity
-        queue.patterns = patterns  # a reader that was changed may want others than before
-        self._wanted.clear()
+        queue.selection = Selection(
+            patterns
+        )  # a reader that was changed may want others than before
         mailbox = LocalMailbox(name, queue, self._dead_letters)
         try:
             yield mailbox
@@ -256,7 +259,6 @@ class LocalBus:
             await mailbox.failed()
             if overflow is Overflow.DROP_OLDEST:
                 self._open.remove(queue)
-            self._wanted.clear()
 
     @asynccontextmanager
     async def lead(self, name: str) -> AsyncIterator[LocalLead]:
@@ -289,7 +291,6 @@ class LocalBus:
                 queue = _Queue(name, patterns, sys.maxsize, Overflow.WAIT, part)
                 self._kept[name, part] = queue
                 self._open.append(queue)
-        self._wanted.clear()
 
     async def put_aside(self, letters: Sequence[DeadLetter]) -> None:
         """See `Bus.put_aside`."""
@@ -338,14 +339,5 @@ class LocalBus:
         queues = [queue for queue in self._open if queue.name == letter.mailbox]
         for queue in queues:
             if None in (partition, queue.partition) or partition == queue.partition:
-                queue.put(event)
+                queue.put([event])
         return bool(queues)
-
-    def _who_wants(self, event: Event, key: str) -> tuple[_Queue, ...]:
-        partition = partition_of(event, self.partitions)
-        return tuple(
-            queue
-            for queue in self._open
-            if (None in (partition, queue.partition) or partition == queue.partition)
-            and any(matches(pattern, key) for pattern in queue.patterns)
-        )
