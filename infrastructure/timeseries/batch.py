@@ -61,7 +61,7 @@ _KNOWN_BY: dict[type[Stored], tuple[str, ...]] = {
 _SMALL = 2**62 - 1
 """Whole numbers whose bits together are below it are below `LARGEST` each."""
 
-_FREE_TEXT = frozenset({"trade_id", "reason", "symbol", "name", "rate_source"})
+_FREE_TEXT = frozenset({"trade_id", "reason", "symbol", "name", "rate_source", "shard"})
 
 
 _IDENTITIES: dict[type[Stored], Callable[[Stored], Hashable]] = {

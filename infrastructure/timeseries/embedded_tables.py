@@ -57,7 +57,7 @@ CREATE TABLE IF NOT EXISTS venue_status (
     venue VARCHAR, base VARCHAR, quote_currency VARCHAR, state VARCHAR, reason VARCHAR,
     instruments BIGINT, frames BIGINT, events BIGINT, refused BIGINT, reconnects BIGINT,
     resyncs BIGINT, backfilled BIGINT, gaps BIGINT, troubled BIGINT,
-    latency_ms DOUBLE, clock_offset_ms DOUBLE, clock_error_ms DOUBLE,
+    latency_ms DOUBLE, clock_offset_ms DOUBLE, clock_error_ms DOUBLE, shard VARCHAR DEFAULT '',
     event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
     PRIMARY KEY (venue, base, quote_currency, event_ns)
 );
@@ -81,6 +81,7 @@ CREATE TABLE IF NOT EXISTS premium (
 CREATE TABLE IF NOT EXISTS probe (at_ns BIGINT);
 INSERT INTO probe SELECT 0 WHERE NOT EXISTS (FROM probe);
 ALTER TABLE gap ADD COLUMN IF NOT EXISTS missing BIGINT;
+ALTER TABLE venue_status ADD COLUMN IF NOT EXISTS shard VARCHAR DEFAULT '';
 """
 """Makes what is missing. A file of an earlier version gets the columns that it lacks."""
 

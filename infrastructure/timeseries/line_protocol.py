@@ -180,7 +180,7 @@ def _status_fields(status: VenueStatus) -> str:
     clocks = ((name, getattr(status, name)) for name in _CLOCKS)
     return ",".join(
         (
-            f"state={_text(status.state)},reason={_text(status.reason)}",
+            f"state={_text(status.state)},reason={_text(status.reason)},shard={_text(status.shard)}",
             *(f"{name}={getattr(status, name)}i" for name in _COUNTS),
             *(f"{name}={float(value)!r}" for name, value in clocks if value is not None),
         )

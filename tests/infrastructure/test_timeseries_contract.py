@@ -281,7 +281,9 @@ async def test_the_last_terms_of_each_instrument_are_listed(store: TimeSeries) -
 
 
 async def test_statuses_of_the_whole_venue_come_back(store: TimeSeries) -> None:
-    plain = msgspec.structs.replace(a_status(at_ns=NOON), reason='"new" one', resyncs=3)
+    plain = msgspec.structs.replace(
+        a_status(at_ns=NOON), reason='"new" one', resyncs=3, shard="2/4"
+    )
     known = msgspec.structs.replace(
         a_status(state="down", at_ns=NOON + 1),
         latency_ms=0.5,
