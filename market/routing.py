@@ -7,6 +7,8 @@
     status.<venue>[.<base>.<quote currency>]    status.kraken
     actor.<actor>                               actor.storage-writer
 
+The words of the instrument may be left out (`venue_keys`): then no pattern can ask for one.
+
 A binding pattern may hold ``*`` (one word) and ``#`` (any number of words), as AMQP topics do.
 """
 
@@ -45,6 +47,16 @@ def routing_keys(events: Sequence[Event]) -> list[str]:
         return [_keys[address] for address in dict.fromkeys(map(_address, events))]
     except AttributeError:  # as above
         return list(dict.fromkeys(map(routing_key, events)))
+
+
+def venue_keys(events: Sequence[Event]) -> list[str]:
+    """Return the keys without the words of instruments, each once; that of the first first."""
+    return list(dict.fromkeys(".".join(key.split(".", 2)[:2]) for key in routing_keys(events)))
+
+
+def names_instruments(pattern: str) -> bool:
+    """Tell whether a pattern asks for words that `venue_keys` leave out."""
+    return any(word != "#" for word in pattern.split(".")[2:])
 
 
 def partition_of(event: Event, count: int) -> int | None:

@@ -12,8 +12,8 @@ from aio_pika.abc import AbstractChannel
 from msgspec.structs import replace
 
 from infrastructure.bus.amqp import connect_amqp
-from infrastructure.bus.port import Bus, DeadLetter
-from market import BusUnavailableError, SettingsError
+from infrastructure.bus.port import Bus, DeadLetter, Overflow
+from market import BusUnavailableError, Event, SettingsError
 from market.codec import MSGPACK
 from tests.mailboxes import (
     WITHIN_S,
@@ -109,6 +109,27 @@ async def test_event_that_no_mailbox_wants_is_counted(connect: Connect) -> None:
     assert kinds == {("quote",): 1, ("status",): 1}
     assert bus.counters.unroutable == 2
     assert bus.counters.confirmed == 2
+
+
+async def test_keys_may_end_at_the_venue_and_then_nobody_may_ask_for_an_instrument(
+    amqp_url: str, exchange: str
+) -> None:
+    events: list[Event] = [a_quote("kraken"), a_quote("upbit"), a_trade("kraken"), a_status()]
+
+    async with connect_amqp(amqp_url, exchange=exchange, keys="venue") as bus:
+        mailbox = bus.mailbox(
+            "view", ["quote.kraken.#", "status.#"], capacity=9, overflow=Overflow.DROP_OLDEST
+        )
+        async with mailbox as view:
+            await bus.publish(events)
+            read = await read_until_seen(view, {a_quote("kraken"), a_status()})
+        with pytest.raises(SettingsError, match="CRYPTOTRACKER_BUS_KEYS=instrument"):
+            async with bus.mailbox(
+                "view", ["quote.*.BTC.*"], capacity=9, overflow=Overflow.DROP_OLDEST
+            ):
+                pass
+
+    assert read == [a_quote("kraken"), a_status()]
 
 
 async def test_batch_too_large_for_one_message_is_sent_in_several(connect: Connect) -> None:

@@ -1,6 +1,7 @@
 """What the bus on RabbitMQ does with a spool while its broker is away, and when it dies itself."""
 
 import asyncio
+import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infrastructure.bus.amqp import connect_amqp
-from market import Event, Trade
+from market import Event, SpoolError, Trade
 from tests.mailboxes import WITHIN_S, a_mailbox, publish_each, read_until_seen, trades_numbered
 from tests.servers.rabbitmq import SMALL
 from tests.servers.rabbitmq_node import RabbitMQServer
@@ -88,6 +89,21 @@ async def test_what_the_broker_did_not_confirm_is_there_for_the_next_process(
         a_mailbox(bus) as mailbox,
     ):
         assert await read_until_seen(mailbox, {trades[-1]}) == trades
+
+
+async def test_a_disk_that_fails_ends_the_bus_with_what_to_do(
+    amqp_url: str, exchange: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SpoolError, match=r"cannot be written .* free or mend the disk"):
+        await _publish_without_a_disk(amqp_url, exchange, tmp_path / "spool")
+
+
+async def _publish_without_a_disk(url: str, exchange: str, folder: Path) -> None:
+    async with connect_amqp(url, exchange=exchange, limits=SMALL, spool=folder) as bus:
+        await asyncio.to_thread(shutil.rmtree, folder)
+        with suppress(SpoolError):
+            await bus.publish(trades_numbered(COUNT))
+        await asyncio.Event().wait()
 
 
 async def _started(url: str, exchange: str, folder: Path) -> asyncio.subprocess.Process:

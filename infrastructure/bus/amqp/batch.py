@@ -1,13 +1,21 @@
 """Events to the message that carries them, within the sizes that a broker takes."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, NamedTuple, TypeAlias
 
 from aio_pika import DeliveryMode, Message
 from aiormq.abc import FieldValue
 
 from market import Event, codec
-from market.routing import routing_keys
+from market.routing import routing_keys, venue_keys
+
+Keys: TypeAlias = Literal["instrument", "venue"]
+"""How far the keys of messages go; a broker takes some 15 µs for each."""
+
+KEYS_OF: Mapping[Keys, Callable[[Sequence[Event]], Sequence[str]]] = {
+    "instrument": routing_keys,
+    "venue": venue_keys,
+}
 
 EVENTS_AT_MOST = 4_096
 """Each key of a message costs the broker, however many events share it: so many share it."""
@@ -34,16 +42,19 @@ class Batch(NamedTuple):
 
 
 def batch_of(
-    events: Sequence[Event], content_type: codec.ContentType, headers: Mapping[str, int]
+    events: Sequence[Event],
+    content_type: codec.ContentType,
+    headers: Mapping[str, int],
+    keys_of: Callable[[Sequence[Event]], Sequence[str]] = routing_keys,
 ) -> Batch:
     """Return a message of the events, or of the first part of them that is small enough.
 
     The key of the first event is the message's, those of the others are in the ``BCC`` header.
     """
-    body, keys = codec.encode(events, content_type), routing_keys(events)
+    body, keys = codec.encode(events, content_type), keys_of(events)
     while len(events) > 1 and (len(body) > LARGEST_BODY or _size_of(keys) > LARGEST_KEYS):
         events = events[: len(events) // 2]
-        body, keys = codec.encode(events, content_type), routing_keys(events)
+        body, keys = codec.encode(events, content_type), keys_of(events)
     all_headers: dict[str, FieldValue] = {EVENTS_HEADER: len(events), **headers}
     if len(keys) > 1:
         all_headers["BCC"] = list(keys[1:])
