@@ -16,6 +16,9 @@ PREFETCH = 32
 """Messages that the broker sends ahead of their acknowledgement, of a megabyte each at most."""
 
 
+PROVE_EVERY_S = 1.0
+
+
 class Consumer:
     """Owns the connection that a mailbox's messages come by."""
 
@@ -47,9 +50,10 @@ class Consumer:
             try:
                 with told_as_ours(link.to):
                     async with asyncio.timeout(ANSWER_S):
-                        await self._consume(await self._queue(link), link)
+                        queue = await self._queue(link)
+                        await self._consume(queue, link)
                 self._sessions.note_up()
-                await link.lost()
+                await _prove(queue, link)
             finally:
                 self._mailbox.forget()
 
@@ -65,3 +69,16 @@ class Consumer:
             self._mailbox.arrived(message, link)
 
         await queue.consume(arrived)
+
+
+async def _prove(queue: AbstractQueue, link: Link) -> None:
+    """Ask for the queue again and again until the link is lost or nobody answers.
+
+    Whoever only listens does not notice a broker, or something on the way to it, that keeps the
+    connection and says nothing: heartbeats take half a minute for that.
+    """
+    while True:
+        await link.lost(within_s=PROVE_EVERY_S)
+        with told_as_ours(link.to):
+            async with asyncio.timeout(ANSWER_S):
+                await link.channel.declare_queue(queue.name, passive=True)
