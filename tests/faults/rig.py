@@ -181,9 +181,7 @@ class Rig:
         )
         self.outcomes.append(outcome)
         await self._until_well()
-        status = await self.status()
-        if all("counts" in one for one in status["actors"]):
-            assert_balanced(status)
+        assert_balanced(await self.status())
         self.is_sound = True
         assert recovered_s <= recovers_within_s, outcome
 
