@@ -37,7 +37,7 @@ TOLD_WITHIN_S = 0.5 + FORM.slack_s
 """Beyond the age at which a quote is stale, until the API says so."""
 
 FRESH_WITHIN_S = 3.0 + FORM.slack_s
-"""Until all quotes are: each market quotes eight times a second here, where the machine keeps up."""
+"""Until all quotes are: each market quotes some times a second here."""
 
 STORED_BY_SLOW_WIRES_WITHIN_S = 10.0
 LIVE_WITHIN_S = 2.0
