@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from math import fsum, inf
 from typing import TypeAlias
 
+from analytics.trade_ids import TradeIds
 from market import Candle, Instrument, Trade
 from market.intervals import INTERVALS, SECOND_NS, start_of
 
@@ -162,7 +163,8 @@ class _Trades:
     __slots__ = ("first", "high", "ids", "last", "low", "received_ns", "volume")
 
     def __init__(self, trade: Trade) -> None:
-        self.ids = {trade.trade_id: None}  # as a set, in less memory
+        self.ids = TradeIds()
+        self.ids.add(trade.trade_id)
         self.volume = [trade.size]
         self.first = self.last = (trade.event_ns, trade.sequence, trade.price)
         self.high = self.low = trade.price
@@ -170,9 +172,8 @@ class _Trades:
 
     def add(self, trade: Trade) -> bool:
         """Count the trade; False where it was before."""
-        if trade.trade_id in self.ids:
+        if not self.ids.add(trade.trade_id):
             return False
-        self.ids[trade.trade_id] = None
         _add_exactly(self.volume, trade.size)
         place = (trade.event_ns, trade.sequence, trade.price)
         self.first = min(self.first, place)
