@@ -18,7 +18,7 @@ from market import Event
 from market.routing import Selection, partition_of
 
 TURN = 256
-"""Events that are published before the mailboxes get a turn, were it never to wait otherwise."""
+"""After so many events the mailboxes get a turn before the next one is published."""
 
 
 class _Queue:
@@ -43,6 +43,7 @@ class _Queue:
         self.arrived = asyncio.Event()
         self.has_room = asyncio.Event()
         self.has_room.set()
+        self.is_full = False
         self.in_hand = 0
         self.finished = 0
         self.was_finished = asyncio.Event()
@@ -59,6 +60,7 @@ class _Queue:
         self.arrived.set()
         if self.overflow is Overflow.WAIT and len(self.waiting) >= self.capacity:
             self.has_room.clear()
+            self.is_full = True
 
     def take(self, at_most: int) -> list[Event]:
         waiting = self.waiting
@@ -94,6 +96,7 @@ class _Queue:
             self.arrived.clear()
         if len(self.waiting) < self.capacity:
             self.has_room.set()
+            self.is_full = False
 
 
 class LocalMailbox:
@@ -185,17 +188,15 @@ class LocalBus:
         self._standing: dict[str, deque[LocalLead]] = {}
         self._since_turn = 0
         self._published = 0
-        self._confirmed = 0
-        self._held_back = 0
 
     @property
     def counts(self) -> dict[str, int]:
         """See `Bus.counts`; nothing is conflated here."""
         return {
             "published": self._published,
-            "confirmed": self._confirmed,
+            "confirmed": self._published,
             "conflated": 0,
-            "waiting": self._held_back,
+            "waiting": 0,
         }
 
     def measures(self) -> Iterable[Measure]:
@@ -203,24 +204,17 @@ class LocalBus:
         yield from of_bus(self.counts)
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """See `Bus.publish`."""
-        touched: list[_Queue] = []
-        for queue in self._open:
-            if wanted := queue.wanted(events, self.partitions):
-                queue.put(wanted)
-                touched.append(queue)
-        self._published += len(events)
-        self._held_back += len(events)
-        try:
-            for queue in touched:
-                await queue.has_room.wait()
-        finally:
-            self._held_back -= len(events)
-            self._confirmed += len(events)  # all mailboxes have them, also if they are full
-        self._since_turn += len(events)
+        """See `Bus.publish`; one that is cancelled while it waits has published nothing."""
         if self._since_turn >= TURN:
             self._since_turn = 0
             await asyncio.sleep(0)
+        while full := self._full_among(events):
+            await full.has_room.wait()
+        for queue in self._open:
+            if wanted := queue.wanted(events, self.partitions):
+                queue.put(wanted)
+        self._published += len(events)
+        self._since_turn += len(events)
 
     async def flush(self) -> None:
         """See `Bus.flush`; here an event is as safe as it will be once it is published."""
@@ -341,3 +335,10 @@ class LocalBus:
             if None in (partition, queue.partition) or partition == queue.partition:
                 queue.put([event])
         return bool(queues)
+
+    def _full_among(self, events: Sequence[Event]) -> _Queue | None:
+        """Return a mailbox that has no room for one of the events; None: all have."""
+        for queue in self._open:
+            if queue.is_full and queue.wanted(events, self.partitions):
+                return queue
+        return None

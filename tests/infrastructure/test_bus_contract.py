@@ -243,7 +243,7 @@ async def test_what_is_published_again_after_a_cancellation_is_lost_by_nobody(
         asyncio.timeout(3 * WITHIN_S),
         asyncio.TaskGroup() as tasks,
     ):
-        publishing = tasks.create_task(bus.publish(trades))
+        publishing = tasks.create_task(_publish_each(bus, trades))
         await asyncio.wait({publishing}, timeout=0.3)  # it must not end: absence
         publishing.cancel()
         await asyncio.wait({publishing})
