@@ -26,7 +26,7 @@ from infrastructure.timeseries.embedded_tables import (
     REPLACES,
 )
 from infrastructure.timeseries.port import Stored
-from infrastructure.timeseries.question import PARTED, UNKEPT, codes_of, columns_of, table_of
+from infrastructure.timeseries.question import PARTED, codes_of, columns_of, table_of
 from infrastructure.timeseries.turns import TURN, in_turns, let_others
 from market import Instrument, Quote, Trade
 from market.intervals import INTERVALS, SECOND_NS
@@ -172,8 +172,7 @@ def _row(event: Stored) -> Row:
     row: list[object] = []
     for name in event.__struct_fields__:
         value = getattr(event, name)
-        if name not in UNKEPT:
-            row += codes_of(value) if name in PARTED else (value,)
+        row += codes_of(value) if name in PARTED else (value,)
     return tuple(row)
 
 

@@ -29,9 +29,6 @@ PARTED = {
 }
 """Fields that are an instrument, and the two columns that each of them is kept in."""
 
-UNKEPT = frozenset({"shard"})
-"""Fields that are no matter later, and are not kept."""
-
 
 class Series(msgspec.Struct, Generic[S], frozen=True):
     """The events of one kind, venue and instrument; candles of one interval too.
@@ -96,8 +93,7 @@ def table_of(kind: type[Stored]) -> str:
 
 def columns_of(kind: type[Stored]) -> tuple[str, ...]:
     """Return what the fields of an event are kept in, in their order."""
-    fields = (name for name in kind.__struct_fields__ if name not in UNKEPT)
-    return tuple(column for name in fields for column in PARTED.get(name, (name,)))
+    return tuple(column for name in kind.__struct_fields__ for column in PARTED.get(name, (name,)))
 
 
 def other_fields(kind: type[Stored]) -> tuple[str, ...]:
