@@ -8,8 +8,10 @@ counts microseconds, that of a trade or a ticker milliseconds. The dates and tim
 tickers are those of Korea and do not say so: they are not read. Books have 15 levels at most, whose
 sizes are cut to four decimals: a size of zero is dust. A frame of the stream may come before the
 snapshot, and many repeat the last one. Numbers of trades do not fit into a float. Options are in
-camel case. There are no candles in the stream. A quiet connection is closed after 60 s, though 120
-are documented. The stream before this one, API 1.2.0, is read where recordings hold it.
+camel case. There are no candles in the stream. Whether a page of past trades begins with the one
+that ``cursor`` numbers, or after it, is not said: the ledger takes both, as trades are known by
+number. A quiet connection is closed after 60 s, though 120 are documented. The stream before this
+one, API 1.2.0, is read where recordings hold it.
 """
 
 from collections.abc import Sequence

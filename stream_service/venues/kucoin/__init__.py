@@ -14,6 +14,8 @@ What surprises here:
 - The whole book needs a key, so a book starts from its best hundred levels, see `SeededBook`.
 - A trade's own id is missing over REST; its ``sequence`` is told on both ways and names it.
 - The symbol of what was renamed keeps its old code (``BCHSV-USDT``), its currencies do not.
+- Symbols of one topic are joined with commas (``/market/match:BTC-USDT,ETH-USDT``), a hundred at
+  most; of minutes each with its interval. Every recorded frame names one symbol alone.
 - An unknown symbol is accepted and stays silent. A topic that is refused is named by the number of
   its request; the others go on. Over REST a refusal comes with HTTP status 200.
 """
