@@ -256,15 +256,17 @@ class Rig:
             nonlocal differs
             if await stored.count(end_ns) < expected:
                 return False
+            found = await stored.trades()  # before the ledger is read: whatever is stored was told
             told = self.exchange.told_between(self._since_ns, time.time_ns())
-            differs = difference(told, required, await stored.trades())
+            differs = difference(told, required, found)
             return not differs.missing
 
         with suppress(TimeoutError):
             await self._until(are_there, "they differ", STORED_WITHIN_S)
         if differs.is_none:  # it was not looked at as long as too few were there
+            found = await stored.trades()  # before the ledger is read: whatever is stored was told
             told = self.exchange.told_between(self._since_ns, time.time_ns())
-            differs = difference(told, required, await stored.trades())
+            differs = difference(told, required, found)
         if not differs.is_none:
             pytest.fail(f"of {expected} trades {differs}\n{self.tails()}")
         return expected
