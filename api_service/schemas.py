@@ -247,7 +247,7 @@ class BooksRow(TypedDict):
     """Whether what came in equals what became of it, part by part."""
 
     balanced: Annotated[bool, Field(description="Whether every part's books balance exactly")]
-    balances: list[BalanceRow]
+    balances: Annotated[list[BalanceRow], Field(description="Of each part in each process")]
 
 
 class StatusRow(TypedDict):
