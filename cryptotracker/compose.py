@@ -1,15 +1,12 @@
-"""The composition root: which adapter stands behind which port, which parts run where."""
+"""The composition root: which parts run where, each made from the settings."""
 
 from __future__ import annotations
 
 import gc
 import socket
-import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import (
-    AbstractAsyncContextManager,
     AsyncExitStack,
-    asynccontextmanager,
     closing,
     contextmanager,
 )
@@ -24,19 +21,19 @@ from api_service.live_hub import LiveHub
 from api_service.server import ApiServer
 from api_service.view import LatestView
 from cryptotracker import __version__
+from cryptotracker.adapters import open_bus, open_store
 from cryptotracker.choice import chosen_polled, chosen_venues, with_keys
 from cryptotracker.costs import read_costs
-from cryptotracker.settings import Settings, embedded_file
+from cryptotracker.settings import Settings
+from cryptotracker.simulating import simulating
 from infrastructure.actor import patterns_of
 from infrastructure.bus.local import LocalBus
 from infrastructure.bus.local_letters import ReturnedMail
 from infrastructure.bus.port import Bus
 from infrastructure.probes import bus_probe, store_probe
-from infrastructure.retry import patience
 from infrastructure.sharing import Share
 from infrastructure.supervisor import Supervised, Supervisor
 from infrastructure.timeseries.port import TimeSeries
-from market import PortError, StoreUnavailableError
 from market.intervals import SECOND_NS
 from market.spread import shard_name, shard_of
 from refresher_service.candle_builder import CandleBuilder
@@ -47,17 +44,13 @@ from stream_service.gathering import Outlet, gathered
 from stream_service.intake import Tap
 from stream_service.polled import PolledVenue
 from stream_service.polling import VenuePolling
-from stream_service.simulator.prices import World, simulated_listings
-from stream_service.simulator.server import SimulatedVenues, Simulator, simulated, simulated_polled
+from stream_service.simulator.server import simulated, simulated_polled
 from stream_service.venue import Venue
 
 Role: TypeAlias = Literal["simulate", "stream", "store", "refresh", "serve"]
 
 Ready: TypeAlias = Callable[[LatestView, str], None]
 """Told the view and the page's URL once they are made."""
-
-DEAD_LETTERS = "dead_letters.jsonl"
-"""File of the state folder that keeps what was put aside where the bus is no server."""
 
 KEPT = (Writer, CandleBuilder)
 """Readers whose mailboxes gather from the first event on."""
@@ -72,57 +65,6 @@ STOP_WITH_SERVERS_WITHIN_S, DRAIN_WITH_SERVERS_WITHIN_S = 8.0, 3.0
 """The same where events may wait for a broker to confirm them; what it holds is not lost."""
 
 WEB = Path(__file__).parent.parent / "web"
-
-
-@asynccontextmanager
-async def open_bus(settings: Settings, *, spool: Path | None = None) -> AsyncIterator[Bus]:
-    """Open the bus that the URL's scheme names; ``spool``: see `connect_amqp`."""
-    if settings.is_distributed:
-        from infrastructure.bus.amqp import connect_amqp  # noqa: PLC0415  # slow to import
-
-        async with connect_amqp(
-            settings.bus_url,
-            connect_timeout_s=settings.connect_timeout_s,
-            partitions=settings.partitions,
-            keys=settings.bus_keys,
-            declares=settings.bus_declares,
-            spool=spool,
-        ) as amqp:
-            yield amqp
-    else:
-        yield LocalBus(settings.state_folder / DEAD_LETTERS)
-
-
-@asynccontextmanager
-async def open_store(settings: Settings) -> AsyncIterator[TimeSeries]:
-    """Open the store that the URL's scheme names; a server is waited for a while."""
-    if settings.store_url.startswith("duckdb:"):
-        from infrastructure.timeseries.embedded import EmbeddedTimeSeries  # noqa: PLC0415  # as above
-
-        retention_s = settings.raw_retention_days * 86_400
-        file = embedded_file(settings)
-        with closing(EmbeddedTimeSeries.open(file, raw_retention_s=retention_s)) as embedded:
-            yield embedded
-        return
-    async with AsyncExitStack() as opened:
-        store: TimeSeries | None = None
-        async for attempt in patience(StoreUnavailableError, within_s=settings.connect_timeout_s):
-            with attempt:
-                store = await opened.enter_async_context(_influx(settings))
-        if store is not None:
-            yield store
-
-
-def _influx(settings: Settings) -> AbstractAsyncContextManager[TimeSeries]:
-    from infrastructure.timeseries.influx import connect_influx  # noqa: PLC0415  # as above
-
-    scheme, _, address = settings.store_url.partition("://")
-    return connect_influx(
-        f"{'https' if scheme == 'influxdbs' else 'http'}://{address}",
-        token=settings.store_token.get_secret_value(),
-        org=settings.store_org,
-        raw_retention_s=settings.raw_retention_days * 86_400,
-    )
 
 
 class System:
@@ -166,10 +108,10 @@ class System:
             store = None
             if self.roles & {"store", "refresh", "serve"}:
                 store = await opened.enter_async_context(open_store(self.settings))
-            simulating, address = await self._simulators(opened)
+            simulators, address = await self._simulators(opened)
             tiers = [] if store is None else self._listeners(bus, store, ready)
             outlet = await opened.enter_async_context(gathered(bus))
-            tiers.append([*simulating, *self._connections(bus, outlet, address)])
+            tiers.append([*simulators, *self._connections(bus, outlet, address)])
             distributed = self.settings.is_distributed
             drain_s = DRAIN_WITH_SERVERS_WITHIN_S if distributed else DRAIN_WITHIN_S
             supervisor = Supervisor(bus, drain_s=drain_s)
@@ -324,39 +266,11 @@ class System:
             return [], ""
         if "simulate" not in self.roles:
             return [], self.settings.simulator
-        host, _, port = self.settings.simulator.rpartition(":")
-        world = self._world()
-        served = SimulatedVenues(
-            self.venues,
-            world.markets,
-            polled=self.polled,
-            host=host or "127.0.0.1",
-            port=int(port or 0),
+        served = simulating(
+            self.settings, self.venues, self.polled, fault_every_s=self.fault_every_s
         )
-        try:
-            await opened.enter_async_context(served.serving())
-        except OSError as error:
-            raise PortError(
-                f"The simulator cannot listen on {served.address} ({error.strerror}): name another "
-                "address, such as `cryptotracker simulate 127.0.0.1:9101`."
-            ) from error
-        simulator = Simulator(
-            served,
-            world,
-            events_per_s=self.settings.simulator_events_per_s,
-            fault_every_s=self.fault_every_s,
-            seed=self.settings.simulator_seed,
-        )
-        return [simulator], served.address
-
-    def _world(self) -> World:
-        settings = self.settings
-        every: list[Venue | PolledVenue] = [*self.venues, *self.polled]
-        return World(
-            {venue.name: simulated_listings(venue, settings.instruments) for venue in every},
-            seed=settings.simulator_seed,
-            start_ns=time.time_ns(),
-        )
+        simulator, address = await opened.enter_async_context(served)
+        return [simulator], address
 
 
 def _of_shard(shard: str, polled: Sequence[PolledVenue]) -> list[PolledVenue]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 
 from api_service.server import bind
-from cryptotracker.compose import open_bus, open_store
+from cryptotracker.adapters import open_bus, open_store
 from cryptotracker.findings import Finding, checked
 from cryptotracker.settings import Settings, embedded_file, shown
 from infrastructure.bus.port import Overflow

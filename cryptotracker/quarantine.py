@@ -12,7 +12,7 @@ import typer
 
 from api_service.rows import quarantine_row
 from api_service.schemas import QuarantineRow
-from cryptotracker.compose import open_bus
+from cryptotracker.adapters import open_bus
 from cryptotracker.decode_command import quietly
 from cryptotracker.known import known_venues, venue_named
 from cryptotracker.quarantine_replay import Outcome, Replay

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from cryptotracker.compose import open_store
+from cryptotracker.adapters import open_store
 from cryptotracker.settings import Settings, read_settings
 from infrastructure.log import configure_logging
 from infrastructure.timeseries.influx_tokens import Right, influx_tokens

@@ -1,0 +1,68 @@
+"""Which adapter stands behind which port: the scheme of a URL says it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing
+from pathlib import Path
+
+from cryptotracker.settings import Settings, embedded_file
+from infrastructure.bus.local import LocalBus
+from infrastructure.bus.port import Bus
+from infrastructure.retry import patience
+from infrastructure.timeseries.port import TimeSeries
+from market import StoreUnavailableError
+
+DEAD_LETTERS = "dead_letters.jsonl"
+"""File of the state folder that keeps what was put aside where the bus is no server."""
+
+
+@asynccontextmanager
+async def open_bus(settings: Settings, *, spool: Path | None = None) -> AsyncIterator[Bus]:
+    """Open the bus that the URL's scheme names; ``spool``: see `connect_amqp`."""
+    if settings.is_distributed:
+        from infrastructure.bus.amqp import connect_amqp  # noqa: PLC0415  # slow to import
+
+        async with connect_amqp(
+            settings.bus_url,
+            connect_timeout_s=settings.connect_timeout_s,
+            partitions=settings.partitions,
+            keys=settings.bus_keys,
+            declares=settings.bus_declares,
+            spool=spool,
+        ) as amqp:
+            yield amqp
+    else:
+        yield LocalBus(settings.state_folder / DEAD_LETTERS)
+
+
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[TimeSeries]:
+    """Open the store that the URL's scheme names; a server is waited for a while."""
+    if settings.store_url.startswith("duckdb:"):
+        from infrastructure.timeseries.embedded import EmbeddedTimeSeries  # noqa: PLC0415  # as above
+
+        retention_s = settings.raw_retention_days * 86_400
+        file = embedded_file(settings)
+        with closing(EmbeddedTimeSeries.open(file, raw_retention_s=retention_s)) as embedded:
+            yield embedded
+        return
+    async with AsyncExitStack() as opened:
+        store: TimeSeries | None = None
+        async for attempt in patience(StoreUnavailableError, within_s=settings.connect_timeout_s):
+            with attempt:
+                store = await opened.enter_async_context(_influx(settings))
+        if store is not None:
+            yield store
+
+
+def _influx(settings: Settings) -> AbstractAsyncContextManager[TimeSeries]:
+    from infrastructure.timeseries.influx import connect_influx  # noqa: PLC0415  # as above
+
+    scheme, _, address = settings.store_url.partition("://")
+    return connect_influx(
+        f"{'https' if scheme == 'influxdbs' else 'http'}://{address}",
+        token=settings.store_token.get_secret_value(),
+        org=settings.store_org,
+        raw_retention_s=settings.raw_retention_days * 86_400,
+    )
