@@ -5,7 +5,7 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import NamedTuple, NoReturn, Protocol
 
 import pytest
@@ -42,14 +42,15 @@ class ConnectInflux(Protocol):
 @pytest.fixture(scope="session")
 def influx_server() -> Iterator[InfluxServer]:
     """A private server that is up; a test that ends it starts it again."""
-    if why_not := InfluxServer.why_not():
-        _do_without(why_not)
-    node = InfluxServer()
-    try:
-        node.start()
+    with _a_server() as node:
         yield node
-    finally:
-        node.remove()
+
+
+@pytest.fixture
+def own_influx_server() -> Iterator[InfluxServer]:
+    """A private server that nobody else writes to."""
+    with _a_server() as node:
+        yield node
 
 
 @pytest.fixture(scope="session")
@@ -103,6 +104,18 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[TimeSeries]:
     connecting: ConnectInflux = request.getfixturevalue("connect_store")
     async with connecting() as in_influx:
         yield in_influx
+
+
+@contextmanager
+def _a_server() -> Iterator[InfluxServer]:
+    if why_not := InfluxServer.why_not():
+        _do_without(why_not)
+    node = InfluxServer()
+    try:
+        node.start()
+        yield node
+    finally:
+        node.remove()
 
 
 def _in_container(why_no_node: str) -> Iterator[Access]:

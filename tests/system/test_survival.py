@@ -65,16 +65,16 @@ async def exchange() -> AsyncIterator[tuple[Exchange, str]]:
 async def test_every_trade_is_stored_once_whatever_is_killed(
     exchange: tuple[Exchange, str],
     rabbitmq_node: RabbitMQServer,
-    influx_server: InfluxServer,
+    own_influx_server: InfluxServer,
     tmp_path: Path,
 ) -> None:
     venues, address = exchange
     port = free_port()
     settings = {
         "bus_url": rabbitmq_node.url,
-        "store_url": influx_server.url.replace("http", "influxdb", 1),
-        "store_token": influx_server.token,
-        "store_org": influx_server.org,
+        "store_url": own_influx_server.url.replace("http", "influxdb", 1),
+        "store_token": own_influx_server.token,
+        "store_org": own_influx_server.org,
         "simulator": address,
         "assets": "BTC,ETH,XRP",
         "port": str(port),
@@ -97,12 +97,14 @@ async def test_every_trade_is_stored_once_whatever_is_killed(
             await service.start()
             await asyncio.sleep(3)
         await _crash(rabbitmq_node)
-        await _crash(influx_server)
+        await _crash(own_influx_server)
         await asyncio.sleep(_until_the_next_minute_s())
         trading.cancel()
 
         store = await opened.enter_async_context(
-            connect_influx(influx_server.url, token=influx_server.token, org=influx_server.org)
+            connect_influx(
+                own_influx_server.url, token=own_influx_server.token, org=own_influx_server.org
+            )
         )
         await _until_stored(store, venues, list(services.values()))
         await until_ready(port, services["serve"])

@@ -12,7 +12,7 @@ from infrastructure.retry import FailureWindow
 from market import BusUnavailableError, SettingsError
 
 WINDOW_S = 60.0
-LONGEST_WAIT_S = 5.0
+LONGEST_WAIT_S = 2.0
 
 log = structlog.get_logger()
 
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 class Sessions:
     """Runs ``serve`` again and again: it connects, calls `note_up`, and works until it raises.
 
-    The wait in between is random; it doubles with each failure of the last minute, to 5 s at most.
+    The wait in between is random; it doubles with each failure of the last minute, to 2 s at most.
     """
 
     def __init__(self, name: str, serve: Callable[[], Coroutine[None, None, None]]) -> None:
