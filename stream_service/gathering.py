@@ -17,6 +17,9 @@ from market import Event
 GATHERED_S = 0.005
 """How long events gather: as long as the live feed gathers trades at most."""
 
+MANY, GATHERED_UNDER_LOAD_S = 64, 0.015
+"""After so many at once they gather for longer: then it is processors that everybody waits for."""
+
 WAITING_AT_MOST = 4_096
 """Events that wait to be handed on; whoever brings more waits until the bus took these."""
 
@@ -72,8 +75,13 @@ class Gathering:
         """See `Bus.put_aside`; letters are in no order with events."""
         await self._bus.put_aside(letters)
 
-    async def hand_on(self) -> None:
-        """Publish what waits; it waits on, in its place, where that is broken off."""
+    async def hand_on(self) -> int:
+        """Publish what waits; it waits on, in its place, where that is broken off.
+
+        Returns:
+            How many events that was.
+
+        """
         async with self._turn:
             events, self._waiting = self._waiting, []
             try:
@@ -81,11 +89,12 @@ class Gathering:
             except BaseException:
                 self._waiting[:0] = events
                 raise
+            return len(events)
 
     async def hand_on_for_ever(self) -> None:
-        """Publish what comes, at most every `GATHERED_S`."""
+        """Publish what comes, at most every `GATHERED_S`, under load more seldom."""
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            await self.hand_on()
-            await asyncio.sleep(GATHERED_S)
+            number = await self.hand_on()
+            await asyncio.sleep(GATHERED_S if number < MANY else GATHERED_UNDER_LOAD_S)
