@@ -102,7 +102,11 @@ class _Picks(dict[_Address, bool]):
 
     def __init__(self, patterns: Sequence[str]) -> None:
         super().__init__()
-        self.covers = cache(lambda key: any(matches(pattern, key) for pattern in patterns))
+        exact = frozenset(patterns)
+        wild = [pattern for pattern in patterns if "*" in pattern or "#" in pattern]
+        self.covers = cache(
+            lambda key: key in exact or any(matches(pattern, key) for pattern in wild)
+        )
 
     def __missing__(self, address: _Address) -> bool:
         self[address] = picked = self.covers(_keys[address])
