@@ -5,74 +5,25 @@ A candle is a function of the set of its trades, to the last bit. A trade counts
 ``volume`` is the exact sum of the sizes, rounded once, so that no order of adding shows in it. Of
 the trades their ids are kept while their candle may still change.
 
-An interval closes by the venue's time: the greatest event time seen of anything there, but none
-that lies ahead of our receiving it, since a wrong clock would close what has not begun. It closes
-``lateness_ns`` after its end. A trade that is later still corrects its candle, which is held for
-``horizon_ns`` more. Beyond that the candle has ended: whoever has a trade of it brings its other
-trades as well.
+See `closing` for when a candle is final. Beyond that it has ended: whoever has a trade of it brings
+its other trades as well.
 """
 
 from collections.abc import Iterable
-from math import fsum, inf
-from typing import TypeAlias
+from math import fsum
 
+from analytics.closing import CandleKey, Closing
 from analytics.trade_ids import TradeIds
-from market import Candle, Instrument, Trade
-from market.intervals import INTERVALS, SECOND_NS, start_of
-
-CandleKey: TypeAlias = tuple[Instrument, int]
-"""An instrument and the start of an interval, in nanoseconds."""
+from market import Candle, Trade
+from market.intervals import start_of
 
 
-def known_interval(interval: str) -> str:
-    """Return the interval.
-
-    Raises:
-        ValueError: there is none of that name.
-
-    """
-    if interval not in INTERVALS:
-        known = ", ".join(INTERVALS)
-        raise ValueError(f"{interval!r} is no candle interval; choose one of {known}")
-    return interval
-
-
-class CandleBook:
-    """The candles of one venue and interval that may still change.
-
-    ``now_ns`` is the venue's time as far as it is known. What was not yet `settle`d is told again
-    by `finished` or `growing`.
-    """
-
-    def __init__(
-        self,
-        venue: str,
-        interval: str = "1m",
-        *,
-        lateness_ns: int = 2 * SECOND_NS,
-        horizon_ns: int = 600 * SECOND_NS,
-    ) -> None:
-        self.venue = venue
-        self.interval = known_interval(interval)
-        self.length_ns = INTERVALS[interval]
-        self.now_ns = 0
-        self._closes_ns = self.length_ns + lateness_ns
-        self._ends_ns = self._closes_ns + horizon_ns
-        self._candles: dict[CandleKey, _Trades] = {}
-        self._open: set[CandleKey] = set()
-        self._unsettled: set[CandleKey] = set()
-        self._next_close_ns = inf
+class CandleBook(Closing["_Trades"]):
+    """The candles of one venue and interval that may still change, made from trades."""
 
     def key(self, trade: Trade) -> CandleKey:
         """Return the key of the candle that the trade belongs to."""
         return trade.instrument, start_of(trade.event_ns, self.interval)
-
-    def __contains__(self, key: CandleKey) -> bool:
-        return key in self._candles
-
-    def has_ended(self, key: CandleKey) -> bool:
-        """Tell whether the candle may have been let go."""
-        return key[1] + self._ends_ns <= self.now_ns
 
     def take(self, trade: Trade) -> None:
         """Count the trade, unless it was before."""
@@ -83,24 +34,6 @@ class CandleBook:
         """Count the trades that were not before."""
         for trade in trades:
             self.take(trade)
-
-    def advance(self, event_ns: int, received_ns: int) -> None:
-        """Note that something happened at the venue at ``event_ns``."""
-        self.now_ns = max(self.now_ns, min(event_ns, received_ns))
-
-    def finished(self) -> list[CandleKey]:
-        """Return the candles that closed, or changed after that, oldest first."""
-        if self.now_ns >= self._next_close_ns:
-            self._close()
-        return sorted((key for key in self._unsettled if self._is_closed(key)), key=_by_start)
-
-    def growing(self) -> list[CandleKey]:
-        """Return the open candles that changed, oldest first."""
-        return sorted((key for key in self._unsettled if not self._is_closed(key)), key=_by_start)
-
-    def settle(self, keys: Iterable[CandleKey]) -> None:
-        """Take note that these candles were told as they are."""
-        self._unsettled.difference_update(keys)
 
     def candle(self, key: CandleKey, *, sequence: int) -> Candle:
         """Return a candle as it is now.
@@ -122,7 +55,7 @@ class CandleBook:
             close=trades.last[2],
             volume=fsum(trades.volume),
             trades=len(trades.ids),
-            closed=self._is_closed(key),
+            closed=self.is_closed(key),
             event_ns=trades.last[0],
             received_ns=trades.received_ns,
             sequence=sequence,
@@ -135,23 +68,7 @@ class CandleBook:
             return
         self._unsettled.add(key)
         if trades is None:
-            self._candles[key] = _Trades(trade)
-            if not self._is_closed(key):
-                self._open.add(key)
-                self._next_close_ns = min(self._next_close_ns, key[1] + self._closes_ns)
-
-    def _is_closed(self, key: CandleKey) -> bool:
-        return key[1] + self._closes_ns <= self.now_ns
-
-    def _close(self) -> None:
-        closing = {key for key in self._open if self._is_closed(key)}
-        self._open -= closing
-        self._unsettled |= closing
-        self._next_close_ns = min((key[1] + self._closes_ns for key in self._open), default=inf)
-        ended = [key for key in self._candles if self.has_ended(key)]
-        for key in ended:
-            if key not in self._unsettled:
-                del self._candles[key]
+            self._begin(key, _Trades(trade))
 
 
 class _Trades:
@@ -182,10 +99,6 @@ class _Trades:
         self.low = min(self.low, trade.price)
         self.received_ns = max(self.received_ns, trade.received_ns)
         return True
-
-
-def _by_start(key: CandleKey) -> tuple[int, Instrument]:
-    return key[1], key[0]
 
 
 def _add_exactly(parts: list[float], size: float) -> None:

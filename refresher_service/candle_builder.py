@@ -4,7 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from analytics.candles import CandleBook, CandleKey, known_interval
+from analytics.candles import CandleBook
+from analytics.closing import CandleKey, known_interval
 from infrastructure.actor import Actor
 from infrastructure.bus.port import Bus, Overflow
 from infrastructure.timeseries.port import TimeSeries

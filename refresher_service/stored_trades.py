@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from analytics.candles import CandleBook, CandleKey
+from analytics.candles import CandleBook
+from analytics.closing import CandleKey
 from infrastructure.timeseries.port import TimeSeries
 from market import Instrument
 from market.intervals import INTERVALS, SECOND_NS

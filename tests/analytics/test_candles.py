@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.candles import CandleBook, CandleKey
+from analytics.candles import CandleBook
+from analytics.closing import CandleKey
 from market import Candle, Trade
 from tests.making import MINUTE, SECOND, a_trade
 
