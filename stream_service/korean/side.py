@@ -6,9 +6,9 @@ agree on one mistake.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timezone
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -22,7 +22,7 @@ from stream_service.korean.written import (
     moment,
     summary_fields,
 )
-from stream_service.venue import Market
+from stream_service.venue import ExchangeSide, Market
 
 UP_EVERY: Final = 10
 """Beats between two words that the connection is up, once a client said ``PING``."""
@@ -54,26 +54,26 @@ class Subscribed(msgspec.Struct, frozen=True):
     realtime: bool = True
 
 
-class Counter:
-    """One client's connection, as its venue serves it; all frames go out through ``post``."""
+class KoreanSide(ExchangeSide):
+    """One client's connection, as the venue of ``dialect`` serves it; its frames are binary."""
 
-    def __init__(self, dialect: Dialect, market: Market, post: Callable[[bytes], None]) -> None:
-        self._dialect = dialect
-        self._market = market
-        self._post = post
+    dialect: ClassVar[Dialect]
+
+    def __init__(self, market: Market) -> None:
+        super().__init__(market)
         self._symbols = {listing.instrument: listing.symbol for listing in market.listings}
         self._subscribed: dict[tuple[str, str], Subscribed] = {}
         self._beats: int | None = None
 
     def beat(self) -> None:
-        """Say every ten seconds that the connection is up, to those who asked."""
+        """See `ExchangeSide.beat`; every ten seconds it is up, to those who asked."""
         if self._beats is not None:
             if self._beats % UP_EVERY == 0:
                 self._say({"status": "UP"})
             self._beats += 1
 
     def receive(self, frame: bytes) -> None:
-        """Take a subscription, which replaces the last; it is not answered but by snapshots."""
+        """See `ExchangeSide.receive`; a subscription replaces the last one, whole."""
         if frame == b"PING":
             self._beats = self._beats or 0
             return
@@ -84,7 +84,7 @@ class Counter:
             self._refuse("WRONG_FORMAT", "the request is not of the documented format")
 
     def tell(self, event: Event) -> None:
-        """Post what the client has subscribed to."""
+        """See `ExchangeSide.tell`; there are no quotes but in books."""
         match event:
             case Trade():
                 self._tell("trade", event.instrument, self._trade(event), "REALTIME")
@@ -104,7 +104,7 @@ class Counter:
             self._refuse("NO_TYPE", "the request names no type")
         elif not all(part.get("codes") for part in typed):
             self._refuse("NO_CODES", "the request names no codes")
-        elif not {str(part["type"]) for part in typed} <= self._dialect.kinds:
+        elif not {str(part["type"]) for part in typed} <= self.dialect.kinds:
             self._refuse("INVALID_PARAM", "there is no such type")
         else:
             self._subscribed = {
@@ -116,19 +116,19 @@ class Counter:
 
     def _how(self, part: Fields) -> Subscribed:
         return Subscribed(
-            snapshot=not any(part.get(key) for key in self._dialect.only_realtime),
-            realtime=not any(part.get(key) for key in self._dialect.only_snapshot),
+            snapshot=not any(part.get(key) for key in self.dialect.only_realtime),
+            realtime=not any(part.get(key) for key in self.dialect.only_snapshot),
         )
 
     def _tell_snapshots(self) -> None:
         for instrument in self._symbols:
-            for trade in self._market.trades(instrument)[-1:]:
+            for trade in self.market.trades(instrument)[-1:]:
                 self._tell("trade", instrument, self._trade(trade), "SNAPSHOT")
-            book = self._market.book(instrument)
+            book = self.market.book(instrument)
             self._tell("orderbook", instrument, self._book(book), "SNAPSHOT")
-            for candle in self._market.candles(instrument)[-1:]:
+            for candle in self.market.candles(instrument)[-1:]:
                 self._tell("candle.1m", instrument, candle_fields(candle), "SNAPSHOT")
-            if summary := self._market.summary(instrument):
+            if summary := self.market.summary(instrument):
                 self._tell("ticker", instrument, summary_fields(summary), "SNAPSHOT")
 
     def _tell(self, kind: str, instrument: Instrument, fields: Fields, stream: str) -> None:
@@ -139,7 +139,7 @@ class Counter:
 
     def _trade(self, trade: Trade) -> Fields:
         time = trade.event_ns // wire.MS
-        local = moment(trade.event_ns).astimezone(self._dialect.clock)
+        local = moment(trade.event_ns).astimezone(self.dialect.clock)
         return {
             "timestamp": time,
             "trade_date": f"{local:%Y-%m-%d}",
@@ -149,10 +149,10 @@ class Counter:
         }
 
     def _book(self, book: Book) -> Fields:
-        return book_fields(book, self._dialect.levels, self._dialect.book_time_ns)
+        return book_fields(book, self.dialect.levels, self.dialect.book_time_ns)
 
     def _refuse(self, name: str, message: str) -> None:
         self._say({"error": {"name": name, "message": message}})
 
     def _say(self, fields: Fields) -> None:
-        self._post(msgspec.json.encode(fields))
+        self.post(msgspec.json.encode(fields))

@@ -24,10 +24,9 @@ from stream_service.korean.asking import (
 )
 from stream_service.korean.reader import Reader
 from stream_service.korean.rest_side import answer_of
-from stream_service.korean.side import Counter, Dialect
+from stream_service.korean.side import Dialect, KoreanSide
 from stream_service.venue import (
     NO_OPTIONS,
-    ExchangeSide,
     HttpRequest,
     ListingRequests,
     Market,
@@ -126,24 +125,10 @@ DIALECT = Dialect(
 )
 
 
-class UpbitSide(ExchangeSide):
-    """Upbit as the simulator plays it; all its frames are binary on the wire."""
+class UpbitSide(KoreanSide):
+    """Upbit as the simulator plays it."""
 
-    def __init__(self, market: Market) -> None:
-        super().__init__(market)
-        self._counter = Counter(DIALECT, market, self.post)
-
-    def receive(self, frame: bytes) -> None:
-        """See `ExchangeSide.receive`; a subscription is answered by snapshots alone."""
-        self._counter.receive(frame)
-
-    def tell(self, event: Event) -> None:
-        """See `ExchangeSide.tell`; there are no quotes but in books."""
-        self._counter.tell(event)
-
-    def beat(self) -> None:
-        """See `ExchangeSide.beat`."""
-        self._counter.beat()
+    dialect = DIALECT
 
 
 def answer(path: str, market: Market) -> bytes:

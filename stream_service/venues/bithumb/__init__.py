@@ -31,12 +31,11 @@ from stream_service.korean.asking import (
 )
 from stream_service.korean.reader import Reader
 from stream_service.korean.rest_side import answer_of
-from stream_service.korean.side import Counter, Dialect
+from stream_service.korean.side import Dialect, KoreanSide
 from stream_service.korean.written import KST
 from stream_service.rounds import Rounds
 from stream_service.venue import (
     NO_OPTIONS,
-    ExchangeSide,
     HttpRequest,
     ListingRequests,
     Market,
@@ -177,24 +176,10 @@ DIALECT = Dialect(
 )
 
 
-class BithumbSide(ExchangeSide):
-    """Bithumb as the simulator plays it; all its frames are binary on the wire."""
+class BithumbSide(KoreanSide):
+    """Bithumb as the simulator plays it."""
 
-    def __init__(self, market: Market) -> None:
-        super().__init__(market)
-        self._counter = Counter(DIALECT, market, self.post)
-
-    def receive(self, frame: bytes) -> None:
-        """See `ExchangeSide.receive`; a subscription is answered by snapshots alone."""
-        self._counter.receive(frame)
-
-    def tell(self, event: Event) -> None:
-        """See `ExchangeSide.tell`; there are no quotes but in books, and no candles."""
-        self._counter.tell(event)
-
-    def beat(self) -> None:
-        """See `ExchangeSide.beat`."""
-        self._counter.beat()
+    dialect = DIALECT
 
 
 def answer(path: str, market: Market) -> bytes:
