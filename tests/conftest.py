@@ -1,7 +1,17 @@
 """Fixtures of every test; those of a server or a port live in the plugins named here."""
 
+import pytest
+
 pytest_plugins: list[str] = [
     "tests.servers.rabbitmq",
     "tests.servers.influxdb",
     "tests.faults.report",
 ]
+
+LONG = ("system", "faults")
+"""Folders whose tests take a minute each."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the longest first, so that no process is left with one of them in the end."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG)

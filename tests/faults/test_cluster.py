@@ -29,7 +29,7 @@ pytestmark = [
 NODES = 3
 QUEUE = "market.storage.writer"
 GAP_S = 10.0
-SERVED_AGAIN_WITHIN_S = 15.0
+SERVED_AGAIN_WITHIN_S = 15.0 + 5 * FORM.slack_s
 JOINS_WITHIN_S = 90.0
 
 
