@@ -7,7 +7,8 @@ import pytest
 
 from infrastructure.bus.port import DeadLetter
 from market import Event
-from stream_service.gathering import WAITING_AT_MOST, Gathering, gathered
+from stream_service import gathering
+from stream_service.gathering import MANY, WAITING_AT_MOST, Gathering, gathered
 from tests.making import a_quote
 from tests.waiting import eventually
 
@@ -60,6 +61,24 @@ async def test_what_follows_is_handed_on_together_and_in_order() -> None:
 
     assert bus.events == quotes
     assert len(bus.taken) == 2
+
+
+@pytest.mark.parametrize(("at_once", "then"), [(MANY - 1, 1), (MANY, 0)])
+async def test_after_many_at_once_they_gather_for_longer(
+    at_once: int, then: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "GATHERED_S", 0.0)
+    monkeypatch.setattr(gathering, "GATHERED_UNDER_LOAD_S", 3600.0)
+    bus = _Bus()
+
+    async with gathered(bus) as outlet:
+        await outlet.publish([a_quote()] * at_once)
+        await eventually(lambda: len(bus.events) == at_once)
+        await outlet.publish([a_quote(at_ns=9)])
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+        assert len(bus.events) == at_once + then
 
 
 async def test_what_settles_was_handed_on_before() -> None:
