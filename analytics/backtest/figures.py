@@ -10,8 +10,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.backtest.account import Account, RoundTrip
+from analytics.backtest.account import Account
 from analytics.backtest.bars import Bars
+from analytics.backtest.trips import RoundTrips
 from analytics.indicators.history import Series
 from market.intervals import INTERVALS, SECOND_NS
 
@@ -91,7 +92,6 @@ def figures(bars: Bars, result: Account) -> Figures:
     deviation = _deviation(daily)
     depth, longest_ns = _drawdown(bars, equity, start)
     growth = _growth(end / start, length_ns)
-    moved = sum(fill.notional for fill in result.fills)
     return Figures(
         start_value=start,
         end_value=end,
@@ -105,11 +105,11 @@ def figures(bars: Bars, result: Account) -> Figures:
         max_drawdown=depth,
         max_drawdown_s=longest_ns / SECOND_NS,
         exposure=float(result.exposure.mean()),
-        turnover=moved / float(equity.mean()),
+        turnover=float(result.filled.notional.sum()) / float(equity.mean()),
         fees=result.fees,
-        fills=len(result.fills),
-        trades=len(result.trips),
-        **_of_trips(bars, [trip for trip in result.trips if not trip.is_open]),
+        fills=len(result.filled),
+        trades=len(result.tripped),
+        **_of_trips(bars, result.tripped),
     )
 
 
@@ -118,9 +118,9 @@ def daily_returns(start_ns: NDArray[np.int64], equity: Series, start: float) -> 
 
     A day in which there is no candle has none.
     """
-    days = start_ns // DAY_NS
-    last = np.append(np.flatnonzero(np.diff(days)), len(days) - 1)
-    closes = np.concatenate(([start], equity[last]))
+    first, last = int(start_ns[0]) // DAY_NS, int(start_ns[-1]) // DAY_NS
+    ends = np.searchsorted(start_ns, np.arange(first + 1, last + 2) * DAY_NS)
+    closes = np.concatenate(([start], equity[np.unique(ends) - 1]))
     found: Series = np.diff(closes) / closes[:-1]
     return found
 
@@ -148,25 +148,28 @@ def _ratio(daily: Series, spread: float | None) -> float | None:
 
 def _drawdown(bars: Bars, equity: Series, start: float) -> tuple[float, int]:
     """Return the depth of the deepest and the length of the longest fall from a peak."""
-    peaks = np.maximum(np.maximum.accumulate(equity), start)
-    depth = float(np.max(1.0 - equity / peaks))
-    closes = np.concatenate(([bars.start_ns[0]], bars.start_ns + bars.length_ns))
-    is_peak = np.concatenate(([True], equity >= peaks))
-    at_peak = closes[is_peak]
-    ends = np.append(at_peak[1:], closes[-1])
-    falls = ends - at_peak
-    between = np.diff(np.append(np.flatnonzero(is_peak), len(closes))) > 1
-    return depth, int(falls[between].max()) if bool(between.any()) else 0
+    peaks = np.maximum.accumulate(equity)
+    if equity[0] < start:
+        np.maximum(peaks, start, out=peaks)
+    at_peak = np.flatnonzero(equity >= peaks)
+    depth = 1.0 - float(np.min(np.divide(equity, peaks, out=peaks)))
+    length_ns, last = bars.length_ns, len(bars) - 1
+    before = np.concatenate(([-1], at_peak))
+    after = np.append(at_peak, last)
+    fell = after - before > np.append(np.ones(len(at_peak), dtype=np.int64), 0)
+    began_ns = np.where(before < 0, bars.start_ns[0], bars.start_ns[before] + length_ns)
+    falls = (bars.start_ns[after] + length_ns - began_ns)[fell]
+    return depth, int(falls.max()) if len(falls) else 0
 
 
-def _of_trips(bars: Bars, trips: list[RoundTrip]) -> dict[str, float | None]:
+def _of_trips(bars: Bars, trips: RoundTrips) -> dict[str, float | None]:
     names = ("expectancy", "best_trade", "worst_trade", "average_trade", "average_trade_s")
-    if not trips:
+    closed = trips.closed
+    if not closed:
         return dict.fromkeys(("win_rate", "profit_factor", *names))
-    profits = np.array([trip.profit for trip in trips])
-    gains = np.array([trip.gain for trip in trips])
+    profits, gains = trips.profit[:closed], trips.gain[:closed]
     lost = -float(profits[profits < 0.0].sum())
-    lengths_ns = [int(bars.start_ns[trip.end] - bars.start_ns[trip.start]) for trip in trips]
+    lengths_ns = bars.start_ns[trips.end[:closed]] - bars.start_ns[trips.start[:closed]]
     return {
         "win_rate": float(np.mean(profits > 0.0)),
         "profit_factor": float(profits[profits > 0.0].sum()) / lost if lost else None,
