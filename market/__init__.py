@@ -1,6 +1,8 @@
 """The words of the market: what every other package talks about, and nothing it does."""
 
 from market.errors import (
+    ArchiveError,
+    ArchiveUnavailableError,
     BusUnavailableError,
     CryptoTrackerError,
     FrameError,
@@ -41,6 +43,8 @@ from market.wallet import Wallet
 
 __all__ = [
     "ActorStatus",
+    "ArchiveError",
+    "ArchiveUnavailableError",
     "Book",
     "BusUnavailableError",
     "Candle",

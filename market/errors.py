@@ -8,7 +8,9 @@ CryptoTrackerError
 ├── PoisonousError              some events of a batch cannot be handled; they are put aside
 ├── UnavailableError            what we stand on is away; wait and try again, nothing is lost
 │   ├── BusUnavailableError     the message broker
-│   └── StoreUnavailableError   the time-series store
+│   ├── StoreUnavailableError   the time-series store
+│   └── ArchiveUnavailableError the archive
+├── ArchiveError                the archive is not what it must be; nothing expires until it is
 ├── SpoolError                  the disk fails that keeps what waits; the process stops
 └── GaveUpError                 an actor failed too often within its window; the process stops
 """
@@ -75,6 +77,14 @@ class BusUnavailableError(UnavailableError):
 
 class StoreUnavailableError(UnavailableError):
     """The time-series store does not take writes or answer queries."""
+
+
+class ArchiveUnavailableError(UnavailableError):
+    """The archive cannot be read or written, or is being written by another process."""
+
+
+class ArchiveError(CryptoTrackerError):
+    """A file of the archive is damaged, or is not what was to be written; the text says which."""
 
 
 class SpoolError(CryptoTrackerError):

@@ -90,6 +90,11 @@ def sift(events: Iterable[Stored]) -> tuple[dict[type[Stored], list[Stored]], Re
     return {kind: list(known.values()) for kind, known in kept.items()}, refused
 
 
+def identity_fields(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """Return the fields that events of a kind are known by."""
+    return next(names for known, names in _KNOWN_BY.items() if known is kind)
+
+
 def identity_of(event: Stored) -> Hashable:
     """Return what an event is known by: two with the same are the same one."""
     kind = type(event)

@@ -80,7 +80,7 @@ class Inflow:
                     raw = [one for one in of_kind if isinstance(one, Quote | Trade)]
                     seen[kind] = self._write_raw(connection, kind, raw)
                 else:
-                    _merge(connection, kind, list(map(_row, of_kind)))
+                    _merge(connection, kind, list(map(row_of, of_kind)))
             connection.commit()
         except BaseException:
             connection.rollback()
@@ -167,7 +167,7 @@ def _append(
             let_others()
 
 
-def _row(event: Stored) -> Row:
+def row_of(event: Stored) -> Row:
     """Return the columns of the event in the order of its fields."""
     row: list[object] = []
     for name in event.__struct_fields__:
@@ -177,7 +177,7 @@ def _row(event: Stored) -> Row:
 
 
 def _raw_row(event: Quote | Trade) -> Row:
-    """As `_row`, in a quarter of the time."""
+    """As `row_of`, in a quarter of the time."""
     venue, instrument, *others = msgspec.structs.astuple(event)
     return venue, instrument.base, instrument.quote_currency, *others
 

@@ -5,7 +5,6 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from infrastructure.timeseries.port import Stored
 from market import (
     Candle,
     Gap,
@@ -80,23 +79,23 @@ def codes_of(instrument: Instrument | None) -> tuple[str, str]:
     return (instrument.base, instrument.quote_currency) if instrument else ("", "")
 
 
-def time_field(kind: type[Stored]) -> str:
+def time_field(kind: type[msgspec.Struct]) -> str:
     """Return the field that is the time of such an event to the port."""
     return "start_ns" if kind in (Candle, VenueCandle, Gap) else "event_ns"
 
 
-def table_of(kind: type[Stored]) -> str:
+def table_of(kind: type[msgspec.Struct]) -> str:
     """Return the name of the table or measurement that such events are in."""
-    named = {VenueCandle: "venue_candle", VenueStatus: "venue_status"}
+    named: dict[type, str] = {VenueCandle: "venue_candle", VenueStatus: "venue_status"}
     return named.get(kind) or kind.__name__.lower()
 
 
-def columns_of(kind: type[Stored]) -> tuple[str, ...]:
+def columns_of(kind: type[msgspec.Struct]) -> tuple[str, ...]:
     """Return what the fields of an event are kept in, in their order."""
     return tuple(column for name in kind.__struct_fields__ for column in PARTED.get(name, (name,)))
 
 
-def other_fields(kind: type[Stored]) -> tuple[str, ...]:
+def other_fields(kind: type[msgspec.Struct]) -> tuple[str, ...]:
     """Return the columns that differ within a series."""
     series = (*SERIES_COLUMNS, "interval")
     return tuple(name for name in columns_of(kind) if name not in series)

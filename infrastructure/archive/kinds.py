@@ -1,0 +1,72 @@
+"""Which kinds of events are archived, and how their rows are told apart and ordered."""
+
+from __future__ import annotations
+
+import msgspec
+
+from infrastructure.timeseries.batch import identity_fields
+from infrastructure.timeseries.port import Stored
+from infrastructure.timeseries.question import PARTED, columns_of, table_of, time_field
+from market import (
+    Candle,
+    Episode,
+    Gap,
+    Premium,
+    Quote,
+    Summary,
+    Trade,
+    VenueCandle,
+    VenueStatus,
+)
+
+EXPIRING: tuple[type[Stored], ...] = (Quote, Trade, Summary, VenueStatus)
+"""What stores keep for some days only."""
+
+KINDS: tuple[type[Stored], ...] = (*EXPIRING, Candle, VenueCandle, Gap, Episode, Premium)
+"""All that have a time; of what venues list only the last terms are kept anywhere."""
+
+EVERY_VENUE = "all"
+"""Stands for the venue of what is of none, such as the life of a route."""
+
+_SERIES = ("venue", "base", "quote_currency", "interval")
+
+
+def kind_named(name: str) -> type[Stored]:
+    """Return the kind whose folder has this name, such as ``venue_candle``.
+
+    Raises:
+        ValueError: no such kind is archived; the text names those that are.
+
+    """
+    for kind in KINDS:
+        if table_of(kind) == name:
+            return kind
+    raise ValueError(f"{name!r} is none of {', '.join(map(table_of, KINDS))}")
+
+
+def has_venue(kind: type[msgspec.Struct]) -> bool:
+    """Tell whether such an event is of one venue."""
+    return "venue" in kind.__struct_fields__
+
+
+def identity_columns(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """Return the columns that no two rows have the same in."""
+    return tuple(one for name in identity_fields(kind) for one in PARTED.get(name, (name,)))
+
+
+def order_in_file(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """Return the columns that rows of a file are in order of."""
+    series = [name for name in _SERIES if name in columns_of(kind)]
+    return tuple(dict.fromkeys((*series, *order_in_time(kind))))
+
+
+def order_in_time(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """Return the columns that rows of several series are in order of."""
+    series = [name for name in _SERIES if name in columns_of(kind)]
+    names = (time_field(kind), *series, "sequence", *identity_columns(kind))
+    return tuple(dict.fromkeys(names))
+
+
+def listed(columns: tuple[str, ...]) -> str:
+    """Return the columns as SQL."""
+    return ", ".join(f'"{name}"' for name in columns)

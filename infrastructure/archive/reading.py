@@ -1,0 +1,268 @@
+"""Reads the archive: candles as arrays, events in batches, in order of time.
+
+While it reads, days may be folded: a file that was there when it looked is gone when it is opened.
+Then it looks again; all that is asked for at once comes from one look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import duckdb
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from infrastructure.archive.files import Files, LocalFiles
+from infrastructure.archive.kinds import listed, order_in_time
+from infrastructure.archive.places import DAY_NS, places_of, start_of_day, start_of_year
+from infrastructure.archive.rows import events
+from infrastructure.archive.sources import Given, Sources, Span, conditions, sources
+from infrastructure.timeseries.port import Stored
+from infrastructure.timeseries.question import codes_of, table_of, time_field
+from market import ArchiveError, ArchiveUnavailableError, Instrument, Quote, Trade
+from market.intervals import INTERVALS
+
+E = TypeVar("E", bound=Stored)
+R = TypeVar("R")
+T = TypeVar("T", bound=np.generic)
+Order = Literal["event_ns", "received_ns"]
+
+LOOKS = 5
+"""How often files may have changed under one question."""
+
+_HOUR_NS = INTERVALS["1h"]
+_GONE = ("No files found", "Cannot open file", "No such file", "not found")
+_COLUMNS = ("start_ns", "open", "high", "low", "close", "volume", "trades")
+
+
+class CandleArrays(msgspec.Struct, frozen=True, kw_only=True):
+    """Candles of one instrument and interval, an array a field, in order of time."""
+
+    interval: str
+    start_ns: NDArray[np.int64]
+    open: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    close: NDArray[np.float64]
+    volume: NDArray[np.float64]
+    trades: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.start_ns)
+
+
+class Archive:
+    """Answers questions about the files; one thread at a time may ask.
+
+    What fails is an ArchiveUnavailableError; a file that cannot be read is an ArchiveError.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self._connection = files.connect()
+
+    def read_candles(
+        self, venue: str, instrument: Instrument, interval: str, *, start_ns: int, end_ns: int
+    ) -> CandleArrays:
+        """Return the candles that start in the range."""
+        base, quote_currency = codes_of(instrument)
+        series = {"base": base, "quote_currency": quote_currency, "interval": interval}
+        span = Span(start_ns, end_ns)
+
+        def ask(held: Sources) -> dict[str, NDArray[Any]]:
+            text, given = held.text(self.files, "start_ns")
+            return self._connection.execute(
+                f"SELECT {', '.join(_COLUMNS)} FROM ({text}) "  # noqa: S608  # constants and our own
+                f"WHERE start_ns >= $start_ns AND start_ns < $end_ns{conditions(series)}",
+                {**given, **series, "start_ns": start_ns, "end_ns": end_ns},
+            ).fetchnumpy()
+
+        none: dict[str, NDArray[Any]] = {name: np.empty(0) for name in _COLUMNS}
+        return _in_order(interval, self._asked("candle", (venue,), span, ask) or none)
+
+    def read_quotes(
+        self,
+        venues: Collection[str] | None = None,
+        instruments: Collection[Instrument] | None = None,
+        *,
+        start_ns: int,
+        end_ns: int,
+        order: Order = "event_ns",
+    ) -> Iterator[list[Quote]]:
+        """Yield the quotes of the range in batches; ``order``: range and order go by that time.
+
+        Args:
+            venues: None: all of them.
+            instruments: None: all of them.
+            start_ns: The first time that is meant.
+            end_ns: The first time that is meant no more.
+            order: When it happened, or when we received it, which may be a day apart.
+
+        """
+        return self.read(Quote, venues, instruments, start_ns=start_ns, end_ns=end_ns, order=order)
+
+    def read_trades(
+        self,
+        venues: Collection[str] | None = None,
+        instruments: Collection[Instrument] | None = None,
+        *,
+        start_ns: int,
+        end_ns: int,
+        order: Order = "event_ns",
+    ) -> Iterator[list[Trade]]:
+        """Yield the trades of the range in batches; see `read_quotes`."""
+        return self.read(Trade, venues, instruments, start_ns=start_ns, end_ns=end_ns, order=order)
+
+    def read(  # noqa: PLR0913  # what and when
+        self,
+        kind: type[E],
+        venues: Collection[str] | None = None,
+        instruments: Collection[Instrument] | None = None,
+        *,
+        interval: str | None = None,
+        start_ns: int,
+        end_ns: int,
+        order: Order = "event_ns",
+    ) -> Iterator[list[E]]:
+        """Yield events of a kind in batches, in order of time; see `read_quotes`."""
+        time = time_field(kind) if order == "event_ns" else order
+        slack_ns = 0 if order == "event_ns" else DAY_NS
+        order_by = listed(order_in_time(kind))
+        where, given = _meant(instruments, interval)
+        step_ns = DAY_NS if instruments is not None and len(instruments) == 1 else _HOUR_NS
+
+        cursor = self._connection.cursor()
+
+        def ask(held: Sources, part: Span) -> Iterator[list[E]]:
+            text, files = held.text(self.files, time_field(kind))
+            answer = cursor.execute(
+                f"SELECT * FROM ({text}) WHERE {time} >= $start_ns "  # noqa: S608  # as above
+                f"AND {time} < $end_ns{where} ORDER BY {time}, {order_by}",
+                {**files, **given, "start_ns": part.start_ns, "end_ns": part.end_ns},
+            )
+            return _begun(events(kind, answer))
+
+        for part in self._parts(kind, venues, Span(start_ns, end_ns), step_ns, slack_ns):
+            wide = Span(part.start_ns - slack_ns, part.end_ns + slack_ns)
+            asking = partial(ask, part=part)
+            yield from self._asked(table_of(kind), venues, wide, asking) or ()
+
+    def span_of(self, kind: type[msgspec.Struct], venues: Collection[str] | None = None) -> Span:
+        """Return the days that there are files of, as far as their names say; empty: none."""
+        places = places_of(self.files.names(table_of(kind)))
+        meant = [one for one in places if venues is None or one.venue in venues]
+        if not meant:
+            return Span(0, 0)
+        starts = [start_of_day(one.day) for one in meant if one.day is not None]
+        years = [one.year for one in meant if one.day is None]
+        starts += [start_of_year(year) for year in years]
+        ends = [start_of_day(one.day) + DAY_NS for one in meant if one.day is not None]
+        ends += [start_of_year(year + 1) for year in years]
+        return Span(min(starts), max(ends))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _parts(
+        self,
+        kind: type[msgspec.Struct],
+        venues: Collection[str] | None,
+        span: Span,
+        step_ns: int,
+        slack_ns: int,
+    ) -> Iterator[Span]:
+        """Part a range, as far as there are files of it."""
+        there = self.span_of(kind, venues)
+        start_ns = max(span.start_ns, there.start_ns - slack_ns)
+        end_ns = min(span.end_ns, there.end_ns + slack_ns)
+        first_ns = start_ns - start_ns % step_ns
+        for part_ns in range(first_ns, max(first_ns, end_ns), step_ns):
+            yield Span(max(part_ns, start_ns), min(part_ns + step_ns, end_ns))
+
+    def _asked(
+        self,
+        kind: str,
+        venues: Collection[str] | None,
+        span: Span,
+        ask: Callable[[Sources], R],
+    ) -> R | None:
+        """Ask; where a file has gone since it was seen, look again. None: there are no files."""
+        for look in range(1, LOOKS + 1):
+            held = sources(self.files, kind, venues, span)
+            try:
+                return ask(held) if held else None
+            except (duckdb.IOException, FileNotFoundError) as error:
+                if look == LOOKS or not any(sign in str(error) for sign in _GONE):
+                    raise ArchiveUnavailableError(
+                        f"the archive {self.files.root} cannot be read: {error}"
+                    ) from error
+            except duckdb.InvalidInputException as error:
+                raise ArchiveError(
+                    f"a file of the archive {self.files.root} is damaged: {error}; remove it and "
+                    "run `cryptotracker archive` for its days while the store has them"
+                ) from error
+        raise AssertionError("the last look returns or raises")
+
+
+def open_archive(root: str | Path) -> Archive:
+    """Open the archive at a folder."""
+    return Archive(files_at(root))
+
+
+def files_at(root: str | Path) -> Files:
+    """Return the files of a root."""
+    return LocalFiles(Path(root))
+
+
+def _meant(instruments: Collection[Instrument] | None, interval: str | None) -> tuple[str, Given]:
+    """Return the condition that rows are of these, and its values; None: no matter.
+
+    Files are in order of base: its bounds let most of a file be skipped.
+    """
+    given: Given = {} if interval is None else {"interval": interval}
+    where = conditions(given)
+    if instruments is not None:
+        bases = sorted(one.base for one in instruments) or [""]
+        given |= {"first_base": bases[0], "last_base": bases[-1]}
+        given["instruments"] = sorted(map(str, instruments))
+        where += " AND base >= $first_base AND base <= $last_base"
+        where += " AND list_contains($instruments, base || '-' || quote_currency)"
+    return where, given
+
+
+def _in_order(interval: str, columns: Mapping[str, NDArray[Any]]) -> CandleArrays:
+    """Return the candles in order of time, which rows of one file are in already."""
+    starts = columns["start_ns"]
+    if len(starts) and not bool(np.all(starts[1:] > starts[:-1])):
+        order = np.argsort(starts, kind="stable")
+        columns = {name: column[order] for name, column in columns.items()}
+    return CandleArrays(
+        interval=interval,
+        start_ns=_plain(columns["start_ns"], np.int64),
+        open=_plain(columns["open"], np.float64),
+        high=_plain(columns["high"], np.float64),
+        low=_plain(columns["low"], np.float64),
+        close=_plain(columns["close"], np.float64),
+        volume=_plain(columns["volume"], np.float64),
+        trades=_plain(columns["trades"], np.int64),
+    )
+
+
+def _plain(column: NDArray[Any], of: type[T]) -> NDArray[T]:
+    return np.ascontiguousarray(column, dtype=of)
+
+
+def _begun(batches: Iterator[list[E]]) -> Iterator[list[E]]:
+    """Ask for the first batch now, for which all files are opened."""
+    first = next(batches, None)
+    return iter(()) if first is None else _chained(first, batches)
+
+
+def _chained(first: list[E], others: Iterator[list[E]]) -> Iterator[list[E]]:
+    yield first
+    yield from others
