@@ -308,13 +308,30 @@ class Premium(_Event, frozen=True, gc=False):
 
 
 class Signal(_Event, frozen=True, gc=False):
-    """A strategy's advice on one instrument at one venue, with its reasons."""
+    """What a strategy says of one instrument at one venue, with its reasons.
+
+    It was decided on the close of the candle of ``interval`` that starts at ``start_ns``, which is
+    at ``event_ns``; of a strategy that decides on quotes ``interval`` is ``quotes``, and both are
+    the time of the quote. ``parameters`` are those of the strategy, such as ``fast=10 slow=30``.
+
+    ``target`` is the share of its capital that it wants in the coin from then on; ``side`` says
+    whether that is more (buy) than what it said before, less (sell), or the same (hold). ``price``
+    is the close or the middle of the quote, ``values`` are the numbers behind ``reason``.
+    ``corrected``: a candle came late or changed, and of this one it had said something else.
+    """
 
     venue: str
     instrument: Instrument
     strategy: str
-    action: Literal["buy", "sell", "hold"]
+    parameters: str
+    interval: str
+    start_ns: int
+    side: Literal["buy", "sell", "hold"]
+    target: float
+    price: float
     reason: str
+    values: dict[str, float] = {}
+    corrected: bool = False
 
 
 class Gap(_Event, frozen=True, gc=False):

@@ -17,6 +17,7 @@ from market import (
     PoisonousError,
     Premium,
     Quote,
+    Signal,
     Summary,
     Trade,
     VenueCandle,
@@ -33,7 +34,7 @@ class Writer(Actor[Stored]):
 
     Candles are stored once they are closed. Summaries tell of a day and come many times a second,
     venues tell every second how they do, premiums come every few seconds: of each minute the first
-    one is stored.
+    one is stored. A signal that changes nothing is not, unless it takes another one back.
     """
 
     name = "storage.writer"
@@ -48,6 +49,7 @@ class Writer(Actor[Stored]):
         VenueStatus,
         Episode,
         Premium,
+        Signal,
     )
     batch = 14_000
     pause_s = 0.05
@@ -124,6 +126,15 @@ def _is_wanted(event: Stored, minutes: dict[Hashable, int]) -> bool:
     match event:
         case Candle() | VenueCandle():
             return event.closed
+        case Signal():
+            return event.corrected or event.side != "hold"
+        case _:
+            return _is_first_of_minute(event, minutes)
+
+
+def _is_first_of_minute(event: Stored, minutes: dict[Hashable, int]) -> bool:
+    """Tell of what is told again and again whether to store it; all else is stored."""
+    match event:
         case Summary():
             return _is_first((event.venue, event.instrument), event.event_ns, minutes)
         case Premium():

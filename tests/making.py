@@ -19,6 +19,7 @@ from market import (
     Route,
     RouteLeg,
     Routes,
+    Signal,
     Summary,
     Trade,
     VenueCandle,
@@ -435,4 +436,32 @@ def a_premium(
         event_ns=at_ns,
         received_ns=at_ns,
         sequence=at_ns,
+    )
+
+
+def a_signal(
+    venue: str = "kraken",
+    instrument: str = "BTC-USDT",
+    *,
+    strategy: str = "sma-cross",
+    interval: str = "1m",
+    side: Literal["buy", "sell", "hold"] = "buy",
+    start_ns: int = 0,
+) -> Signal:
+    end_ns = start_ns + MINUTE
+    return Signal(
+        venue=venue,
+        instrument=Instrument.parse(instrument),
+        strategy=strategy,
+        parameters="fast=10 slow=30",
+        interval=interval,
+        start_ns=start_ns,
+        side=side,
+        target=1.0 if side == "buy" else 0.0,
+        price=100.1,
+        reason="the fast mean is above the slow one",
+        values={"fast": 100.1, "slow": 1 / 3},
+        event_ns=end_ns,
+        received_ns=end_ns + 7,
+        sequence=end_ns,
     )

@@ -17,6 +17,7 @@ from market import (
     Listed,
     Premium,
     Quote,
+    Signal,
     Summary,
     Trade,
     VenueCandle,
@@ -55,13 +56,16 @@ _KNOWN_BY: dict[type[Stored], tuple[str, ...]] = {
     VenueStatus: (*_MARKET, "event_ns"),
     Episode: ("route_id", "event_ns"),
     Premium: (*_MARKET, "reference_venue", "reference", "basis", "event_ns"),
+    Signal: (*_MARKET, "strategy", "parameters", "interval", "start_ns"),
 }
 """Fields that events are known by."""
 
 _SMALL = 2**62 - 1
 """Whole numbers whose bits together are below it are below `LARGEST` each."""
 
-_FREE_TEXT = frozenset({"trade_id", "reason", "symbol", "name", "rate_source", "shard"})
+_FREE_TEXT = frozenset(
+    {"trade_id", "reason", "symbol", "name", "rate_source", "shard", "parameters"}
+)
 
 
 _IDENTITIES: dict[type[Stored], Callable[[Stored], Hashable]] = {
@@ -169,6 +173,8 @@ def _can_be(name: str, value: object) -> bool:
             return abs(value) <= LARGEST
         case str():
             return _is_text(value) if name in _FREE_TEXT else _is_code(value)
+        case dict():
+            return all(_is_code(key) and _can_be(key, number) for key, number in value.items())
         case Instrument():
             return _is_code(value.base) and _is_code(value.quote_currency)
         case _:

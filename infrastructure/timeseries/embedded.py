@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -25,16 +25,18 @@ from infrastructure.timeseries.embedded_tables import (
     MARK,
     MARKED,
     NEWEST,
+    SIGNALS,
     TABLES,
     without_key,
 )
 from infrastructure.timeseries.embedded_writing import Inflow
-from infrastructure.timeseries.port import PROBE_WITHIN_S, GapTerms, Stored
+from infrastructure.timeseries.port import PROBE_WITHIN_S, GapTerms, SignalTerms, Stored
 from infrastructure.timeseries.question import (
     S,
     Series,
     Span,
     of_any_series,
+    signal_of,
 )
 from infrastructure.timeseries.turns import TURN, in_turns, let_others
 from market import (
@@ -47,6 +49,7 @@ from market import (
     Premium,
     Quote,
     SettingsError,
+    Signal,
     StoreUnavailableError,
     Summary,
     Trade,
@@ -160,10 +163,8 @@ class EmbeddedTimeSeries:
         """See `TimeSeries.all_gaps`."""
         span = Span(start_ns, end_ns, limit)
         given = {
-            "venues": None if terms.venues is None else sorted(terms.venues),
-            "instruments": None
-            if terms.instruments is None
-            else sorted(map(str, terms.instruments)),
+            "venues": _sorted(terms.venues),
+            "instruments": _sorted(terms.instruments),
             "channel": terms.channel,
             "start_ns": span.start_ns,
             "end_ns": span.end_ns,
@@ -219,6 +220,25 @@ class EmbeddedTimeSeries:
         """See `TimeSeries.premiums`."""
         series = Series(Premium, venue, instrument)
         return await self._newest(series, Span(start_ns, end_ns, limit))
+
+    async def signals(
+        self, terms: SignalTerms, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Signal]:
+        """See `TimeSeries.signals`."""
+        span = Span(start_ns, end_ns, limit)
+        given = {
+            "venues": _sorted(terms.venues),
+            "instruments": _sorted(terms.instruments),
+            "strategies": _sorted(terms.strategies),
+            "intervals": _sorted(terms.intervals),
+            "sides": _sorted(terms.sides),
+            "parameters": terms.parameters,
+            "start_ns": span.start_ns,
+            "end_ns": span.end_ns,
+            "at_most": span.limit,
+        }
+        found = await self._reading.do(lambda connection: _rows(connection, SIGNALS, given))
+        return [signal_of(row) for row in reversed(found)]
 
     async def listings(self) -> Sequence[Listed]:
         """See `TimeSeries.listings`."""
@@ -277,6 +297,10 @@ class _Desk:
         """Finish what waits, then close the connection."""
         self._thread.shutdown()
         self._connection.close()
+
+
+def _sorted(names: Iterable[object] | None) -> list[str] | None:
+    return None if names is None else sorted(map(str, names))
 
 
 def _read(connection: duckdb.DuckDBPyConnection, series: Series[S], span: Span) -> list[S]:

@@ -10,7 +10,17 @@ from infrastructure.timeseries.question import (
     table_of,
     time_field,
 )
-from market import Candle, Gap, Listed, Premium, Quote, Summary, Trade, VenueCandle, VenueStatus
+from market import (
+    Candle,
+    Gap,
+    Listed,
+    Premium,
+    Quote,
+    Summary,
+    Trade,
+    VenueCandle,
+    VenueStatus,
+)
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS trade (
@@ -77,6 +87,13 @@ CREATE TABLE IF NOT EXISTS premium (
         venue, base, quote_currency,
         reference_venue, reference_base, reference_quote_currency, basis, event_ns
     )
+);
+CREATE TABLE IF NOT EXISTS signal (
+    venue VARCHAR, base VARCHAR, quote_currency VARCHAR,
+    strategy VARCHAR, parameters VARCHAR, "interval" VARCHAR, start_ns BIGINT,
+    side VARCHAR, target DOUBLE, price DOUBLE, reason VARCHAR, "values" VARCHAR, corrected BOOLEAN,
+    event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
+    PRIMARY KEY (venue, base, quote_currency, strategy, parameters, "interval", start_ns)
 );
 CREATE TABLE IF NOT EXISTS probe (at_ns BIGINT);
 INSERT INTO probe SELECT 0 WHERE NOT EXISTS (FROM probe);
@@ -172,6 +189,17 @@ ALL_GAPS = (
     "AND ($channel IS NULL OR channel = $channel) "
     "ORDER BY start_ns DESC, venue DESC, base DESC, quote_currency DESC, channel DESC "
     "LIMIT $at_most"
+)
+SIGNALS = (
+    "SELECT * FROM signal WHERE event_ns >= $start_ns AND event_ns < $end_ns "
+    "AND ($venues IS NULL OR list_contains($venues, venue)) "
+    "AND ($instruments IS NULL OR list_contains($instruments, base || '-' || quote_currency)) "
+    "AND ($strategies IS NULL OR list_contains($strategies, strategy)) "
+    'AND ($intervals IS NULL OR list_contains($intervals, "interval")) '
+    "AND ($sides IS NULL OR list_contains($sides, side)) "
+    "AND ($parameters IS NULL OR parameters = $parameters) "
+    "ORDER BY event_ns DESC, venue DESC, base DESC, quote_currency DESC, strategy DESC, "
+    'parameters DESC, "interval" DESC LIMIT $at_most'
 )
 EPISODES = (
     "SELECT * FROM episode WHERE event_ns >= $start_ns AND event_ns < $end_ns "

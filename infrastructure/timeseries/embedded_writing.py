@@ -172,8 +172,13 @@ def row_of(event: Stored) -> Row:
     row: list[object] = []
     for name in event.__struct_fields__:
         value = getattr(event, name)
-        row += codes_of(value) if name in PARTED else (value,)
+        row += codes_of(value) if name in PARTED else (_cell(value),)
     return tuple(row)
+
+
+def _cell(value: object) -> object:
+    """Return what a column keeps: of numbers by name, their JSON."""
+    return msgspec.json.encode(value).decode() if isinstance(value, dict) else value
 
 
 def _raw_row(event: Quote | Trade) -> Row:

@@ -1,11 +1,12 @@
 """The store in InfluxDB 2: two buckets, one for what is kept a day, one for what is kept for ever.
 
     <prefix>/raw       trade, quote, summary, venue_status                     expires
-    <prefix>/candles   candle, venue_candle, gap, listed, episode, premium     stays
+    <prefix>/candles   candle, venue_candle, gap, listed, episode, premium, signal stays
 
 Tags are ``venue``, ``base`` and ``quote_currency``, with ``interval`` for candles, ``channel`` for
 gaps, and for premiums the market that they are over and ``basis``. Those of an episode are
-``base``, ``type`` and ``mode``. All else is a field. `line_protocol` says what the time is.
+``base``, ``type`` and ``mode``, those of a signal what it is known by. All else is a field.
+`line_protocol` says what the time is.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from infrastructure.timeseries.influx_questions import (
     is_marked,
     listings,
     newest,
+    signals,
 )
 from infrastructure.timeseries.influx_ranks import not_outdone
 from infrastructure.timeseries.influx_server import Bucket, InfluxServer, reach
 from infrastructure.timeseries.line_protocol import mark_line
-from infrastructure.timeseries.port import PROBE_WITHIN_S, GapTerms, Stored
+from infrastructure.timeseries.port import PROBE_WITHIN_S, GapTerms, SignalTerms, Stored
 from infrastructure.timeseries.question import S, Series, Span
 from market import (
     Candle,
@@ -40,6 +42,7 @@ from market import (
     Premium,
     Quote,
     SettingsError,
+    Signal,
     StoreUnavailableError,
     Summary,
     Trade,
@@ -50,7 +53,7 @@ from market import (
 EXPIRING = (Trade, Quote, Summary, VenueStatus)
 """Kinds that are kept for a while only."""
 
-PLAIN = (Gap, Episode, Premium)
+PLAIN = (Gap, Episode, Premium, Signal)
 """Kinds that stay, and of which the later of two replaces the earlier whatever it says."""
 
 PREFIX = "crypto"
@@ -220,6 +223,12 @@ class InfluxTimeSeries:
         """See `TimeSeries.premiums`."""
         series = Series(Premium, venue, instrument)
         return await self._newest(series, Span(start_ns, end_ns, limit))
+
+    async def signals(
+        self, terms: SignalTerms, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Signal]:
+        """See `TimeSeries.signals`."""
+        return await signals(self._server, self._lasting, terms, Span(start_ns, end_ns, limit))
 
     async def listings(self) -> Sequence[Listed]:
         """See `TimeSeries.listings`."""

@@ -6,16 +6,23 @@ import msgspec
 
 from infrastructure.timeseries.batch import OPTIONAL, SPARSE, identity_of
 from infrastructure.timeseries.influx_server import Bucket, InfluxServer, Row, Value
-from infrastructure.timeseries.line_protocol import NOT_KNOWN, ROOM_NS, millisecond_of
-from infrastructure.timeseries.port import GapTerms, Stored
+from infrastructure.timeseries.line_protocol import (
+    NO_PARAMETERS,
+    NOT_KNOWN,
+    ROOM_NS,
+    millisecond_of,
+)
+from infrastructure.timeseries.port import GapTerms, SignalTerms, Stored
 from infrastructure.timeseries.question import (
     SERIES_COLUMNS,
     S,
     Series,
     Span,
+    by_moment,
     columns_of,
     of_any_series,
     other_fields,
+    signal_of,
     table_of,
     time_field,
 )
@@ -27,6 +34,7 @@ from market import (
     Listed,
     Premium,
     Quote,
+    Signal,
     Summary,
     Trade,
     VenueCandle,
@@ -73,6 +81,7 @@ _ALL_GAPS = (
     "WHERE time >= $from_ns AND time < $to_ns"
 )
 _OF_CHANNEL = '"channel" = $channel'
+_OF_PARAMETERS = '"parameters" = $parameters'
 _IS_VENUE = '"venue" = ${}'
 _IS_INSTRUMENT = '("base" = ${} AND "quote_currency" = ${})'
 _NEWEST_FIRST = " ORDER BY time DESC LIMIT $at_most"
@@ -80,6 +89,8 @@ _EPISODES = (
     f'SELECT {_columns(columns_of(Episode))} FROM "episode" '  # noqa: S608  # as above
     f"WHERE time >= $from_ns AND time < $to_ns{_OF_EVENT_TIME}"
 )
+_OF_A_SIGNAL = ", ".join(f'"{name}"' for name in columns_of(Signal))
+_SIGNALS = f'SELECT {_OF_A_SIGNAL} FROM "signal" WHERE time >= $from_ns AND time < $to_ns'  # noqa: S608  # as above
 _MARK = 'SELECT "at_ns" FROM "probe" WHERE time = $at_ns'
 _OF_BASE = ' AND "base" = $base'
 _LISTINGS = (
@@ -135,6 +146,24 @@ async def episodes(
     return sorted(known.values(), key=lambda one: (one.event_ns, one.route_id))[-span.limit :]
 
 
+async def signals(
+    server: InfluxServer, bucket: Bucket, terms: SignalTerms, span: Span
+) -> Sequence[Signal]:
+    """Return the newest signals that meet the terms, oldest first; see `all_gaps`."""
+    meant = (terms.venues, terms.instruments, terms.strategies, terms.intervals, terms.sides)
+    if any(map(_is_none, meant)) or span.start_ns >= span.end_ns:
+        return []
+    rows = await _ask_for_signals(server, bucket, terms, span)
+    if len(rows) == span.limit:
+        oldest_ns = min(int(row["time"] or 0) for row in rows)
+        rows += await _ask_for_signals(
+            server, bucket, terms, Span(oldest_ns, oldest_ns + 1, ROOM_NS)
+        )
+    whole = (_with_parameters(row) for row in rows if None not in row.values())
+    found = {identity_of(signal): signal for signal in map(signal_of, whole)}
+    return sorted(found.values(), key=by_moment)[-span.limit :]
+
+
 async def listings(server: InfluxServer, bucket: Bucket) -> Sequence[Listed]:
     """Return the last terms of each venue and instrument, by venue and instrument."""
     rows = await server.query(bucket, _LISTINGS, {})
@@ -163,6 +192,36 @@ async def _ask_for_gaps(
         codes = ((one.base, one.quote_currency) for one in terms.instruments)
         meant.append(_any_of(_IS_INSTRUMENT, codes, given))
     return await server.query(bucket, " AND ".join([_ALL_GAPS, *meant]) + _NEWEST_FIRST, given)
+
+
+async def _ask_for_signals(
+    server: InfluxServer, bucket: Bucket, terms: SignalTerms, span: Span
+) -> list[Row]:
+    given: dict[str, Value] = {
+        "parameters": terms.parameters or NO_PARAMETERS,
+        "from_ns": _in_64_bits(span.start_ns),
+        "to_ns": _in_64_bits(span.end_ns),
+        "at_most": span.limit,
+    }
+    meant = [_OF_PARAMETERS] if terms.parameters is not None else []
+    chosen = {
+        "venue": terms.venues,
+        "strategy": terms.strategies,
+        "interval": terms.intervals,
+        "side": terms.sides,
+    }
+    for column, names in chosen.items():
+        if names is not None:
+            meant.append(_any_of(f'"{column}" = ${{}}', ((name,) for name in names), given))
+    if terms.instruments is not None:
+        codes = ((one.base, one.quote_currency) for one in terms.instruments)
+        meant.append(_any_of(_IS_INSTRUMENT, codes, given))
+    return await server.query(bucket, " AND ".join([_SIGNALS, *meant]) + _NEWEST_FIRST, given)
+
+
+def _with_parameters(row: Row) -> Row:
+    """Return the row with the parameters as they were told."""
+    return row if row["parameters"] != NO_PARAMETERS else {**row, "parameters": ""}
 
 
 async def _ask_for_episodes(

@@ -24,6 +24,8 @@ from functools import lru_cache
 from typing import TypeVar
 from zlib import crc32
 
+import msgspec
+
 from infrastructure.timeseries.port import Stored
 from infrastructure.timeseries.question import table_of
 from market import (
@@ -34,6 +36,7 @@ from market import (
     Listed,
     Premium,
     Quote,
+    Signal,
     Summary,
     Trade,
     VenueCandle,
@@ -48,6 +51,9 @@ NOT_KNOWN = -1
 
 No number that may be None is below zero, see `batch.fault_of`.
 """
+
+NO_PARAMETERS = "-"
+"""Stands for no parameters: a tag cannot be empty."""
 
 T = TypeVar("T", int, float)
 
@@ -77,7 +83,7 @@ def time_key(event: Stored) -> int:
             return millisecond_of(event.event_ns) + event.sequence % ROOM_NS
         case Candle() | VenueCandle() | Gap():
             return event.start_ns
-        case Summary() | VenueStatus() | Premium():
+        case Summary() | VenueStatus() | Premium() | Signal():
             return event.event_ns
         case Episode():
             return millisecond_of(event.event_ns) + crc32(event.route_id.encode()) % ROOM_NS
@@ -108,6 +114,10 @@ def _point(event: Stored) -> str:
             return f"{point},channel={_tag(event.channel)}"
         case Premium():
             return f"{point},{_reference(event)},basis={event.basis}"
+        case Signal():
+            parameters = _tag(event.parameters or NO_PARAMETERS)
+            strategy, interval = _tag(event.strategy), _tag(event.interval)
+            return f"{point},strategy={strategy},parameters={parameters},interval={interval}"
         case _:
             return point
 
@@ -147,10 +157,12 @@ def _fields(event: Stored) -> str:
     return fields
 
 
-def _report_fields(event: VenueStatus | Episode | Premium | Gap) -> str:
+def _report_fields(event: VenueStatus | Episode | Premium | Gap | Signal) -> str:
     match event:
         case VenueStatus():
             return _status_fields(event)
+        case Signal():
+            return _signal_fields(event)
         case Episode():
             return _episode_fields(event)
         case Premium():
@@ -198,6 +210,15 @@ def _episode_fields(episode: Episode) -> str:
     if episode.peak_profit_usd is None:
         return fields
     return f"{fields},peak_profit_usd={float(episode.peak_profit_usd)!r}"
+
+
+def _signal_fields(signal: Signal) -> str:
+    return (
+        f"start_ns={signal.start_ns}i,side={_text(signal.side)},target={float(signal.target)!r},"
+        f"price={float(signal.price)!r},reason={_text(signal.reason)},"
+        f"values={_text(msgspec.json.encode(signal.values).decode())},"
+        f"corrected={_flag(signal.corrected)}"
+    )
 
 
 def _numbers(event: Summary | Listed, names: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ from market import (
     Listed,
     Premium,
     Quote,
+    Signal,
     Summary,
     Trade,
     VenueCandle,
@@ -24,7 +25,17 @@ from market import (
 )
 
 Stored: TypeAlias = (
-    Quote | Trade | Candle | VenueCandle | Summary | Listed | Gap | VenueStatus | Episode | Premium
+    Quote
+    | Trade
+    | Candle
+    | VenueCandle
+    | Summary
+    | Listed
+    | Gap
+    | VenueStatus
+    | Episode
+    | Premium
+    | Signal
 )
 
 
@@ -48,6 +59,28 @@ class GapTerms(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class SignalTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """Which signals are meant; None: no matter."""
+
+    venues: Collection[str] | None = None
+    instruments: Collection[Instrument] | None = None
+    strategies: Collection[str] | None = None
+    intervals: Collection[str] | None = None
+    sides: Collection[str] | None = None
+    parameters: str | None = None
+
+    def cover(self, signal: Signal) -> bool:
+        """Tell whether a signal is meant."""
+        return (
+            (self.venues is None or signal.venue in self.venues)
+            and (self.instruments is None or signal.instrument in self.instruments)
+            and (self.strategies is None or signal.strategy in self.strategies)
+            and (self.intervals is None or signal.interval in self.intervals)
+            and (self.sides is None or signal.side in self.sides)
+            and self.parameters in (None, signal.parameters)
+        )
+
+
 class TimeSeries(Protocol):
     """Append events, read them back by venue, instrument and time."""
 
@@ -60,7 +93,8 @@ class TimeSeries(Protocol):
         venue's is known as ours are: a closed one stays over an open one, else the one that was
         received later. A summary or a status is known by venue, instrument and time; of what a
         venue lists only the terms that were received last stay. An episode is known by route and
-        end, a premium by both its markets, basis and time.
+        end, a premium by both its markets, basis and time, a signal by venue, instrument,
+        strategy, parameters, interval and start.
 
         Raises:
             StoreUnavailableError: the store does not answer; nothing or a part was stored.
@@ -148,6 +182,14 @@ class TimeSeries(Protocol):
         self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
     ) -> Sequence[Premium]:
         """Return the newest ``limit`` premiums over whatever market in the range, oldest first."""
+
+    async def signals(
+        self, terms: SignalTerms, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Signal]:
+        """Return the newest ``limit`` signals that meet the terms, of the range of ``event_ns``.
+
+        Oldest first; those of one moment by venue, instrument, strategy, parameters and interval.
+        """
 
     async def listings(self) -> Sequence[Listed]:
         """Return the last terms of each venue and instrument, by venue and instrument."""

@@ -12,6 +12,7 @@ from market import (
     Listed,
     Premium,
     Quote,
+    Signal,
     Summary,
     Trade,
     VenueCandle,
@@ -106,6 +107,29 @@ def of_any_series(kind: type[S], row: Mapping[str, object]) -> S:
     venue, base, quote_currency = (str(row[name]) for name in SERIES_COLUMNS)
     others = {name: row[name] for name in other_fields(kind)}
     return Series(kind, venue, Instrument(base, quote_currency)).event(others)
+
+
+def signal_of(row: Mapping[str, object]) -> Signal:
+    """Make a signal of its columns, by name."""
+    base, quote_currency = (str(row[name]) for name in SERIES_COLUMNS[1:])
+    told: dict[str, object] = {
+        "instrument": Instrument(base, quote_currency),
+        "values": msgspec.json.decode(str(row["values"])),
+    }
+    columns = {name: row[name] for name in columns_of(Signal) if name not in SERIES_COLUMNS[1:]}
+    return msgspec.convert({**columns, **told}, Signal)
+
+
+def by_moment(signal: Signal) -> tuple[int, str, Instrument, str, str, str]:
+    """Return what signals are ordered by."""
+    return (
+        signal.event_ns,
+        signal.venue,
+        signal.instrument,
+        signal.strategy,
+        signal.parameters,
+        signal.interval,
+    )
 
 
 def _reference(row: Mapping[str, object]) -> dict[str, Instrument]:

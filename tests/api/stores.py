@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import NoReturn
 
-from infrastructure.timeseries.port import GapTerms, Stored
+from infrastructure.timeseries.port import GapTerms, SignalTerms, Stored
 from market import Instrument, StoreUnavailableError
 
 
@@ -87,6 +87,12 @@ class AwayStore:
         self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
     ) -> NoReturn:
         del venue, instrument, start_ns, end_ns, limit
+        await self._answer()
+
+    async def signals(
+        self, terms: SignalTerms, *, start_ns: int, end_ns: int, limit: int
+    ) -> NoReturn:
+        del terms, start_ns, end_ns, limit
         await self._answer()
 
     async def listings(self) -> NoReturn:

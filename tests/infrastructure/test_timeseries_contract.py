@@ -8,7 +8,7 @@ from typing import Any, TypeAlias, TypedDict
 import msgspec
 import pytest
 
-from infrastructure.timeseries.port import GapTerms, Stored, TimeSeries
+from infrastructure.timeseries.port import GapTerms, SignalTerms, Stored, TimeSeries
 from market import (
     Candle,
     Event,
@@ -17,6 +17,7 @@ from market import (
     PoisonousError,
     Premium,
     Quote,
+    Signal,
     Summary,
     Trade,
     VenueCandle,
@@ -29,6 +30,7 @@ from tests.making import (
     a_listed,
     a_premium,
     a_quote,
+    a_signal,
     a_status,
     a_summary,
     a_trade,
@@ -43,7 +45,7 @@ MILLISECOND = 1_000_000
 MICROSECOND = 1_000
 
 Kind: TypeAlias = type[Stored]
-KINDS: list[Kind] = [Trade, Quote, Candle, VenueCandle, Summary, Gap, Premium]
+KINDS: list[Kind] = [Trade, Quote, Candle, VenueCandle, Summary, Gap, Premium, Signal]
 
 
 class When(TypedDict):
@@ -65,6 +67,7 @@ def of(kind: Kind, number: int, *, venue: str = "kraken", instrument: str = "BTC
         Summary: lambda: a_summary(venue, instrument, at_ns=at_ns),
         Gap: lambda: a_gap(venue, instrument, start_ns=at_ns, end_ns=at_ns + SECOND),
         Premium: lambda: msgspec.structs.replace(a_premium(instrument, at_ns=at_ns), venue=venue),
+        Signal: lambda: a_signal(venue, instrument, start_ns=at_ns - MINUTE),
     }
     return make[kind]()
 
@@ -88,6 +91,9 @@ async def read(
         Summary: lambda: store.summaries(*series, **span),
         Gap: lambda: store.gaps(*series, **span),
         Premium: lambda: store.premiums(*series, **span),
+        Signal: lambda: store.signals(
+            SignalTerms(venues=[series[0]], instruments=[series[1]]), **span
+        ),
     }
     return list(await ask[kind]())
 
@@ -376,6 +382,50 @@ async def test_gaps_of_all_instruments_are_found_by_venue_and_channel(store: Tim
     assert await found(venues={"kraken", "upbit"}, channel="trade") == [gaps[0], gaps[2]]
 
 
+async def test_signals_are_found_by_what_they_say_and_who_says_it(store: TimeSeries) -> None:
+    signals = [
+        a_signal("binance", start_ns=NOON),
+        msgspec.structs.replace(
+            a_signal("kraken", strategy="own strategy", side="sell", start_ns=NOON), parameters=""
+        ),
+        a_signal("kraken", interval="5m", start_ns=NOON),
+        msgspec.structs.replace(
+            a_signal("upbit", "BTC-KRW", side="hold", start_ns=NOON), parameters="fast=9 slow=30"
+        ),
+        a_signal("kraken", start_ns=NOON + MINUTE),
+        a_signal("kraken", start_ns=NOON + 2 * MINUTE),
+    ]
+    await store.write(signals)
+
+    async def found(limit: int = 10, **terms: Any) -> list[Signal]:
+        span: When = {"start_ns": NOON, "end_ns": NOON + 3 * MINUTE, "limit": limit}
+        return list(await store.signals(SignalTerms(**terms), **span))
+
+    assert await found() == signals[:5]
+    assert await found(limit=2) == signals[3:5]
+    assert await found(venues={"binance", "upbit"}) == [signals[0], signals[3]]
+    assert await found(instruments={Instrument("BTC", "KRW")}) == [signals[3]]
+    assert await found(strategies={"own strategy"}, sides=["sell", "hold"]) == [signals[1]]
+    assert await found(sides=["sell", "hold"]) == [signals[1], signals[3]]
+    assert await found(intervals=["5m"]) == [signals[2]]
+    assert await found(parameters="") == [signals[1]]
+    assert await found(parameters="fast=9 slow=30") == [signals[3]]
+    assert await found(strategies=["'; DROP"]) == []
+    assert await found(venues=[]) == []
+
+
+async def test_signal_that_is_corrected_replaces_what_was_said_before(store: TimeSeries) -> None:
+    said = a_signal(start_ns=NOON)
+    corrected = msgspec.structs.replace(
+        said, side="hold", target=0.0, values={"fast": 5e-324}, corrected=True
+    )
+
+    await store.write([said])
+    await store.write([corrected])
+
+    assert await read(store, Signal) == [corrected]
+
+
 async def test_gaps_that_start_together_are_cut_by_venue(store: TimeSeries) -> None:
     gaps = [a_gap(venue, start_ns=NOON) for venue in ("binance", "kraken", "upbit")]
     await store.write([gaps[1], gaps[2], gaps[0]])
@@ -532,6 +582,7 @@ POISON: list[tuple[Stored, str]] = [
     (msgspec.structs.replace(an_episode(), peak_net_bps=math.nan), "peak_net_bps cannot be nan"),
     (msgspec.structs.replace(an_episode(), route_id="a\nb"), r"route_id cannot be 'a\\nb'"),
     (a_premium(premium=math.inf), "premium cannot be inf"),
+    (msgspec.structs.replace(a_signal(), values={"rsi": math.nan}), "values cannot be"),
     (msgspec.structs.replace(a_quote(at_ns=NOON), venue="a\nb"), r"venue cannot be 'a\\nb'"),
     (msgspec.structs.replace(a_trade(at_ns=NOON), trade_id="\ud800"), "trade_id cannot be"),
     (msgspec.structs.replace(a_trade(at_ns=NOON), instrument=Instrument("", "X")), "instrument"),

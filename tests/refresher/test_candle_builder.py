@@ -318,6 +318,7 @@ class WatchedStore:
         self.summaries, self.listings = store.summaries, store.listings
         self.statuses = store.statuses
         self.episodes, self.premiums = store.episodes, store.premiums
+        self.signals = store.signals
         self.probe, self.expired = store.probe, store.expired
         self.store = store
         self.unanswered = unanswered

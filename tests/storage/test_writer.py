@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager, closing
 
 import duckdb
 import pytest
+from msgspec.structs import replace
 
 from infrastructure.books import differences
 from infrastructure.bus.local import LocalBus
 from infrastructure.timeseries.embedded import EmbeddedTimeSeries
-from infrastructure.timeseries.port import Stored
+from infrastructure.timeseries.port import SignalTerms, Stored
 from market import Instrument, StoreUnavailableError
 from storage_service.writer import Writer
 from tests.books import assert_kept
@@ -24,6 +25,7 @@ from tests.making import (
     a_listed,
     a_premium,
     a_quote,
+    a_signal,
     a_status,
     a_summary,
     a_trade,
@@ -172,6 +174,24 @@ async def test_premium_is_stored_once_a_minute_a_comparison_and_every_episode(
     kept = await embedded.premiums("upbit", Instrument("BTC", "KRW"), **EVER)
     assert kept == [premiums[0], premiums[2], premiums[3]]
     assert await embedded.episodes(None, **EVER) == episodes
+
+
+async def test_signal_that_changes_nothing_is_not_stored_unless_it_takes_one_back(
+    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+) -> None:
+    writer = Writer(local_bus, embedded)
+    told = [a_signal(side="buy"), a_signal(side="hold", start_ns=MINUTE)]
+    taken_back = replace(told[0], side="hold", corrected=True)
+
+    async with running(writer):
+        await local_bus.publish(told)
+        await eventually(lambda: writer.handled == 2)
+        before = await embedded.signals(SignalTerms(), **EVER)
+        await local_bus.publish([taken_back])
+        await eventually(lambda: writer.handled == 3)
+
+    assert before == told[:1]
+    assert await embedded.signals(SignalTerms(), **EVER) == [taken_back]
 
 
 async def test_poisonous_event_is_put_aside_and_its_neighbours_stored_in_one_write(
