@@ -36,9 +36,12 @@ SET_BACK_NS = 60 * SECOND_NS
 """A newcomer that was received so long and ``max_age_ns`` earlier is no late one."""
 
 
-Why: TypeAlias = Literal["unheard", "silent", "future", "stale", "gap"] | VenueState
+Why: TypeAlias = (
+    Literal["unheard", "silent", "future", "stale", "gap", "closed_market"] | VenueState
+)
 """Why nothing of a market can be used: its venue was never heard of or fell silent, what is held is
-of the future, too old, or from before it was last in trouble; or the state that it is in.
+of the future, too old, or from before it was last in trouble; its venue has halted it; or the state
+that it is in.
 """
 
 

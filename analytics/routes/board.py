@@ -21,6 +21,7 @@ from analytics.routes.live_state import LiveState
 from analytics.routes.lives import Lives
 from analytics.routes.premiums import Premiums
 from analytics.routes.searching import Searching
+from analytics.routes.standing import Standing
 from analytics.routes.terms import BoardTerms
 from analytics.routes.together import together_usd
 from analytics.routes.watch import PriceWatch
@@ -42,6 +43,7 @@ class RouteBoard:
         self.lives = Lives()
         self._depths = LatestDepths(self._latest)
         self._state = LiveState(costs, rates)
+        self.standing = Standing(self._state, self._depths, rates)
         self._searching = Searching(self._state, terms.kernel)
         self._watch = PriceWatch()
         judging = Judging(self._state, self._watch.volatility, terms.limits())
@@ -110,6 +112,12 @@ class RouteBoard:
             received_ns=now_ns,
             sequence=self._sequence,
         )
+
+    def settle(self, now_ns: int) -> None:
+        """Bring all that came into the search without telling routes; `changed` says which may."""
+        touched, self._touched = self._touched, {}
+        self._settle([place for places in touched.values() for place in places], now_ns)
+        self._changed |= touched.keys()
 
     def touch_all(self) -> None:
         """Have every base currency's routes told again."""

@@ -62,20 +62,8 @@ def needed(steps: Sequence[Step[N]]) -> N | None:
     return amount
 
 
-def _fill(step: Step[N], amount: N, lot: N | None) -> Fill[N]:
-    match step.kind:
-        case "buy":
-            return _trade(step, _cut(_quantity(step.levels, amount)[0], lot))
-        case "sell":
-            return _trade(step, _cut(amount, lot))
-        case "move":
-            fee = min(step.fee, amount)
-            return _pass(step, amount, amount - fee, fee)
-        case "convert":
-            return _pass(step, amount, amount * step.levels[0][0], step.fee * 0)
-
-
-def _trade(step: Step[N], quantity: N) -> Fill[N]:
+def traded(step: Step[N], quantity: N) -> Fill[N]:
+    """Return what trading a base quantity does; what the levels do not hold is left over."""
     notional, over, levels = _notional(step.levels, quantity)
     quantity -= over
     is_buy = step.kind == "buy"
@@ -91,6 +79,24 @@ def _trade(step: Step[N], quantity: N) -> Fill[N]:
         fee=fee,
         fee_asset=step.fee_asset,
     )
+
+
+def whole_lots(quantity: N, lot: N | None) -> N:
+    """Return the whole lots in a quantity; a float that is nearly a lot more is one."""
+    return quantity if lot is None else floor((quantity + slack(quantity)) / lot) * lot
+
+
+def _fill(step: Step[N], amount: N, lot: N | None) -> Fill[N]:
+    match step.kind:
+        case "buy":
+            return traded(step, whole_lots(_quantity(step.levels, amount)[0], lot))
+        case "sell":
+            return traded(step, whole_lots(amount, lot))
+        case "move":
+            fee = min(step.fee, amount)
+            return _pass(step, amount, amount - fee, fee)
+        case "convert":
+            return _pass(step, amount, amount * step.levels[0][0], step.fee * 0)
 
 
 def _pass(step: Step[N], amount: N, arrives: N, fee: N) -> Fill[N]:
@@ -150,8 +156,3 @@ def _quantity(levels: Side[N], notional: N) -> tuple[N, N]:
         quantity += there
         notional -= whole
     return quantity, notional
-
-
-def _cut(quantity: N, lot: N | None) -> N:
-    """Return the whole lots in a quantity; a float that is nearly a lot more is one."""
-    return quantity if lot is None else floor((quantity + slack(quantity)) / lot) * lot

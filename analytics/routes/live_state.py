@@ -40,7 +40,7 @@ class LiveState:
         self._transfers: dict[tuple[str, str, str], TransferTerms] = {}
         self._assets: set[str] = set()
         self._usd: dict[str, float | None] = {}
-        self._valued_ns = 0
+        self._valued_in = -1
 
     def market(self, venue: str, instrument: Instrument) -> Market[float]:
         """See `State.market`."""
@@ -109,14 +109,15 @@ class LiveState:
                     yield transfer
 
     def value(self, now_ns: int) -> bool:
-        """Read what each asset is worth in dollars off the rates, once a second or for a new one.
+        """Read what each asset is worth in dollars off the rates, each second or for a new one.
 
         So it may lag behind by a second: it ranks and limits routes and is no rate of any. Tell
         whether one has a worth now that had none, or the other way round.
         """
-        if 0 <= now_ns - self._valued_ns < SECOND_NS and self._assets == self._usd.keys():
+        second = now_ns // SECOND_NS
+        if second == self._valued_in and self._assets == self._usd.keys():
             return False
-        before, self._valued_ns = self._usd, now_ns
+        before, self._valued_in = self._usd, second
         self._usd = {asset: self._worth(asset, now_ns) for asset in self._assets}
         return any((usd is None) != (before.get(asset) is None) for asset, usd in self._usd.items())
 

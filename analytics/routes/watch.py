@@ -15,7 +15,7 @@ from market.intervals import SECOND_NS
 
 
 class PriceWatch:
-    """Looks once a second, and when a market comes or goes.
+    """Looks once in each second, and when a market comes or goes.
 
     ``odd`` are the venues and assets whose price may be that of another coin.
     """
@@ -23,14 +23,15 @@ class PriceWatch:
     def __init__(self) -> None:
         self.odd: frozenset[Node] = frozenset()
         self.volatility = Volatility()
-        self._looked_ns = 0
+        self._looked_in = -1
         self._looked_at = 0
 
     def look(self, offers: Collection[Offer], state: LiveState, now_ns: int) -> bool:
         """Look if it is time to; tell whether others are odd than before."""
-        if 0 <= now_ns - self._looked_ns < SECOND_NS and len(offers) == self._looked_at:
+        second = now_ns // SECOND_NS
+        if (second, len(offers)) == (self._looked_in, self._looked_at):
             return False
-        self._looked_ns, self._looked_at = now_ns, len(offers)
+        self._looked_in, self._looked_at = second, len(offers)
         prices = {asset: _medians(told) for asset, told in _by_venue(offers, state).items()}
         for asset, by_venue in prices.items():
             self.volatility.note(asset, median(by_venue.values()), now_ns)
