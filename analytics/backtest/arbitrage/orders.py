@@ -1,0 +1,77 @@
+"""A route that is to be taken in, the orders that take it out: one a trade, all sent at once.
+
+Funds wait at every venue, so no leg waits for another. Each order is for the base quantity that
+the board found, at the worst price that it found for it or better, filled at once as far as that
+goes, the rest cancelled: what a taker can do who knows only what was told by then.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+import msgspec
+
+from analytics.routes.filling import whole_lots
+from analytics.routes.latest_depths import Place
+from analytics.routes.state import Node
+from market import Route, RouteLeg
+
+BPS = 10_000.0
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """Trade ``quantity`` of the base at ``limit`` or better, now or not at all.
+
+    ``planned_in`` and ``planned_out`` are what the route counts on, in ``source`` and ``target``.
+    """
+
+    place: Place
+    kind: Literal["buy", "sell"]
+    source: Node
+    target: Node
+    quantity: float
+    limit: float
+    planned_in: float
+    planned_out: float
+
+    @property
+    def reserved(self) -> float:
+        """Return how much of ``source`` it may take at most."""
+        return self.quantity * self.limit if self.kind == "buy" else self.quantity
+
+    def scaled(self, share: float, lot: float | None) -> Order:
+        """Return the order for a share of it, cut to whole lots."""
+        quantity = whole_lots(self.quantity * share, lot)
+        part = quantity / self.quantity
+        return msgspec.structs.replace(
+            self,
+            quantity=quantity,
+            planned_in=self.planned_in * part,
+            planned_out=self.planned_out * part,
+        )
+
+
+def orders_of(route: Route, *, slack_bps: float = 0.0) -> tuple[Order, ...]:
+    """Return the orders that take a route.
+
+    Args:
+        route: A sized one.
+        slack_bps: How much worse than the worst price of the route a fill may be.
+
+    """
+    return tuple(_order(leg, slack_bps / BPS) for leg in route.legs if leg.instrument is not None)
+
+
+def _order(leg: RouteLeg, slack: float) -> Order:
+    assert leg.instrument is not None  # noqa: S101  # a trade has a market
+    is_buy = leg.kind == "buy"
+    return Order(
+        place=(leg.venue, leg.instrument),
+        kind=cast("Literal['buy', 'sell']", leg.kind),
+        source=(leg.venue, leg.source),
+        target=(leg.venue, leg.target),
+        quantity=leg.amount_out + (leg.fee or 0.0) if is_buy else leg.amount_in,
+        limit=leg.worst_price * (1.0 + slack if is_buy else 1.0 - slack),
+        planned_in=leg.amount_in,
+        planned_out=leg.amount_out,
+    )

@@ -1,0 +1,131 @@
+"""The strategy on routes: what a board tells of a base currency in, the routes to take now out.
+
+It takes what pays enough, with nothing that speaks against it, at the size that the board found.
+The same object hears the routes live and in a replay; of what becomes of a route it hears nothing,
+so it rests a while before it takes the same one again.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import msgspec
+
+from analytics.routes.flags import Flag
+from analytics.strategies.strategy import Reason
+from market import Route, Routes
+from market.intervals import SECOND_NS
+
+BPS = 10_000.0
+ROUNDING = 1e-9
+
+LIVED_WITH: tuple[Flag, ...] = (
+    "fx_comparison",
+    "capital_controls",
+    "transfer_closed",
+    "transfer_unknown",
+    "fee_assumed",
+)
+"""What a taker may choose to take a route despite of; all else keeps a route from being one."""
+
+
+class Take(msgspec.Struct, frozen=True):
+    """A route to take now, as it was told, and why."""
+
+    route: Route
+    at_ns: int
+    reason: Reason
+
+
+class RouteTaker:
+    """Takes routes between funds that wait at every venue; a transfer is too slow for a quote."""
+
+    name: ClassVar = "route-taker"
+
+    class Parameters(msgspec.Struct, frozen=True, kw_only=True):
+        """What a route must bring, at the size that it is taken at.
+
+        ``rest_s`` is how long one route is left alone once taken. ``despite`` names what may be
+        said against a route that is taken all the same, joined by ``+``: ``transfer_unknown``
+        where funds at all venues are put back by other ways, ``fee_assumed``, ``fx_comparison``
+        for routes that end in another currency, at the rate of then.
+        """
+
+        min_return_bps: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = 0.0
+        min_profit_usd: Annotated[float, msgspec.Meta(ge=0, le=1e9)] = 1.0
+        rest_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 1.0
+        despite: str = ""
+
+        def __post_init__(self) -> None:
+            """Check that every word of ``despite`` is one that can be lived with.
+
+            Raises:
+                ValueError: one is not.
+
+            """
+            for word in self.lived_with - set(LIVED_WITH):
+                known = "+".join(LIVED_WITH)
+                raise ValueError(f"despite is {self.despite!r}: {word!r} is none of {known}")
+
+        @property
+        def lived_with(self) -> frozenset[str]:
+            """The words of ``despite``."""
+            return frozenset(filter(None, self.despite.split("+")))
+
+    def __init__(self, parameters: Parameters, /) -> None:
+        self._least = parameters
+        self._rest_ns = round(parameters.rest_s * SECOND_NS)
+        self._lived_with = parameters.lived_with
+        self._taken_ns: dict[str, int] = {}
+
+    @property
+    def above(self) -> float | None:
+        """The top rate that every route is above that it takes; None: it takes comparisons too."""
+        if "fx_comparison" in self._lived_with:
+            return None
+        return max(1.0, 1.0 + self._least.min_return_bps / BPS - ROUNDING)
+
+    def on_routes(self, routes: Routes, /) -> list[Take]:
+        """Return what is to be taken of the routes of one base currency, best first."""
+        now_ns = routes.received_ns
+        takes = [
+            Take(route, now_ns, self._why(route))
+            for route in routes.routes
+            if self._pays(route) and self._is_rested(route, now_ns)
+        ]
+        self._taken_ns |= {take.route.id: now_ns for take in takes}
+        return takes
+
+    def _pays(self, route: Route) -> bool:
+        if route.mode == "transfer" or route.profit_usd is None or not route.amount_in:
+            return False
+        return (
+            route.profit_usd >= self._least.min_profit_usd
+            and route.return_bps >= self._least.min_return_bps
+            and route.profit > 0.0
+            and self._lived_with.issuperset(route.why_not)
+        )
+
+    def _is_rested(self, route: Route, now_ns: int) -> bool:
+        taken_ns = self._taken_ns.get(route.id)
+        return taken_ns is None or not 0 <= now_ns - taken_ns < self._rest_ns
+
+    def _why(self, route: Route) -> Reason:
+        """Say what it brings, and beside which bounds."""
+        profit_usd = route.profit_usd or 0.0
+        values = {
+            "profit_usd": profit_usd,
+            "return_bps": route.return_bps,
+            "net_bps": route.net_bps,
+            "size": route.size,
+            "amount_in": route.amount_in,
+            "buy_price": route.buy_price,
+            "sell_price": route.sell_price,
+            "min_profit_usd": self._least.min_profit_usd,
+            "min_return_bps": self._least.min_return_bps,
+        }
+        text = (
+            f"take {route.id}: {route.amount_in:g} {route.start} bring {profit_usd:.2f} USD, "
+            f"{route.return_bps:.1f} bps after all fees, limited by {route.limited_by or 'nothing'}"
+        )
+        return Reason(text, values)
