@@ -17,7 +17,7 @@ What is on disk is sent before anything newer that is not conflated, also by the
 arrives once or more, never less. A disk that fails ends the process (`SpoolError`).
 
 A full mailbox drops its oldest events (``Overflow.DROP_OLDEST``, for views) or holds the publisher
-back, after every other mailbox got its copy (``Overflow.WAIT``, for what must be kept). A WAIT
+back; the other mailboxes are read meanwhile (``Overflow.WAIT``, for what must be kept). A WAIT
 mailbox outlives its process where the bus is a server: what was published while nobody listened is
 there on return.
 

@@ -179,6 +179,18 @@ async def test_peer_that_goes_silent_is_left_for_a_new_connection(
     assert bus.counters.resent == 1
 
 
+async def test_publisher_with_nothing_to_say_keeps_its_connection(connect: Connect) -> None:
+    async with connect(confirm_timeout_s=0.2) as bus, a_mailbox(bus) as mailbox:
+        await bus.publish(trades_numbered(1))
+        await bus.flush()
+        await asyncio.sleep(0.6)  # three times what a confirm may take
+        await bus.publish(trades_numbered(1))
+        await read_until_seen(mailbox, {a_trade()})
+
+    assert bus.counters.connects == 1
+    assert bus.counters.resent == 0
+
+
 async def test_message_that_a_full_mailbox_rejects_reaches_the_others_and_comes_later(
     connect: Connect,
 ) -> None:

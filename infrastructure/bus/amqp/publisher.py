@@ -6,6 +6,7 @@ or whose confirm is lost with the connection, is sent again before anything newe
 """
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ from infrastructure.bus.amqp.broker import ANSWER_S, Broker, Link
 from infrastructure.bus.amqp.faults import told_as_ours
 from infrastructure.bus.amqp.lanes import Lane
 from infrastructure.bus.amqp.outbox import Outbox
+from infrastructure.bus.amqp.rejections import WHY, Rejections
 from infrastructure.bus.amqp.sessions import Sessions, beside
 from infrastructure.bus.amqp.topology import Topology
 from infrastructure.measures import EVENTS, SECONDS, Spread
@@ -33,6 +35,7 @@ from market.routing import kind_of
 class Counters(Struct):
     """What the publisher did: events, but for ``connects`` and ``messages`` (confirmed ones).
 
+    Rejected: each time that the broker did not take them; they are among those resent.
     Unroutable: no mailbox wanted them. Spooled: written to disk; unspooled: read from there again.
     At any moment ``published`` equals ``confirmed`` and ``conflated`` and what is ``waiting``.
     """
@@ -42,6 +45,7 @@ class Counters(Struct):
     confirmed: int = 0
     conflated: int = 0
     resent: int = 0
+    rejected: int = 0
     unroutable: int = 0
     waiting: int = 0
     spooled: int = 0
@@ -70,6 +74,7 @@ class Publisher:
         self._confirm_timeout_s = confirm_timeout_s
         self._sessions = Sessions("publisher", self._serve)
         self._counters = Counters()
+        self._rejections = Rejections()
         self.confirm_times = Spread(SECONDS)
         self.batches = Spread(EVENTS)
         self.unroutable: Counter[str] = Counter()
@@ -83,6 +88,7 @@ class Publisher:
         self._counters.published = self._outbox.published
         self._counters.conflated = self._outbox.conflated
         self._counters.waiting = self._outbox.unsettled
+        self._counters.rejected = self._rejections.events
         self._counters.connects = self._sessions.count
         if spill := self._outbox.spill:
             self._counters.spooled = spill.spool.spooled
@@ -114,11 +120,16 @@ class Publisher:
             async with asyncio.timeout(limit_s):
                 await self._outbox.settled()
         except TimeoutError:
-            why = "it takes too long" if self._sessions.up.is_set() else self._sessions.why_down
+            why = self._why_late()
             raise BusUnavailableError(
                 f"{self._outbox.unsettled} events are not confirmed within "
                 f"{limit_s:g} s, they are still tried: {why}"
             ) from None
+
+    def _why_late(self) -> str:
+        if not self._sessions.up.is_set():
+            return self._sessions.why_down
+        return f"RabbitMQ {WHY}" if self._rejections.lasting else "it takes too long"
 
     async def put_aside(self, body: bytes, content_type: str, headers: Mapping[str, str]) -> None:
         """Publish one dead letter; it is safe once this returns.
@@ -170,6 +181,7 @@ class Publisher:
                 async with asyncio.timeout(ANSWER_S):
                     live, self._dead = await self._topology.exchanges(link.channel)
             self._any_queue = link.channel.default_exchange
+            self._rejections.begin()
             self._sessions.note_up()
             sending = [self._send_all(lane, live, link) for lane in self._outbox.lanes]
             try:
@@ -182,12 +194,10 @@ class Publisher:
         """Raise once the broker confirms nothing though no alarm holds it back."""
         while True:
             await asyncio.sleep(self._confirm_timeout_s / 4)
-            if not self._sent_at:
-                continue
-            now = time.monotonic()
-            if await link.is_blocked():
-                self._sent_at = dict.fromkeys(self._sent_at, now)
-            elif now - min(self._sent_at.values()) > self._confirm_timeout_s:
+            if self._sent_at and await link.is_blocked():
+                self._sent_at = dict.fromkeys(self._sent_at, time.monotonic())
+            oldest = min(self._sent_at.values(), default=math.inf)
+            if time.monotonic() - oldest > self._confirm_timeout_s:
                 link.give_up(f"did not confirm a message within {self._confirm_timeout_s:g} s")
 
     async def _send_all(self, lane: Lane, live: AbstractExchange, link: Link) -> None:
@@ -196,7 +206,6 @@ class Publisher:
             while True:
                 await self._send_next(lane, live, link)
         finally:
-            self._sent_at.pop(lane, None)
             unconfirmed = lane.taken - lane.settled
             self._counters.resent += unconfirmed
             self._outbox.give_back(lane, unconfirmed)
@@ -205,22 +214,25 @@ class Publisher:
         events = await self._outbox.take(lane, EVENTS_AT_MOST)
         batch = batch_of(events, self._content_type, self._headers_of(lane), KEYS_OF[self.keys])
         self._outbox.give_back(lane, len(events) - len(batch.events))
-        async for attempt in backoff(DeliveryError, longest_s=2.0):
+        async for attempt in backoff(DeliveryError, longest_s=2.0, is_told=True):
             with attempt:
-                self._sent_at[lane] = time.monotonic()
-                await self._send(live, batch, link)
+                await self._send(lane, live, batch, link)
         self._outbox.settle(lane, len(batch.events))
         self._counters.confirmed += len(batch.events)
         self._counters.messages += 1
 
-    async def _send(self, live: AbstractExchange, batch: Batch, link: Link) -> None:
-        began = time.monotonic()
+    async def _send(self, lane: Lane, live: AbstractExchange, batch: Batch, link: Link) -> None:
+        began = self._sent_at[lane] = time.monotonic()
         try:
             with told_as_ours(link.to):
                 answer = await live.publish(batch.message, batch.key, mandatory=True)
         except DeliveryError:
+            self._rejections.note(lane, len(batch.events), to=link.to)
             self._counters.resent += len(batch.events)
             raise
+        finally:
+            del self._sent_at[lane]
+        self._rejections.over(lane)
         self.confirm_times.note(time.monotonic() - began)
         self.batches.note(len(batch.events))
         if isinstance(answer, DeliveredMessage):  # it was returned: no queue took it
