@@ -4,7 +4,7 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import NoReturn, Protocol
 
@@ -21,6 +21,8 @@ URL_VARIABLE = "CRYPTOTRACKER_TEST_AMQP_URL"
 REQUIRE_VARIABLE = "CRYPTOTRACKER_REQUIRE_SERVERS"
 IMAGE = "rabbitmq:4"
 AMQP_PORT = 5672
+
+THE_NODE = pytest.StashKey[RabbitMQServer]()
 
 SMALL = AmqpLimits(outbox_events=60, conflate_above=20, mailbox_bytes=4_000)
 """Limits that a test reaches at once."""
@@ -50,14 +52,29 @@ class Connect(Protocol):
     ) -> AbstractAsyncContextManager[AmqpBus]: ...
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Have a test that failed show what its node says, while that is still so."""
+    report = yield
+    node = item.config.stash.get(THE_NODE, None)
+    if report.when == "call" and report.failed and node and isinstance(item, pytest.Function):
+        exchange = item.funcargs.get("exchange")
+        if isinstance(exchange, str):
+            report.sections.append(("RabbitMQ", node.state_of(exchange)))
+    return report
+
+
 @pytest.fixture(scope="session")
-def the_rabbitmq_node() -> Iterator[RabbitMQServer]:
+def the_rabbitmq_node(pytestconfig: pytest.Config) -> Iterator[RabbitMQServer]:
     """The private node of this run."""
     if why_not := RabbitMQServer.why_not():
         _do_without(why_not)
     node = RabbitMQServer()
     try:
         node.start()
+        pytestconfig.stash[THE_NODE] = node
         yield node
     finally:
         node.remove()

@@ -21,6 +21,9 @@ EPMD = Path("/usr/bin/epmd")
 SESSION, USED = 3, slice(11, 13)
 """Of what ``/proc/PID/stat`` says after the name: the session, and user and system time."""
 
+LOG_LINES = 40
+"""How much of its log a node shows when a test failed."""
+
 TICK_S = 8
 """Nodes of a cluster that hear nothing of one another for so long are parted."""
 
@@ -203,6 +206,22 @@ class RabbitMQServer:
         if done.returncode:
             raise RuntimeError(f"rabbitmqctl {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
+
+    def state_of(self, exchange: str) -> str:
+        """Return what the node says of an exchange's queues and bindings, and its log's end."""
+        said = [self.name]
+        for question in (
+            ("list_queues", "name", "messages", "consumers", "leader", "online"),
+            ("list_bindings", "source_name", "destination_name", "routing_key"),
+        ):
+            try:
+                answer = self.ctl(*question)
+            except (RuntimeError, subprocess.TimeoutExpired) as error:
+                answer = f"{exchange}: {error}"
+            said += [line for line in answer.splitlines() if line.startswith(exchange)]
+        for log in (self._root / "log").glob("*.log"):
+            said += log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
+        return "\n".join(said)
 
     def _prepare(self) -> None:
         for name in ("mnesia", "log", "generated"):
