@@ -27,7 +27,6 @@ async def open_bus(settings: Settings, *, spool: Path | None = None) -> AsyncIte
             settings.bus_url,
             connect_timeout_s=settings.connect_timeout_s,
             partitions=settings.partitions,
-            keys=settings.bus_keys,
             declares=settings.bus_declares,
             spool=spool,
         ) as amqp:

@@ -64,11 +64,6 @@ class Settings(BaseSettings):
         description="Whether exchanges and queues are declared; false: the broker was given them "
         "(definitions.json) and its users may not",
     )
-    bus_keys: Literal["instrument", "venue"] = Field(
-        "instrument",
-        description="How far routing keys on RabbitMQ go; venue: half the work for the broker or "
-        "less, but no mailbox can be bound to an instrument; the same in every process",
-    )
     partitions: int = Field(
         1,
         ge=1,

@@ -111,25 +111,22 @@ async def test_event_that_no_mailbox_wants_is_counted(connect: Connect) -> None:
     assert bus.counters.confirmed == 2
 
 
-async def test_keys_may_end_at_the_venue_and_then_nobody_may_ask_for_an_instrument(
-    amqp_url: str, exchange: str
+@pytest.mark.parametrize("overflow", Overflow)
+async def test_of_a_message_of_many_a_mailbox_gets_the_instrument_that_it_asks_for(
+    connect: Connect, overflow: Overflow
 ) -> None:
-    events: list[Event] = [a_quote("kraken"), a_quote("upbit"), a_trade("kraken"), a_status()]
+    many: list[Event] = [a_quote(instrument=f"COIN{n}-USDT") for n in range(300)]
+    newer = replace(a_quote(instrument="COIN7-USDT"), sequence=2)
 
-    async with connect_amqp(amqp_url, exchange=exchange, keys="venue") as bus:
-        mailbox = bus.mailbox(
-            "view", ["quote.kraken.#", "status.#"], capacity=9, overflow=Overflow.DROP_OLDEST
-        )
-        async with mailbox as view:
-            await bus.publish(events)
-            read = await read_until_seen(view, {a_quote("kraken"), a_status()})
-        with pytest.raises(SettingsError, match="CRYPTOTRACKER_BUS_KEYS=instrument"):
-            async with bus.mailbox(
-                "view", ["quote.*.BTC.*"], capacity=9, overflow=Overflow.DROP_OLDEST
-            ):
-                pass
+    async with connect() as bus:
+        mailbox = bus.mailbox("one", ["quote.*.COIN7.USDT"], capacity=9, overflow=overflow)
+        async with mailbox as one:
+            await bus.publish([*many, a_trade(instrument="COIN7-USDT", number=1)])
+            await bus.flush()
+            await bus.publish([newer, many[8]])
+            read = await read_until_seen(one, {newer})
 
-    assert read == [a_quote("kraken"), a_status()]
+    assert read == [many[7], newer]
 
 
 async def test_batch_too_large_for_one_message_is_sent_in_several(connect: Connect) -> None:

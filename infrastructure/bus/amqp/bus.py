@@ -10,7 +10,6 @@ import msgspec
 import structlog
 from msgspec.structs import asdict
 
-from infrastructure.bus.amqp.batch import Keys
 from infrastructure.bus.amqp.broker import Broker
 from infrastructure.bus.amqp.candidate import Candidate
 from infrastructure.bus.amqp.consumer import Consumer
@@ -31,9 +30,8 @@ from infrastructure.bus.amqp.spool import Spool
 from infrastructure.bus.amqp.topology import EXCHANGE, Topology
 from infrastructure.bus.port import Check, DeadLetter, Decide, Overflow, of_bus
 from infrastructure.measures import Measure
-from market import BusUnavailableError, Event, SettingsError, codec
+from market import BusUnavailableError, Event, codec
 from market.codec import JSON, ContentType
-from market.routing import names_instruments
 
 LAST_FLUSH_S = 2.0
 """How long leaving the bus waits for confirms; a process that stops has little time."""
@@ -133,15 +131,9 @@ class AmqpBus:
 
         Raises:
             BusUnavailableError: the broker does not answer within the connect timeout.
-            SettingsError: it refuses us, or has that queue with other arguments; or the patterns
-                ask for instruments, which no key tells.
+            SettingsError: it refuses us, or has that queue with other arguments.
 
         """
-        if self._publisher.keys == "venue" and any(map(names_instruments, patterns)):
-            raise SettingsError(
-                f"the mailbox {name} asks for instruments ({', '.join(patterns)}): "
-                "set CRYPTOTRACKER_BUS_KEYS=instrument in every process"
-            )
         mailbox = AmqpMailbox(name, patterns, self._publisher)
         consumer = Consumer(
             self._broker,
@@ -253,7 +245,6 @@ async def connect_amqp(  # noqa: PLR0913  # what an operator chooses, all with d
     partitions: int = 1,
     declares: bool = True,
     spool: Path | None = None,
-    keys: Keys = "instrument",
 ) -> AsyncIterator[AmqpBus]:
     """Open the bus; on leaving, what was published is given two seconds to be confirmed.
 
@@ -269,7 +260,6 @@ async def connect_amqp(  # noqa: PLR0913  # what an operator chooses, all with d
         partitions: Into how many parts mailboxes may be split; the same in every process.
         declares: Whether exchanges and queues are declared; if not, the broker must have them.
         spool: A folder for what memory has no room for, of one process at a time; None: none is.
-        keys: How far routing keys go; the same in every process.
 
     Raises:
         BusUnavailableError: the broker does not answer within ``connect_timeout_s``.
@@ -291,7 +281,6 @@ async def connect_amqp(  # noqa: PLR0913  # what an operator chooses, all with d
         topology,
         outbox,
         content_type=content_type,
-        keys=keys,
         confirm_timeout_s=confirm_timeout_s,
     )
     async with AsyncExitStack() as opened:

@@ -104,8 +104,8 @@ def _topic_permissions(topology: Topology, rights: Rights, vhost: str) -> Row:
         "user": rights.user,
         "vhost": vhost,
         "exchange": topology.exchange,
-        "write": f"^({'|'.join((*rights.publishes, PROBE))})\\.",
-        "read": f"^({'|'.join((*rights.hears, PROBE))})\\.",
+        "write": f"^({'|'.join((*rights.publishes, PROBE))})(\\.|$)",
+        "read": f"^({'|'.join((*rights.hears, PROBE))})(\\.|$)",
     }
 
 

@@ -18,7 +18,7 @@ from aio_pika.exceptions import DeliveryError
 from aiormq.abc import DeliveredMessage
 from msgspec import Struct
 
-from infrastructure.bus.amqp.batch import EVENTS_AT_MOST, KEYS_OF, Batch, Keys, batch_of
+from infrastructure.bus.amqp.batch import EVENTS_AT_MOST, Batch, batch_of
 from infrastructure.bus.amqp.broker import ANSWER_S, Broker, Link
 from infrastructure.bus.amqp.faults import told_as_ours
 from infrastructure.bus.amqp.lanes import Lane
@@ -63,13 +63,11 @@ class Publisher:
         outbox: Outbox,
         *,
         content_type: codec.ContentType,
-        keys: Keys,
         confirm_timeout_s: float,
     ) -> None:
         self._broker = broker
         self._topology = topology
         self._outbox = outbox
-        self.keys = keys
         self._content_type = content_type
         self._confirm_timeout_s = confirm_timeout_s
         self._sessions = Sessions("publisher", self._serve)
@@ -212,7 +210,7 @@ class Publisher:
 
     async def _send_next(self, lane: Lane, live: AbstractExchange, link: Link) -> None:
         events = await self._outbox.take(lane, EVENTS_AT_MOST)
-        batch = batch_of(events, self._content_type, self._headers_of(lane), KEYS_OF[self.keys])
+        batch = batch_of(events, self._content_type, self._headers_of(lane))
         self._outbox.give_back(lane, len(events) - len(batch.events))
         async for attempt in backoff(DeliveryError, longest_s=2.0, is_told=True):
             with attempt:

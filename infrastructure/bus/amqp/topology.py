@@ -27,7 +27,7 @@ from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractQueue
 from infrastructure.bus.amqp.lanes import ALL
 from infrastructure.bus.amqp.plan import Arguments, Binding, Exchange, Plan, Queue
 from market import Candle, Episode, Event, Gap, Trade, VenueCandle
-from market.routing import kind_of, partition_of
+from market.routing import kind_of, message_patterns, partition_of
 
 EXCHANGE = "market"
 
@@ -164,7 +164,7 @@ class Topology(msgspec.Struct, frozen=True):
             auto_delete=True,
             arguments={"x-max-length": capacity, "x-overflow": "drop-head"},
         )
-        for pattern in patterns:
+        for pattern in message_patterns(patterns):
             await queue.bind(self.exchange, pattern)
         return queue
 
@@ -214,7 +214,7 @@ class Topology(msgspec.Struct, frozen=True):
         if not is_split:
             return self.core() + Plan(
                 queues=(Queue(whole, self._lasting_arguments()),),
-                bindings=_bindings(self.exchange, whole, patterns),
+                bindings=_bindings(self.exchange, whole, message_patterns(patterns)),
             )
         split = f"{whole}.of-{self.partitions}"
         queues = [self.queue_of(name, partition) for partition in range(self.partitions)]
@@ -224,7 +224,7 @@ class Topology(msgspec.Struct, frozen=True):
             bindings=(
                 *(self._of_partition(split, q, p) for p, q in enumerate(queues)),
                 *(self._of_partition(split, q, ALL) for q in queues),
-                *_bindings(self.exchange, split, patterns, to="exchange"),
+                *_bindings(self.exchange, split, message_patterns(patterns), to="exchange"),
             ),
         )
 
