@@ -14,6 +14,7 @@ many their first words alone, ``quote.kraken`` or ``quote``. Whoever is bound to
 to such keys as well (`message_patterns`), and picks from the message what its patterns cover.
 """
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from itertools import compress
@@ -34,6 +35,8 @@ A broker takes 15 to 30 µs for each key of four words, and 400 for all else of 
 """
 
 FEWER_WORDS = (2, 1)
+
+_ANY = {"*": r"[^.]*\.", "#": r"(?:[^.]*\.)*"}
 
 _KINDS: dict[type, str] = {VenueStatus: "status", ActorStatus: "actor"}
 
@@ -90,11 +93,6 @@ def partition_of(event: Event, count: int) -> int | None:
     return None if instrument is None else _partition_of_instrument(instrument, count)
 
 
-def matches(pattern: str, key: str) -> bool:
-    """Tell whether an AMQP topic ``pattern`` covers ``key``."""
-    return _match(pattern.split("."), key.split("."))
-
-
 class Selection:
     """Picks what any of the patterns covers; what it found out about a key it remembers."""
 
@@ -120,11 +118,8 @@ class _Picks(dict[_Address, bool]):
 
     def __init__(self, patterns: Sequence[str]) -> None:
         super().__init__()
-        exact = frozenset(patterns)
-        wild = [pattern for pattern in patterns if "*" in pattern or "#" in pattern]
-        self.covers = cache(
-            lambda key: key in exact or any(matches(pattern, key) for pattern in wild)
-        )
+        found = re.compile("|".join(map(_expression, patterns))).fullmatch
+        self.covers = cache(lambda key: found(f"{key}.") is not None)
 
     def __missing__(self, address: _Address) -> bool:
         self[address] = picked = self.covers(_keys[address])
@@ -180,10 +175,6 @@ def _partition_of_words(words: str, count: int) -> int:
     return crc32(words.encode()) % count
 
 
-def _match(pattern: list[str], words: list[str]) -> bool:
-    if not pattern:
-        return not words
-    head, rest = pattern[0], pattern[1:]
-    if head == "#":
-        return any(_match(rest, words[i:]) for i in range(len(words) + 1))
-    return bool(words) and head in ("*", words[0]) and _match(rest, words[1:])
+def _expression(pattern: str) -> str:
+    """Return the regular expression of the keys that a pattern covers, a dot after each word."""
+    return "".join(_ANY.get(word) or re.escape(f"{word}.") for word in pattern.split("."))

@@ -8,7 +8,6 @@ from market import ActorStatus, Event, Routes, routing_key
 from market.routing import (
     KEYS_AT_MOST,
     Selection,
-    matches,
     message_keys,
     message_patterns,
     routing_keys,
@@ -123,3 +122,17 @@ def test_who_wants_instruments_is_bound_to_messages_of_many(
     pattern: str, venues: str, kinds: str
 ) -> None:
     assert message_patterns([pattern]) == [pattern, venues, kinds]
+
+
+def matches(pattern: str, key: str) -> bool:
+    """Tell whether an AMQP topic pattern covers a key, word by word as RabbitMQ does."""
+    return _match(pattern.split("."), key.split("."))
+
+
+def _match(pattern: list[str], words: list[str]) -> bool:
+    if not pattern:
+        return not words
+    head, rest = pattern[0], pattern[1:]
+    if head == "#":
+        return any(_match(rest, words[i:]) for i in range(len(words) + 1))
+    return bool(words) and head in ("*", words[0]) and _match(rest, words[1:])
