@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from cryptotracker.backtesting.command import backtest
 from cryptotracker.compose import Role
 from cryptotracker.decode_command import decode
 from cryptotracker.doctor import doctor
@@ -55,6 +56,7 @@ app.command()(record)
 app.command()(replay)
 app.add_typer(quarantine, name="quarantine")
 app.command()(routes)
+app.add_typer(backtest, name="backtest")
 app.command()(explain)
 app.add_typer(setup, name="setup")
 

@@ -7,7 +7,7 @@ is used that was not known. `guard` refuses strategies that look ahead all the s
 """
 
 from analytics.backtest.account import Account, account
-from analytics.backtest.bars import Bars, bars_of
+from analytics.backtest.bars import Bars, bars_of, folded
 from analytics.backtest.decisions import decide
 from analytics.backtest.figures import DEFINITIONS, Figures, figures
 from analytics.backtest.fills import Fill, Fills
@@ -34,5 +34,6 @@ __all__ = [
     "concluded",
     "decide",
     "figures",
+    "folded",
     "refuse_look_ahead",
 ]

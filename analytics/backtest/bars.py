@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import starmap
+from math import fsum
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.folding import MADE_OF
 from analytics.indicators.history import Series
 from analytics.strategies import Bar
 from market import Candle
@@ -80,6 +82,44 @@ class Bars(msgspec.Struct, frozen=True, kw_only=True):
 
     def _prices(self) -> list[Series]:
         return [self.open, self.high, self.low, self.close]
+
+
+def folded(bars: Bars, interval: str) -> Bars:
+    """Return longer candles made of shorter ones, as `analytics.folding` makes them.
+
+    The premium of a longer candle is that of its last piece.
+
+    Raises:
+        ValueError: it cannot be made of such candles.
+
+    """
+    steps = [interval]
+    while steps[-1] != bars.interval:
+        if steps[-1] not in MADE_OF:
+            raise ValueError(f"candles of {interval} cannot be made of those of {bars.interval}")
+        steps.append(MADE_OF[steps[-1]])
+    for step in reversed(steps[:-1]):
+        bars = _once_folded(bars, step)
+    return bars
+
+
+def _once_folded(bars: Bars, interval: str) -> Bars:
+    length_ns = INTERVALS[interval]
+    starts = bars.start_ns - bars.start_ns % length_ns
+    first = np.flatnonzero(np.diff(starts, prepend=-1))
+    last = np.append(first[1:], len(bars)) - 1 if len(first) else first
+    volumes = bars.volume.tolist()
+    pieces = zip(first.tolist(), (last + 1).tolist(), strict=True)
+    return Bars(
+        interval=interval,
+        start_ns=starts[first],
+        open=bars.open[first],
+        high=np.maximum.reduceat(bars.high, first) if len(first) else bars.high,
+        low=np.minimum.reduceat(bars.low, first) if len(first) else bars.low,
+        close=bars.close[last],
+        volume=np.array([fsum(volumes[start:end]) for start, end in pieces]),
+        premium_bps=None if bars.premium_bps is None else bars.premium_bps[last],
+    )
 
 
 def bars_of(candles: Sequence[Candle], interval: str) -> Bars:

@@ -1,0 +1,1 @@
+"""`cryptotracker backtest`: candles in, what would have come of a strategy out."""

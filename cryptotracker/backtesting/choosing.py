@@ -1,0 +1,113 @@
+"""What the command line says of a strategy, in; its class and values of its parameters, out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from itertools import product
+
+from analytics.strategies import SHIPPED, Strategy, parameters_of
+from market import SettingsError
+
+MOST = 10_000
+"""Combinations of a sweep at most."""
+
+
+def strategy_named(name: str) -> type[Strategy]:
+    """Return a strategy by its name.
+
+    Raises:
+        SettingsError: there is none.
+
+    """
+    if name in SHIPPED:
+        return SHIPPED[name]
+    close = get_close_matches(name, SHIPPED, n=1)
+    meant = f"did you mean {close[0]}? " if close else ""
+    raise SettingsError(f"There is no strategy {name!r}: {meant}There are {', '.join(SHIPPED)}.")
+
+
+def chosen(strategy: type[Strategy], given: Sequence[str]) -> dict[str, str]:
+    """Read ``name=value`` each; the values are checked.
+
+    Raises:
+        SettingsError: one is not written so, is not known or out of bounds.
+
+    """
+    values = dict(_parted(text, "--set") for text in given)
+    try:
+        parameters_of(strategy, values)
+    except ValueError as error:
+        raise SettingsError(f"--set: {error}.") from error
+    return values
+
+
+def swept(given: Sequence[str]) -> dict[str, list[float]]:
+    """Read ``name=first..last:step`` or ``name=a,b,c`` each.
+
+    Raises:
+        SettingsError: one is not written so.
+
+    """
+    return {name: _values(name, text) for name, text in (_parted(one, "--sweep") for one in given)}
+
+
+def combinations(
+    strategy: type[Strategy], fixed: Mapping[str, object], swept: Mapping[str, Sequence[float]]
+) -> list[dict[str, object]]:
+    """Return every combination that makes sense, such as a fast period below a slow one.
+
+    Raises:
+        SettingsError: there is none, or more than `MOST`.
+
+    """
+    names = list(swept)
+    found, why = [], ""
+    for values in product(*swept.values()):
+        one = {**fixed, **dict(zip(names, values, strict=True))}
+        try:
+            parameters_of(strategy, one)
+        except ValueError as error:
+            why = str(error)
+        else:
+            found.append(one)
+    if not found:
+        raise SettingsError(f"--sweep has no combination that makes sense: {why}.")
+    if len(found) > MOST:
+        raise SettingsError(f"--sweep has {len(found):,} combinations: take {MOST:,} or fewer.")
+    return found
+
+
+def _parted(text: str, option: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise SettingsError(f"{option} is {text!r}: it must be name=value.")
+    return name.strip(), value.strip()
+
+
+def _values(name: str, text: str) -> list[float]:
+    try:
+        if ".." not in text:
+            return [_number(part) for part in text.split(",")]
+        first, _, rest = text.partition("..")
+        last, _, step = rest.partition(":")
+        return _steps(_number(first), _number(last), _number(step or "1"))
+    except ValueError as error:
+        raise SettingsError(
+            f"--sweep {name}={text}: {error}; write {name}=5..50:5, or {name}=5,10,20."
+        ) from error
+
+
+def _steps(first: float, last: float, step: float) -> list[float]:
+    if step <= 0 or last < first:
+        raise ValueError("it must rise")
+    count = int((last - first) / step + 1e-9) + 1
+    if count > MOST:
+        raise ValueError(f"{count:,} values are too many")
+    return [first + number * step for number in range(count)]
+
+
+def _number(text: str) -> float:
+    """Read a number; a whole one stays whole."""
+    value = float(text)
+    return int(value) if value.is_integer() and "." not in text else value
