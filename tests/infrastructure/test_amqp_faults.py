@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from infrastructure.bus.amqp import AmqpLimits
+from infrastructure.bus.amqp.broker import Broker
 from infrastructure.bus.port import Bus, DeadLetter, Overflow
 from infrastructure.retry import backoff
 from market import BusUnavailableError, Event, Quote, Trade
@@ -141,6 +142,26 @@ async def test_connections_that_the_broker_closes_are_made_anew(
         await publish_until_seen(bus, view)
 
 
+async def test_connection_that_is_cut_short_while_it_closes_ends_nevertheless(
+    amqp_url: str,
+) -> None:
+    broker = Broker(amqp_url)
+
+    for turns in range(12):
+        leaving = asyncio.create_task(_link_up(broker, linked := asyncio.Event()))
+        async with asyncio.timeout(WITHIN_S):
+            await linked.wait()
+        leaving.cancel()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        cut_short = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in cut_short:  # as the end of an event loop does
+            task.cancel()
+        _, hanging = await asyncio.wait(cut_short, timeout=2.0)
+
+        assert not hanging, f"after {turns} turns"
+
+
 async def test_alarm_of_the_broker_delays_events_and_sends_none_twice(
     connect: Connect, rabbitmq_node: RabbitMQServer
 ) -> None:
@@ -212,6 +233,12 @@ async def test_message_that_a_full_mailbox_rejects_reaches_the_others_and_comes_
 
     assert was_held_back
     assert read == trades
+
+
+async def _link_up(broker: Broker, linked: asyncio.Event) -> None:
+    async with broker.link("test"):
+        linked.set()
+        await asyncio.Event().wait()
 
 
 async def _kill(node: RabbitMQServer) -> None:

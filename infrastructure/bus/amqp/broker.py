@@ -155,15 +155,27 @@ class Broker:
 
     def _close(self, connection: aio_pika.Connection) -> asyncio.Task[None]:
         """Close beside everything else: with bytes unsent to a dead peer this takes for ever."""
-        closing = asyncio.create_task(connection.close(), name="bus.closing")
+        closing = asyncio.create_task(_end(connection), name="bus.closing")
         self._closing.add(closing)
-        closing.add_done_callback(self._closed)
+        closing.add_done_callback(self._closing.discard)
         return closing
 
-    def _closed(self, closing: asyncio.Task[None]) -> None:
-        self._closing.discard(closing)
-        if not closing.cancelled():
-            closing.exception()  # read, or asyncio complains that nobody did
+
+async def _end(connection: aio_pika.Connection) -> None:
+    """Close the connection, or end it at once when this is cancelled.
+
+    The driver answers the first cancellation by waiting for a callback that nobody calls any more,
+    which held up the end of an event loop for ever; so it is cancelled until it gives in.
+    """
+    closing = asyncio.ensure_future(connection.close())
+    try:
+        await asyncio.wait({closing})
+    finally:
+        while not closing.done():
+            closing.cancel()
+            await asyncio.sleep(0)
+    if not closing.cancelled():
+        closing.exception()  # read, or asyncio complains that nobody did
 
 
 class _ImpatientConnection(aio_pika.Connection):
