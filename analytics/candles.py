@@ -10,25 +10,30 @@ its other trades as well.
 """
 
 from collections.abc import Iterable
-from math import fsum
+from itertools import chain
+from math import fsum, isfinite
 
 from analytics.closing import CandleKey, Closing
 from analytics.trade_ids import TradeIds
 from market import Candle, Trade
-from market.intervals import start_of
+
+SIZES_AT_MOST = 256
+"""Sizes of a candle that are kept before they are added up."""
 
 
 class CandleBook(Closing["_Trades"]):
     """The candles of one venue and interval that may still change, made from trades."""
 
-    def key(self, trade: Trade) -> CandleKey:
-        """Return the key of the candle that the trade belongs to."""
-        return trade.instrument, start_of(trade.event_ns, self.interval)
-
     def take(self, trade: Trade) -> None:
         """Count the trade, unless it was before."""
-        self._count(trade)
-        self.advance(trade.event_ns, trade.received_ns)
+        event_ns = trade.event_ns
+        key = trade.instrument, event_ns - event_ns % self.length_ns
+        trades = self._candles.get(key)
+        if trades is None:
+            self._begin(key, _Trades(trade))
+        elif trades.add(trade):
+            self._unsettle(key)
+        self.advance(event_ns, trade.received_ns)
 
     def restore(self, trades: Iterable[Trade]) -> None:
         """Count the trades that were not before."""
@@ -53,36 +58,28 @@ class CandleBook(Closing["_Trades"]):
             high=trades.high,
             low=trades.low,
             close=trades.last[2],
-            volume=fsum(trades.volume),
+            volume=fsum(trades.sizes),
             trades=len(trades.ids),
             closed=self.is_closed(key),
+            complete=self.is_complete(key),
             event_ns=trades.last[0],
             received_ns=trades.received_ns,
             sequence=sequence,
         )
 
-    def _count(self, trade: Trade) -> None:
-        key = self.key(trade)
-        trades = self._candles.get(key)
-        if trades is not None and not trades.add(trade):
-            return
-        self._unsettled.add(key)
-        if trades is None:
-            self._begin(key, _Trades(trade))
-
 
 class _Trades:
     """What a candle is made of; ``first`` and ``last`` are (event_ns, sequence, price).
 
-    ``volume`` is a handful of floats whose exact sum is that of all sizes.
+    ``sizes`` are floats whose exact sum is that of all sizes; there are never many of them.
     """
 
-    __slots__ = ("first", "high", "ids", "last", "low", "received_ns", "volume")
+    __slots__ = ("first", "high", "ids", "last", "low", "received_ns", "sizes")
 
     def __init__(self, trade: Trade) -> None:
         self.ids = TradeIds()
         self.ids.add(trade.trade_id)
-        self.volume = [trade.size]
+        self.sizes = [trade.size]
         self.first = self.last = (trade.event_ns, trade.sequence, trade.price)
         self.high = self.low = trade.price
         self.received_ns = trade.received_ns
@@ -91,23 +88,29 @@ class _Trades:
         """Count the trade; False where it was before."""
         if not self.ids.add(trade.trade_id):
             return False
-        _add_exactly(self.volume, trade.size)
-        place = (trade.event_ns, trade.sequence, trade.price)
-        self.first = min(self.first, place)
-        self.last = max(self.last, place)
-        self.high = max(self.high, trade.price)
-        self.low = min(self.low, trade.price)
-        self.received_ns = max(self.received_ns, trade.received_ns)
+        price, sizes = trade.price, self.sizes
+        sizes.append(trade.size)
+        if len(sizes) > SIZES_AT_MOST:
+            self.sizes = _fewer(sizes)
+        place = trade.event_ns, trade.sequence, price
+        if place > self.last:
+            self.last = place
+        elif place < self.first:
+            self.first = place
+        if price > self.high:
+            self.high = price
+        elif price < self.low:
+            self.low = price
+        if trade.received_ns > self.received_ns:  # noqa: PLR1730  # a third of the time of `max`
+            self.received_ns = trade.received_ns
         return True
 
 
-def _add_exactly(parts: list[float], size: float) -> None:
-    """Add to a sum that is kept as floats which do not overlap (Shewchuk 1997, 2.4)."""
-    kept = 0
-    for part in parts:
-        larger, smaller = (size, part) if abs(size) >= abs(part) else (part, size)
-        size = larger + smaller
-        if rest := smaller - (size - larger):
-            parts[kept] = rest
-            kept += 1
-    parts[kept:] = [size]
+def _fewer(sizes: list[float]) -> list[float]:
+    """Return a handful of floats with the same exact sum: it rounded, what that left out, etc."""
+    parts: list[float] = []
+    while rest := fsum(chain(sizes, (-part for part in parts))):
+        parts.append(rest)
+        if not isfinite(rest):
+            return [rest]
+    return parts

@@ -2,9 +2,9 @@
 
 Each interval is made of the next shorter one, so that a day is made of six candles and not of all
 its trades. A candle is a function of the set of its pieces, to the last bit, and of each piece the
-one with the most trades counts: whatever the order they come in, live, replayed or back-filled, and
-however often, the same candle comes of them. Its volume is the exact sum of their volumes, rounded
-once.
+one with the most trades counts, or of those the one told last: whatever the order they come in,
+live, replayed or back-filled, and however often, the same candle comes of them. Its volume is the
+exact sum of their volumes, rounded once. It is complete when all its pieces are.
 """
 
 from math import fsum
@@ -43,13 +43,13 @@ class FoldedBook(Closing[dict[int, Candle]]):
         key = piece.instrument, start_of(piece.start_ns, self.interval)
         pieces = self._candles.get(key)
         known = None if pieces is None else pieces.get(piece.start_ns)
-        if known is not None and known.trades >= piece.trades:
+        if known is not None and _rank(known) >= _rank(piece):
             return
-        self._unsettled.add(key)
         if pieces is None:
             self._begin(key, {piece.start_ns: piece})
         else:
             pieces[piece.start_ns] = piece
+            self._unsettle(key)
 
     def candle(self, key: CandleKey, *, sequence: int) -> Candle:
         """Return a candle as it is now.
@@ -73,7 +73,12 @@ class FoldedBook(Closing[dict[int, Candle]]):
             volume=fsum(piece.volume for piece in pieces),
             trades=sum(piece.trades for piece in pieces),
             closed=self.is_closed(key),
+            complete=self.is_complete(key) and all(piece.complete for piece in pieces),
             event_ns=pieces[-1].event_ns,
             received_ns=max(piece.received_ns for piece in pieces),
             sequence=sequence,
         )
+
+
+def _rank(piece: Candle) -> tuple[int, int]:
+    return piece.trades, piece.sequence

@@ -10,7 +10,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from api_service.answers import ASKED_WRONGLY, Api, Reads, promised, rows_answer
-from api_service.pages import Page
+from api_service.pages import Page, best_of
 from api_service.ranges import SeriesQuery, keys_of, older, ordered, page_of
 from api_service.rows import candle_row, trade_row
 from api_service.schemas import Answer, CandleRow, TradeRow
@@ -34,8 +34,10 @@ class CandlesQuery(SeriesQuery):
     """Which candles."""
 
     interval: Interval = Field("1m", description="Length of a candle")
-    source: Literal["trades", "venue"] = Field(
-        "trades", description="Made by us of the trades, or by the venue itself"
+    source: Literal["trades", "venue", "any"] = Field(
+        "trades",
+        description="Made by us of the trades, or by the venue itself; any: by the venue where we "
+        "have none, or an incomplete one",
     )
 
 
@@ -60,13 +62,18 @@ async def candles(
     request: Request, api: Reads, query: Annotated[CandlesQuery, InQuery()]
 ) -> Response:
     """Return candles: closed ones, and the open one where the range reaches it."""
+    page: Page[Candle | VenueCandle]
     if query.source == "trades":
         own = await _own_candles(api, query)
-        rows = [candle_row(candle, query.number) for candle in ordered(own, query)]
-        return rows_answer(api, rows, older=older(request, own))
-    theirs = await _venue_candles(api, query)
-    rows = [candle_row(candle, query.number) for candle in ordered(theirs, query)]
-    return rows_answer(api, rows, older=older(request, theirs))
+        page = Page([*own.rows], own.before)
+    elif query.source == "venue":
+        theirs = await _venue_candles(api, query)
+        page = Page([*theirs.rows], theirs.before)
+    else:
+        both = await _own_candles(api, query), await _venue_candles(api, query)
+        page = best_of(*both, query.limit)
+    rows = [candle_row(candle, query.number) for candle in ordered(page, query)]
+    return rows_answer(api, rows, older=older(request, page))
 
 
 async def _own_candles(api: Api, query: CandlesQuery) -> Page[Candle]:

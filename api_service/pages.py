@@ -30,7 +30,7 @@ ROWS_READ_AT_MOST = 200_000
 Place: TypeAlias = tuple[int, str, str, str, str]
 """Time, venue, base, quote currency, id: what rows are ordered by."""
 
-T = TypeVar("T", Trade, Candle, VenueCandle, Gap, Episode, Premium)
+T = TypeVar("T", Trade, Candle, VenueCandle, Candle | VenueCandle, Gap, Episode, Premium)
 
 Paged: TypeAlias = Trade | Candle | VenueCandle | Gap | Episode | Premium
 R = TypeVar("R")
@@ -90,6 +90,18 @@ async def newest(reads: Iterable[Read[T]], fresh: Iterable[T], span: Span) -> Pa
             found[place] = _fuller(row, found.get(place))
     places = sorted(found)[-span.limit :]
     more = len(found) > span.limit
+    return Page([found[place] for place in places], _cursor(places[0]) if more else None)
+
+
+def best_of(own: Page[Candle], theirs: Page[VenueCandle], limit: int) -> Page[Candle | VenueCandle]:
+    """Return our candles; the venue's where there is none, or one that lacks trades."""
+    found: dict[Place, Candle | VenueCandle] = {place_of(row): row for row in own.rows}
+    for row in theirs.rows:
+        known = found.get(place_of(row))
+        if known is None or (row.closed and isinstance(known, Candle) and not known.complete):
+            found[place_of(row)] = row
+    places = sorted(found)[-limit:]
+    more = len(found) > limit or own.before is not None or theirs.before is not None
     return Page([found[place] for place in places], _cursor(places[0]) if more else None)
 
 

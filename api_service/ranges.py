@@ -19,7 +19,7 @@ from market import Candle, Episode, Gap, Premium, Trade, VenueCandle
 DAY_NS = 86_400 * S
 """How far ahead of ours a venue's clock may be."""
 
-T = TypeVar("T", Trade, Candle, VenueCandle, Gap, Episode, Premium)
+T = TypeVar("T", Trade, Candle, VenueCandle, Candle | VenueCandle, Gap, Episode, Premium)
 
 
 def _checked_time(text: str) -> str:

@@ -121,6 +121,8 @@ def candle_row(candle: Candle | VenueCandle, number: NumberFormat) -> CandleRow:
         "volume": number(candle.volume),
         "trades": candle.trades,
         "closed": candle.closed,
+        "complete": not isinstance(candle, Candle) or candle.complete,
+        "source": "trades" if isinstance(candle, Candle) else "venue",
     }
 
 

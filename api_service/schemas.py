@@ -60,6 +60,10 @@ class CandleRow(TypedDict):
     volume: Annotated[Number, Field(description="Sum of sizes, in the base currency")]
     trades: Annotated[int | None, Field(description="Number of trades; null: it is not told")]
     closed: Annotated[bool, Field(description="False while trades still come in")]
+    complete: Annotated[bool, Field(description="False: trades of it are missing, see /v1/gaps")]
+    source: Annotated[
+        Literal["trades", "venue"], Field(description="Made by us of the trades, or by the venue")
+    ]
 
 
 class TradeRow(TypedDict):

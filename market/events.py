@@ -77,6 +77,8 @@ class Candle(_Event, frozen=True, gc=False):
 
     ``volume`` is the sum of sizes, ``trades`` their number. ``event_ns`` is the time of the last
     trade in it. A closed candle may come again, with more trades, when a late one arrives.
+    ``complete``: no trade of it is known to be missing. It is not where a gap lies in it, nor where
+    its first trade is the first that we ever heard of.
     """
 
     venue: str
@@ -90,6 +92,7 @@ class Candle(_Event, frozen=True, gc=False):
     volume: float
     trades: int
     closed: bool
+    complete: bool = True
 
 
 class VenueCandle(_Event, frozen=True, gc=False):

@@ -39,10 +39,11 @@ OPTIONAL: dict[type[Stored], frozenset[str]] = {
 """Numbers that may be None, for which a store may keep one below zero."""
 
 SPARSE: dict[type[Stored], frozenset[str]] = {
+    Candle: frozenset({"complete"}),
     VenueStatus: frozenset({"instrument", "latency_ms", "clock_offset_ms", "clock_error_ms"}),
     Episode: frozenset({"peak_profit_usd"}),
 }
-"""Fields that may be None where any number can be: a store leaves them out."""
+"""Fields that may not be there: None where any number can be, or newer than what is stored."""
 
 _MARKET = ("venue", "instrument")
 _KNOWN_BY: dict[type[Stored], tuple[str, ...]] = {

@@ -36,7 +36,8 @@ CREATE TABLE IF NOT EXISTS quote (
 CREATE TABLE IF NOT EXISTS candle (
     venue VARCHAR, base VARCHAR, quote_currency VARCHAR, "interval" VARCHAR, start_ns BIGINT,
     open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE, volume DOUBLE,
-    trades BIGINT, closed BOOLEAN, event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
+    trades BIGINT, closed BOOLEAN, complete BOOLEAN DEFAULT true,
+    event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
     PRIMARY KEY (venue, base, quote_currency, "interval", start_ns)
 );
 CREATE TABLE IF NOT EXISTS venue_candle (
@@ -98,6 +99,7 @@ CREATE TABLE IF NOT EXISTS signal (
 CREATE TABLE IF NOT EXISTS probe (at_ns BIGINT);
 INSERT INTO probe SELECT 0 WHERE NOT EXISTS (FROM probe);
 ALTER TABLE gap ADD COLUMN IF NOT EXISTS missing BIGINT;
+ALTER TABLE candle ADD COLUMN IF NOT EXISTS complete BOOLEAN DEFAULT true;
 ALTER TABLE venue_status ADD COLUMN IF NOT EXISTS shard VARCHAR DEFAULT '';
 """
 """Makes what is missing. A file of an earlier version gets the columns that it lacks."""
@@ -139,7 +141,11 @@ def _merge_text(table: str, columns: str, unless_outdone: str) -> str:
 
 
 MERGES: dict[type[Stored], str] = {
-    Candle: _merge_text("candle", _OF_A_CANDLE, "excluded.trades >= candle.trades"),
+    Candle: _merge_text(
+        "candle",
+        f"{_OF_A_CANDLE}, complete = excluded.complete",
+        "excluded.trades >= candle.trades",
+    ),
     VenueCandle: _merge_text(
         "venue_candle",
         _OF_A_CANDLE,
@@ -181,6 +187,14 @@ EXPIRE = {
         f"(SELECT rowid FROM {table} WHERE event_ns < $before_ns LIMIT $at_most)"
     )
     for table in ("quote", "trade", "summary", "venue_status")
+}
+EXPIRE_SECONDS = {
+    table: (
+        f"DELETE FROM {table} WHERE rowid IN "  # noqa: S608  # as above
+        f"(SELECT rowid FROM {table} "
+        "WHERE \"interval\" = '1s' AND start_ns < $before_ns LIMIT $at_most)"
+    )
+    for table in ("candle", "venue_candle")
 }
 ALL_GAPS = (
     "SELECT * FROM gap WHERE start_ns >= $start_ns AND start_ns < $end_ns "

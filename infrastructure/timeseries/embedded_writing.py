@@ -20,6 +20,7 @@ import msgspec
 from infrastructure.timeseries.batch import Refused, sift
 from infrastructure.timeseries.embedded_tables import (
     EXPIRE,
+    EXPIRE_SECONDS,
     INSERTS,
     MERGES,
     NEWEST_RECEIPT,
@@ -40,6 +41,9 @@ OFF_AT_MOST_NS = INTERVALS["1m"]
 LOOK_EVERY_NS = INTERVALS["1m"]
 ROWS_A_SLICE = 200_000
 """Old rows that are removed after one write; that takes a tenth of a second at most."""
+
+SECONDS_KEPT_NS = 4 * INTERVALS["1h"]
+"""How long candles of a second are kept at most: the index of all candles stays in memory."""
 
 _BEFORE_ALL = -(2**63)
 
@@ -94,8 +98,11 @@ class Inflow:
         now_ns = self._clock()
         if not self._retention_ns or now_ns - self._looked_ns < LOOK_EVERY_NS:
             return
-        given = {"before_ns": now_ns - self._retention_ns, "at_most": ROWS_A_SLICE}
-        for text in EXPIRE.values():
+        of_seconds_ns = min(self._retention_ns, SECONDS_KEPT_NS)
+        wanted = [(text, self._retention_ns) for text in EXPIRE.values()]
+        wanted += [(text, of_seconds_ns) for text in EXPIRE_SECONDS.values()]
+        for text, kept_ns in wanted:
+            given = {"before_ns": now_ns - kept_ns, "at_most": ROWS_A_SLICE}
             ((removed,),) = connection.execute(text, given).fetchall()
             if removed >= ROWS_A_SLICE:
                 return

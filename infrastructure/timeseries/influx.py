@@ -1,7 +1,7 @@
 """The store in InfluxDB 2: two buckets, one for what is kept a day, one for what is kept for ever.
 
-    <prefix>/raw       trade, quote, summary, venue_status                     expires
-    <prefix>/candles   candle, venue_candle, gap, listed, episode, premium, signal stays
+    <prefix>/raw       trade, quote, summary, venue_status, candles of a second    expires
+    <prefix>/candles   other candles, gap, listed, episode, premium, signal        stays
 
 Tags are ``venue``, ``base`` and ``quote_currency``, with ``interval`` for candles, ``channel`` for
 gaps, and for premiums the market that they are over and ``basis``. Those of an episode are
@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Hashable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from infrastructure.timeseries.batch import RANKED_BY, Ranked, Refused, sift
@@ -31,7 +31,7 @@ from infrastructure.timeseries.influx_ranks import not_outdone
 from infrastructure.timeseries.influx_server import Bucket, InfluxServer, reach
 from infrastructure.timeseries.line_protocol import mark_line
 from infrastructure.timeseries.port import PROBE_WITHIN_S, GapTerms, SignalTerms, Stored
-from infrastructure.timeseries.question import S, Series, Span
+from infrastructure.timeseries.question import S, Series, Span, expires
 from market import (
     Candle,
     Episode,
@@ -120,6 +120,8 @@ class InfluxTimeSeries:
         self._raw_inlet = Inlet(server, raw)
         self._lasting_inlet = Inlet(server, lasting)
         self._rewriting = asyncio.Lock()
+        self._last_start_ns: dict[Hashable, int] = {}
+        """Start of the newest candle of each series that was written here."""
 
     async def write(self, events: Sequence[Stored]) -> None:
         """See `TimeSeries.write`.
@@ -133,7 +135,10 @@ class InfluxTimeSeries:
         refused += await self._lasting_inlet.put(_of(PLAIN, kept))
         for kind in RANKED_BY:
             ranked = [one for one in kept.get(kind, ()) if isinstance(one, kind)]
-            refused += await self._rewrite(ranked)
+            refused += await self._rewrite(
+                [one for one in ranked if not _expires(one)], self._lasting
+            )
+            refused += await self._rewrite([one for one in ranked if _expires(one)], self._raw)
         if refused:
             raise PoisonousError(refused)
 
@@ -252,16 +257,43 @@ class InfluxTimeSeries:
                 f"{answer.text.strip()[:200]!r} to; restart it, and look into its log"
             )
 
-    async def _rewrite(self, events: Sequence[Ranked]) -> Refused:
+    async def _rewrite(self, events: Sequence[Ranked], bucket: Bucket) -> Refused:
+        """Write what nothing in the bucket outdoes; where nothing can, it is not asked."""
         if not events:
             return []
+        inlet = self._raw_inlet if bucket is self._raw else self._lasting_inlet
         async with self._rewriting:
-            better = await not_outdone(self._server, self._lasting, events)
-            return await self._lasting_inlet.put(better)
+            doubtful = [event for event in events if not self._is_news(event)]
+            fresh = [event for event in events if self._is_news(event)]
+            better = await not_outdone(self._server, bucket, doubtful) if doubtful else []
+            refused = await inlet.put([*fresh, *better])
+            for event in events:
+                if isinstance(event, Candle | VenueCandle):
+                    series = _series_of(event)
+                    self._last_start_ns[series] = max(
+                        event.start_ns, self._last_start_ns.get(series, 0)
+                    )
+            return refused
+
+    def _is_news(self, event: Ranked) -> bool:
+        """Tell whether a candle lies after all that were written here of its series."""
+        if not isinstance(event, Candle | VenueCandle):
+            return False
+        last_ns = self._last_start_ns.get(_series_of(event))
+        return last_ns is not None and event.start_ns > last_ns
 
     async def _newest(self, series: Series[S], span: Span) -> Sequence[S]:
-        bucket = self._raw if series.kind in EXPIRING else self._lasting
+        is_raw = series.kind in EXPIRING or expires(series.interval)
+        bucket = self._raw if is_raw else self._lasting
         return await newest(self._server, bucket, series, span)
+
+
+def _expires(event: Ranked) -> bool:
+    return isinstance(event, Candle | VenueCandle) and expires(event.interval)
+
+
+def _series_of(candle: Candle | VenueCandle) -> Hashable:
+    return type(candle), candle.venue, candle.instrument, candle.interval
 
 
 def _of(kinds: Iterable[type[Stored]], kept: Mapping[type[Stored], list[Stored]]) -> list[Stored]:

@@ -296,11 +296,15 @@ def _is_whole(kind: type[Stored], row: Row) -> bool:
 
 
 def _told(kind: type[Stored], row: Row) -> Row:
-    """Return the row with the time it starts at, and None for numbers that are not known."""
-    optional = OPTIONAL.get(kind, frozenset())
+    """Return the row with the time it starts at, and None for numbers that are not known.
+
+    What may not be there and is not is left out.
+    """
+    optional, sparse = OPTIONAL.get(kind, frozenset()), SPARSE.get(kind, frozenset())
     told = {
         name: None if name in optional and value == NOT_KNOWN else value
         for name, value in row.items()
+        if value is not None or name not in sparse
     }
     return {**told, "start_ns": row["time"]}
 

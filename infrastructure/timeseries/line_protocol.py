@@ -140,7 +140,7 @@ def _fields(event: Stored) -> str:
                 f"open={float(event.open)!r},high={float(event.high)!r},"
                 f"low={float(event.low)!r},close={float(event.close)!r},"
                 f"volume={float(event.volume)!r},trades={_known(event.trades)}i,"
-                f"closed={_flag(event.closed)}"
+                f"closed={_flag(event.closed)}{_completeness(event)}"
             )
         case Summary():
             fields = (
@@ -155,6 +155,10 @@ def _fields(event: Stored) -> str:
         case _:
             fields = _report_fields(event)
     return fields
+
+
+def _completeness(candle: Candle | VenueCandle) -> str:
+    return f",complete={_flag(candle.complete)}" if isinstance(candle, Candle) else ""
 
 
 def _report_fields(event: VenueStatus | Episode | Premium | Gap | Signal) -> str:

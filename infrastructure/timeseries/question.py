@@ -75,6 +75,11 @@ class Span(msgspec.Struct, frozen=True):
             raise ValueError(f"the limit of a query is at least 1, not {self.limit}")
 
 
+def expires(interval: str) -> bool:
+    """Tell whether candles of an interval are kept no longer than the trades they are made of."""
+    return interval == "1s"
+
+
 def codes_of(instrument: Instrument | None) -> tuple[str, str]:
     """Return base and quote currency; empty: there is no instrument."""
     return (instrument.base, instrument.quote_currency) if instrument else ("", "")

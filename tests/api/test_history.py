@@ -4,6 +4,7 @@ from typing import get_args
 
 import httpx2
 import pytest
+from msgspec.structs import replace
 from pydantic import TypeAdapter
 
 from api_service.app import create_app
@@ -196,3 +197,28 @@ async def test_a_store_that_is_away_is_a_problem_that_passes(
     assert response.status_code == 503
     assert response.json()["type"] == "/problems/store-unavailable"
     assert response.headers["retry-after"] == "5"
+
+
+async def test_what_we_have_no_candle_of_is_filled_from_the_venue(
+    api: Api, client: httpx2.AsyncClient
+) -> None:
+    lacking = replace(a_candle(start_ns=2 * MINUTE), complete=False)
+    ours = [a_candle(start_ns=MINUTE), lacking, a_candle(start_ns=4 * MINUTE)]
+    theirs = [a_venue_candle(start_ns=n * MINUTE, close=103.0, closed=True) for n in range(4)]
+    await api.store.write([*ours, *theirs])
+    await api.feed(a_candle(start_ns=4 * MINUTE))
+
+    query = "symbol=BTC-USDT&venue=kraken&source=any"
+    whole = (await client.get(f"/v1/candles?{query}")).json()
+    page = (await client.get(f"/v1/candles?{query}&limit=2")).json()
+    before = (await client.get(page["next"])).json()
+
+    assert [row["source"] for row in whole["data"]] == [
+        "venue",
+        "trades",
+        "venue",
+        "venue",
+        "trades",
+    ]
+    assert all(row["complete"] for row in whole["data"])
+    assert [*before["data"], *page["data"]] == whole["data"][1:]

@@ -37,13 +37,21 @@ sys.stdin.read()
 """
 
 
-GAPS_WITHOUT_NUMBERS = """
+OF_AN_EARLIER_VERSION = """
 CREATE TABLE gap (
     venue VARCHAR, base VARCHAR, quote_currency VARCHAR, channel VARCHAR, start_ns BIGINT,
     end_ns BIGINT, reason VARCHAR, event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
     PRIMARY KEY (venue, base, quote_currency, channel, start_ns)
 );
 INSERT INTO gap VALUES ('kraken', 'BTC', 'USDT', 'trade', 1, 2, 'lost', 2, 2, 2);
+CREATE TABLE candle (
+    venue VARCHAR, base VARCHAR, quote_currency VARCHAR, "interval" VARCHAR, start_ns BIGINT,
+    open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE, volume DOUBLE,
+    trades BIGINT, closed BOOLEAN, event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
+    PRIMARY KEY (venue, base, quote_currency, "interval", start_ns)
+);
+INSERT INTO candle VALUES
+    ('kraken', 'BTC', 'USDT', '1m', 0, 100, 100, 100, 100, 1, 1, true, 1, 1, 1);
 """
 
 
@@ -75,13 +83,17 @@ async def test_what_was_written_survives_the_process(tmp_path: Path) -> None:
 async def test_file_of_an_earlier_version_is_read_and_written_to(tmp_path: Path) -> None:
     path = tmp_path / "store.duckdb"
     with duckdb.connect(path) as old:
-        old.execute(GAPS_WITHOUT_NUMBERS)
+        old.execute(OF_AN_EARLIER_VERSION)
 
     store = EmbeddedTimeSeries.open(path)
     await store.write([structs.replace(a_gap(start_ns=5, end_ns=6), missing=3), a_summary()])
     gaps = await store.gaps("kraken", BTC, **EVER)
+    lacking = structs.replace(a_candle(start_ns=60), complete=False)
+    await store.write([lacking])
+    candles = await store.candles("kraken", BTC, "1m", **EVER)
     store.close()
 
+    assert candles == [a_candle(), lacking]
     assert [(gap.start_ns, gap.reason, gap.missing) for gap in gaps] == [
         (1, "lost", None),
         (5, "reconnected", 3),

@@ -74,6 +74,19 @@ async def test_raw_events_go_after_their_day_and_all_else_stays(
     assert await store.gaps("kraken", BTC, **EVER) == [gap]
 
 
+async def test_candles_of_a_second_go_after_four_hours(
+    store: EmbeddedTimeSeries, clock: HandClock
+) -> None:
+    old = a_candle(start_ns=NOON, interval="1s")
+    fresh = replace(old, start_ns=NOON + 4 * 60 * MINUTE)
+    await store.write([old])
+
+    clock.now_ns = NOON + 4 * 60 * MINUTE + SECOND
+    await store.write([fresh])
+
+    assert await store.candles("kraken", BTC, "1s", **EVER) == [fresh]
+
+
 async def test_old_rows_go_slice_by_slice(
     store: EmbeddedTimeSeries, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

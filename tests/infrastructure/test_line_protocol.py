@@ -48,8 +48,8 @@ def test_candle_is_written_at_its_start() -> None:
 
     assert line == (
         b"candle,venue=kraken,base=BTC,quote_currency=USDT,interval=1m open=100.0,high=101.0,"
-        b"low=100.0,close=101.0,volume=5.0,trades=5i,closed=true,event_ns=61i,received_ns=61i,"
-        b"sequence=65i 60"
+        b"low=100.0,close=101.0,volume=5.0,trades=5i,closed=true,complete=true,event_ns=61i,"
+        b"received_ns=61i,sequence=65i 60"
     )
 
 

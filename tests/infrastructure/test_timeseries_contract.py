@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias, TypedDict
 
@@ -101,7 +102,7 @@ async def read(
 async def test_what_comes_back_equals_what_was_written(store: TimeSeries) -> None:
     trade = a_trade(price=0.1 + 0.2, size=1e-9, at_ns=NOON + 123_456_789, backfilled=True)
     quote = a_quote(bid=1e22, ask=5e-324, bid_size=1 / 3, ask_size=0.0, at_ns=NOON + 987_654_321)
-    candle = a_candle(start_ns=NOON, close=101.7, trades=3)
+    candle = msgspec.structs.replace(a_candle(start_ns=NOON, trades=3), close=101.7, complete=False)
     gap = a_gap(start_ns=NOON + 7, end_ns=NOON + SECOND + 1)
 
     await store.write([trade, quote, candle, gap])
@@ -214,6 +215,30 @@ async def test_open_candles_are_not_returned(store: TimeSeries) -> None:
     await store.write([closed, a_candle(start_ns=NOON + MINUTE, closed=False)])
 
     assert await read(store, Candle) == [closed]
+
+
+async def test_candle_of_a_second_comes_back_and_is_corrected(store: TimeSeries) -> None:
+    now_ns = time.time_ns() // SECOND * SECOND
+    first, second = (a_candle(start_ns=now_ns + n * SECOND, interval="1s") for n in range(2))
+    late = msgspec.structs.replace(first, close=101.0, high=101.0, trades=first.trades + 1)
+
+    await store.write([first])
+    await store.write([second])
+    await store.write([late])
+    await store.write([first])
+
+    span = When(start_ns=now_ns, end_ns=now_ns + MINUTE, limit=10)
+    assert await store.candles("kraken", BTC, "1s", **span) == [late, second]
+
+
+async def test_candle_that_is_known_to_lack_trades_is_told_so(store: TimeSeries) -> None:
+    whole = a_candle(start_ns=NOON)
+    lacking = msgspec.structs.replace(whole, complete=False)
+
+    await store.write([whole])
+    await store.write([lacking])
+
+    assert await read(store, Candle) == [lacking]
 
 
 async def test_candle_of_another_interval_is_not_returned(store: TimeSeries) -> None:
