@@ -1,16 +1,19 @@
 // @ts-check
-/** One-minute candles of one market: history by REST, what follows from the feed, in one sorted list. */
+/** Candles of one market and interval: history by REST, what follows from the feed, in one sorted list. */
 import { feed, serverTime } from "./store.js";
 
-/** Seconds of each interval offered; all are rolled up from one-minute candles. */
-export const INTERVALS = /** @type {Record<string, number>} */ ({ "1m": 60, "5m": 300, "15m": 900, "1h": 3600 });
+/** Seconds of each interval offered. */
+export const INTERVALS = /** @type {Record<string, number>} */ ({
+  "1s": 1, "1m": 60, "5m": 300, "15m": 900, "1h": 3600, "4h": 14_400, "1d": 86_400,
+});
 
 const MINUTE_S = 60;
 const MOST = 10_000;
+const PAGE = 1000;
 const PATIENCE_MS = 10_000;
 
 /** @param {Candle} candle @returns {Bar} */
-const barOf = ({ start, open, high, low, close, volume, trades }) => ({
+const barOf = ({ start, open, high, low, close, volume, trades, complete = true }) => ({
   time: Date.parse(start) / 1000,
   open: Number(open),
   high: Number(high),
@@ -18,71 +21,83 @@ const barOf = ({ start, open, high, low, close, volume, trades }) => ({
   close: Number(close),
   volume: Number(volume),
   trades: trades ?? 0,
+  complete,
 });
 
 /**
- * Join minutes to longer bars.
- * @param {Bar[]} minutes Rising in time. @param {number} seconds
+ * Let the last bar go with the minutes, which are told more often; its volume follows by itself.
+ * @param {Bar[]} bars Rising in time. @param {Bar[]} minutes Rising too. @param {number} seconds
  */
-export function rolledUp(minutes, seconds) {
-  /** @type {Bar[]} */ const bars = [];
+export function broughtUpToDate(bars, minutes, seconds) {
+  const fresh = [...bars];
   for (const minute of minutes) {
     const time = minute.time - (minute.time % seconds);
-    const last = bars.at(-1);
-    if (last?.time !== time) bars.push({ ...minute, time });
-    else {
-      last.high = Math.max(last.high, minute.high);
-      last.low = Math.min(last.low, minute.low);
-      last.close = minute.close;
-      last.volume += minute.volume;
-      last.trades += minute.trades;
-    }
+    const last = fresh.at(-1);
+    if (last === undefined || time > last.time) fresh.push({ ...minute, time });
+    else if (time === last.time) fresh[fresh.length - 1] = grown(last, minute);
   }
-  return bars;
+  return fresh;
 }
 
+/** @param {Bar} bar @param {Bar} minute */
+const grown = (bar, minute) => ({
+  ...bar,
+  high: Math.max(bar.high, minute.high),
+  low: Math.min(bar.low, minute.low),
+  close: minute.close,
+});
+
 export class Candles {
+  /** @type {Map<number, Bar>} */ #bars = new Map();
   /** @type {Map<number, Bar>} */ #minutes = new Map();
   #pages = Promise.resolve();
   #exhausted = false;
-  #leave = () => {};
+  /** @type {(() => void)[]} */ #leave = [];
 
   /** @param {CandlesWanted} wanted */
   constructor(wanted) {
     this.wanted = wanted;
-    this.page = Math.min(MOST, 1000 * Math.ceil(wanted.seconds / 120));
   }
 
   /** Follow the market until `stop`; a snapshot after a reconnection fetches what was missed. */
   start() {
+    const { seconds } = this.wanted;
+    this.#follow(this.wanted.interval, this.#bars, () => {
+      this.#read(Math.floor(serverTime() / 1000) + Math.max(seconds, MINUTE_S));
+    });
+    if (seconds > MINUTE_S) this.#follow("1m", this.#minutes, () => this.#tell());
+  }
+
+  /** @param {string} interval @param {Map<number, Bar>} kept @param {() => void} begun */
+  #follow(interval, kept, begun) {
     const { venue, symbol, onProblem } = this.wanted;
-    const request = { channel: "candles", venue: [venue], symbol: [symbol], interval: "1m", max_hz: 2 };
-    this.#leave = feed.subscribe(request, {
+    const request = { channel: "candles", venue: [venue], symbol: [symbol], interval, max_hz: 2 };
+    this.#leave.push(feed.subscribe(request, {
       snapshot: (candles) => {
-        this.#keep(candles);
-        this.#read(Math.floor(serverTime() / 1000) + MINUTE_S);
+        keep(kept, candles);
+        begun();
       },
       update: (candles) => {
-        this.#keep(candles);
+        keep(kept, candles);
         this.#tell();
       },
       refused: onProblem,
-    });
+    }));
   }
 
   stop() {
-    this.#leave();
+    this.#leave.forEach((leave) => leave());
     this.wanted = { ...this.wanted, onChange: () => {}, onProblem: () => {} };
   }
 
   /** Fetch what lies before the oldest bar, until there is no more. */
   async older() {
-    const oldest = Math.min(...this.#minutes.keys());
-    if (this.#exhausted || !Number.isFinite(oldest) || this.#minutes.size >= MOST) return;
+    const oldest = Math.min(...this.#bars.keys());
+    if (this.#exhausted || !Number.isFinite(oldest) || this.#bars.size >= MOST) return;
     this.#exhausted = true;
-    const before = this.#minutes.size;
+    const before = this.#bars.size;
     await this.#read(oldest);
-    this.#exhausted = this.#minutes.size === before;
+    this.#exhausted = this.#bars.size === before;
   }
 
   /** @param {number} end Seconds, exclusive. */
@@ -93,15 +108,15 @@ export class Candles {
 
   /** @param {number} end */
   async #readPage(end) {
-    const { venue, symbol } = this.wanted;
-    const range = { start: instant(end - this.page * MINUTE_S), end: instant(end) };
-    const limit = String(this.page);
-    const question = { venue, symbol, interval: "1m", order: "desc", limit, ...range };
+    const { venue, symbol, interval, seconds } = this.wanted;
+    const range = { start: instant(end - PAGE * seconds), end: instant(end) };
+    const limit = String(PAGE);
+    const question = { venue, symbol, interval, source: "any", order: "desc", limit, ...range };
     try {
       const signal = AbortSignal.timeout(PATIENCE_MS);
       const answer = await fetch(`/v1/candles?${new URLSearchParams(question)}`, { signal });
       const told = await answer.json();
-      if (answer.ok) this.#keep(told.data);
+      if (answer.ok) keep(this.#bars, told.data);
       else this.wanted.onProblem(told);
     } catch (error) {
       this.wanted.onProblem({ title: String(error) });
@@ -109,17 +124,24 @@ export class Candles {
     this.#tell();
   }
 
-  /** Of one minute, what was told with more trades is newer. @param {Candle[]} candles */
-  #keep(candles) {
-    for (const bar of candles.map(barOf)) {
-      if (bar.trades >= (this.#minutes.get(bar.time)?.trades ?? 0)) this.#minutes.set(bar.time, bar);
-    }
-  }
-
   #tell() {
-    this.wanted.onChange([...this.#minutes.values()].sort((one, other) => one.time - other.time));
+    const bars = inOrder(this.#bars);
+    const minutes = inOrder(this.#minutes).slice(-this.wanted.seconds / MINUTE_S);
+    const first = bars.at(-1)?.time ?? Infinity;
+    const fresh = minutes.filter(({ time }) => time >= first);
+    this.wanted.onChange(broughtUpToDate(bars, fresh, this.wanted.seconds));
   }
 }
+
+/** Of one interval, what was told with more trades is newer. @param {Map<number, Bar>} kept @param {Candle[]} candles */
+function keep(kept, candles) {
+  for (const bar of candles.map(barOf)) {
+    if (bar.trades >= (kept.get(bar.time)?.trades ?? 0)) kept.set(bar.time, bar);
+  }
+}
+
+/** @param {Map<number, Bar>} bars */
+const inOrder = (bars) => [...bars.values()].sort((one, other) => one.time - other.time);
 
 /** @param {number} seconds */
 const instant = (seconds) => new Date(seconds * 1000).toISOString();

@@ -2,7 +2,7 @@
 /** The candles of one market: which one, which interval, as a chart or as a table. */
 import { signal } from "@preact/signals";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { Candles, INTERVALS, rolledUp } from "./candles.js";
+import { Candles, INTERVALS } from "./candles.js";
 import { gapText, useGaps } from "./gaps.js";
 import { language, palette, set, settings, theme } from "./settings.js";
 import { quotes } from "./store.js";
@@ -27,13 +27,13 @@ const marketShown = (known) =>
 export function Chart() {
   const known = markets();
   const market = marketShown(known);
-  const seconds = INTERVALS[settings.interval.value] ?? INTERVALS["1m"];
+  const interval = settings.interval.value in INTERVALS ? settings.interval.value : "1m";
   const options = known.includes(market) || !market ? known : [market, ...known];
   const tools = html`
     <span class="gap"></span>
     <${Choice} label=${t("market")} value=${market} options=${options.map((each) => [each, marketName(each)])}
       onPick=${set("market")} />
-    <${Choice} label=${t("interval")} value=${settings.interval.value}
+    <${Choice} label=${t("interval")} value=${interval}
       options=${Object.keys(INTERVALS).map((each) => [each, each])}
       onPick=${set("interval")} />
     <button aria-pressed=${asTable.value} onClick=${() => (asTable.value = !asTable.value)}>
@@ -42,48 +42,49 @@ export function Chart() {
   `;
   return html`
     <${Panel} name="chart" title=${t("chart")} tools=${tools}>
-      ${market ? html`<${Market} key="${market} ${seconds}" market=${market} seconds=${seconds} />` : html`<${Skeleton} text=${t("waiting_feed")} />`}
+      ${market ? html`<${Market} key="${market} ${interval}" market=${market} interval=${interval} />` : html`<${Skeleton} text=${t("waiting_feed")} />`}
     <//>
   `;
 }
 
-/** @param {{market: string, seconds: number}} props */
-function Market({ market, seconds }) {
+/** @param {{market: string, interval: string}} props */
+function Market({ market, interval }) {
   const [venue, symbol] = market.split(":");
   const [attempt, setAttempt] = useState(0);
-  const { minutes, problem, older } = useCandles({ venue, symbol, seconds, attempt });
-  const gaps = useTradeGaps(venue, symbol, minutes?.[0]?.time ?? null);
-  if (problem && !minutes?.length) {
+  const { bars, problem, older } = useCandles({ venue, symbol, interval, attempt });
+  const gaps = useTradeGaps(venue, symbol, bars?.[0]?.time ?? null);
+  if (problem && !bars?.length) {
     return html`<${Trouble} problem=${problem} onAct=${() => setAttempt(attempt + 1)} />`;
   }
-  if (minutes === null) return html`<${Skeleton} text=${t("loading_library")} />`;
-  if (minutes.length === 0) {
+  if (bars === null) return html`<${Skeleton} text=${t("loading_library")} />`;
+  if (bars.length === 0) {
     return html`<div class="state"><p>${t("candles_empty", { symbol, venue })}</p></div>`;
   }
-  const bars = rolledUp(minutes, seconds);
   if (asTable.value) return html`<${Table} bars=${bars} />`;
   const label = t("candles_label", {
-    symbol, venue, interval: settings.interval.value, count: bars.length,
+    symbol, venue, interval, count: bars.length,
     close: price(bars[bars.length - 1].close),
   });
   return html`
     ${problem && html`<p class="hint warn-text" role="alert">${problem.title}: ${problem.detail}</p>`}
-    <${Drawing} bars=${bars} gaps=${gaps} seconds=${seconds} label=${label} older=${older} />
+    <${Drawing} bars=${bars} gaps=${gaps} seconds=${INTERVALS[interval]} label=${label} older=${older} />
   `;
 }
 
-/** @param {{venue: string, symbol: string, seconds: number, attempt: number}} wanted */
-function useCandles({ venue, symbol, seconds, attempt }) {
-  const [minutes, setMinutes] = useState(/** @type {Bar[] | null} */ (null));
+/** @param {{venue: string, symbol: string, interval: string, attempt: number}} wanted */
+function useCandles({ venue, symbol, interval, attempt }) {
+  const [bars, setBars] = useState(/** @type {Bar[] | null} */ (null));
   const [problem, setProblem] = useState(/** @type {Problem | null} */ (null));
   const candles = useRef(/** @type {Candles | null} */ (null));
   useEffect(() => {
     setProblem(null);
-    candles.current = new Candles({ venue, symbol, seconds, onChange: setMinutes, onProblem: setProblem });
+    candles.current = new Candles({
+      venue, symbol, interval, seconds: INTERVALS[interval], onChange: setBars, onProblem: setProblem,
+    });
     candles.current.start();
     return () => candles.current?.stop();
-  }, [venue, symbol, seconds, attempt]);
-  return { minutes, problem, older: () => candles.current?.older() };
+  }, [venue, symbol, interval, attempt]);
+  return { bars, problem, older: () => candles.current?.older() };
 }
 
 /** What is missing of the trades of a market. @param {string} venue @param {string} symbol @param {number | null} from */
@@ -146,7 +147,7 @@ function Table({ bars }) {
             <tr key=${bar.time}>
               <th scope="row" class="num">${moment(bar.time * 1000)}</th>
               ${columns.map((each) => html`<td key=${each} class="num">${price(bar[each])}</td>`)}
-              <td class="num">${number(bar.volume, 4)}</td>
+              <td class="num">${!bar.complete && html`<span class="warn-text" title=${t("bar_incomplete")}>≥ </span>`}${number(bar.volume, 4)}</td>
             </tr>`)}
         </tbody>
       </table>

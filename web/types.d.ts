@@ -279,6 +279,7 @@ interface Candle {
   close: string;
   volume: string;
   trades: number | null;
+  complete?: boolean;
 }
 
 /** `time`: start in seconds since the epoch, UTC. */
@@ -290,6 +291,8 @@ interface Bar {
   close: number;
   volume: number;
   trades: number;
+  /** No trade of it is known to be missing. */
+  complete: boolean;
 }
 
 /** A stretch of time that something is missing in, seconds since the epoch, and what in words. */
@@ -303,9 +306,10 @@ interface Shade {
 interface CandlesWanted {
   venue: string;
   symbol: string;
+  interval: string;
   seconds: number;
-  /** Gets all minutes, rising in time. */
-  onChange(minutes: Bar[]): void;
+  /** Gets all bars, rising in time. */
+  onChange(bars: Bar[]): void;
   onProblem(problem: Problem): void;
 }
 

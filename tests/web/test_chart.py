@@ -81,23 +81,46 @@ async def test_a_cell_of_the_board_opens_its_chart(api: FakeApi, open_page: Open
     await expect(page.get_by_test_id("chart")).to_contain_text("No trades of ETH-USD at kraken")
 
 
-async def test_minutes_are_joined_to_longer_bars(open_page: OpenPage) -> None:
+async def test_minutes_move_the_last_of_the_longer_bars(open_page: OpenPage) -> None:
     page = await open_page()
-    minute = {"open": 10, "high": 12, "low": 9, "close": 11, "volume": 1, "trades": 3}
+    bar = {
+        "open": 10,
+        "high": 12,
+        "low": 9,
+        "close": 11,
+        "volume": 5,
+        "trades": 3,
+        "complete": True,
+    }
+    bars = [{"time": 0} | bar, {"time": 300} | bar]
     minutes = [
-        {"time": 240} | minute,
-        {"time": 300} | minute,
         {"time": 360, "open": 11, "high": 15, "low": 10, "close": 14, "volume": 2, "trades": 1},
+        {"time": 600, "open": 14, "high": 14, "low": 13, "close": 13, "volume": 1, "trades": 1},
     ]
 
-    bars = await page.evaluate(
-        "minutes => import('/candles.js').then(({ rolledUp }) => rolledUp(minutes, 300))", minutes
+    found = await page.evaluate(
+        "([bars, minutes]) => import('/candles.js').then("
+        "({ broughtUpToDate }) => broughtUpToDate(bars, minutes, 300))",
+        [bars, minutes],
     )
 
-    assert bars == [
-        {"time": 0} | minute,
-        {"time": 300, "open": 10, "high": 15, "low": 9, "close": 14, "volume": 3, "trades": 4},
-    ]
+    moved = {"time": 300, "high": 15, "low": 9, "close": 14}
+    assert found == [bars[0], bar | moved, minutes[1]]
+
+
+async def test_long_candles_are_asked_for_as_they_are(api: FakeApi, open_page: OpenPage) -> None:
+    interval = "4h"
+    long = [a_candle(minutes_ago) | {"interval": interval} for minutes_ago in (9, 5, 1)]
+    api.history = [a_candle(3), *long[:-1], long[-1] | {"complete": False}]
+    page = await open_page()
+    await expect(drawn(page, 1)).to_be_visible()
+
+    await page.get_by_label("Interval").select_option(interval)
+    await page.get_by_role("button", name="Last bars as table").click()
+
+    rows = page.get_by_test_id("chart").locator("tbody tr")
+    await expect(rows).to_have_count(3)
+    await expect(rows.first.get_by_title("Trades of it are missing")).to_be_visible()
 
 
 async def test_minutes_without_trades_keep_their_place(open_page: OpenPage) -> None:
