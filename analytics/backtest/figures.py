@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from analytics.backtest.account import Account
 from analytics.backtest.bars import Bars
+from analytics.backtest.fills import Fills
 from analytics.backtest.trips import RoundTrips
 from analytics.indicators.history import Series
 from market.intervals import INTERVALS, SECOND_NS
@@ -76,6 +77,22 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     average_trade_s: float | None
 
 
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """What figures are made of, besides the candles; ``exposure`` and ``equity`` are means.
+
+    ``closes`` are the equity at the last candle of each day.
+    """
+
+    start: float
+    closes: Series
+    depth: float
+    longest_ns: int
+    exposure: float
+    equity: float
+    filled: Fills
+    tripped: RoundTrips
+
+
 def figures(bars: Bars, result: Account) -> Figures:
     """Compute all figures.
 
@@ -86,12 +103,29 @@ def figures(bars: Bars, result: Account) -> Figures:
     if not len(bars):
         raise ValueError("there are no candles to compute figures of")
     equity, start = result.equity, result.terms.capital
-    end = float(equity[-1])
-    length_ns = int(bars.start_ns[-1] - bars.start_ns[0]) + bars.length_ns
-    daily = daily_returns(bars.start_ns, equity, start)
-    deviation = _deviation(daily)
     depth, longest_ns = _drawdown(bars, equity, start)
+    measured = Measured(
+        start=start,
+        closes=equity[ends_of_days(bars.start_ns)],
+        depth=depth,
+        longest_ns=longest_ns,
+        exposure=float(result.exposure.mean()),
+        equity=float(equity.mean()),
+        filled=result.filled,
+        tripped=result.tripped,
+    )
+    return figures_of(bars, measured)
+
+
+def figures_of(bars: Bars, measured: Measured) -> Figures:
+    """Compute all figures of what was measured."""
+    start, end, depth = measured.start, float(measured.closes[-1]), measured.depth
+    closes = np.concatenate(([start], measured.closes))
+    daily = np.diff(closes) / closes[:-1]
+    deviation = _deviation(daily)
+    length_ns = int(bars.start_ns[-1] - bars.start_ns[0]) + bars.length_ns
     growth = _growth(end / start, length_ns)
+    fills = measured.filled
     return Figures(
         start_value=start,
         end_value=end,
@@ -103,26 +137,21 @@ def figures(bars: Bars, result: Account) -> Figures:
         sortino=_ratio(daily, _fall(daily)),
         calmar=growth / depth if growth is not None and depth else None,
         max_drawdown=depth,
-        max_drawdown_s=longest_ns / SECOND_NS,
-        exposure=float(result.exposure.mean()),
-        turnover=float(result.filled.notional.sum()) / float(equity.mean()),
-        fees=result.fees,
-        fills=len(result.filled),
-        trades=len(result.tripped),
-        **_of_trips(bars, result.tripped),
+        max_drawdown_s=measured.longest_ns / SECOND_NS,
+        exposure=measured.exposure,
+        turnover=float(fills.notional.sum()) / measured.equity,
+        fees=float(fills.fee.sum()),
+        fills=len(fills),
+        trades=len(measured.tripped),
+        **_of_trips(bars, measured.tripped),
     )
 
 
-def daily_returns(start_ns: NDArray[np.int64], equity: Series, start: float) -> Series:
-    """Return the returns from close to close of days (UTC), the first from the start.
-
-    A day in which there is no candle has none.
-    """
+def ends_of_days(start_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the place of the last candle of each day (UTC) in which there is one."""
     first, last = int(start_ns[0]) // DAY_NS, int(start_ns[-1]) // DAY_NS
     ends = np.searchsorted(start_ns, np.arange(first + 1, last + 2) * DAY_NS)
-    closes = np.concatenate(([start], equity[np.unique(ends) - 1]))
-    found: Series = np.diff(closes) / closes[:-1]
-    return found
+    return np.unique(ends) - 1
 
 
 def _growth(ratio: float, length_ns: int) -> float | None:
