@@ -27,19 +27,14 @@ def strategy_named(name: str) -> type[Strategy]:
     raise SettingsError(f"There is no strategy {name!r}: {meant}There are {', '.join(SHIPPED)}.")
 
 
-def chosen(strategy: type[Strategy], given: Sequence[str]) -> dict[str, str]:
-    """Read ``name=value`` each; the values are checked.
+def given_values(given: Sequence[str]) -> dict[str, str]:
+    """Read ``name=value`` each.
 
     Raises:
-        SettingsError: one is not written so, is not known or out of bounds.
+        SettingsError: one is not written so.
 
     """
-    values = dict(_parted(text, "--set") for text in given)
-    try:
-        parameters_of(strategy, values)
-    except ValueError as error:
-        raise SettingsError(f"--set: {error}.") from error
-    return values
+    return dict(_parted(text, "--set") for text in given)
 
 
 def swept(given: Sequence[str]) -> dict[str, list[float]]:
@@ -57,6 +52,8 @@ def combinations(
 ) -> list[dict[str, object]]:
     """Return every combination that makes sense, such as a fast period below a slow one.
 
+    Without anything swept it is the one of what is fixed.
+
     Raises:
         SettingsError: there is none, or more than `MOST`.
 
@@ -72,7 +69,7 @@ def combinations(
         else:
             found.append(one)
     if not found:
-        raise SettingsError(f"--sweep has no combination that makes sense: {why}.")
+        raise SettingsError(f"{why}." if not swept else f"No combination makes sense: {why}.")
     if len(found) > MOST:
         raise SettingsError(f"--sweep has {len(found):,} combinations: take {MOST:,} or fewer.")
     return found

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import re
+from html import escape
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import typer
 from typer.core import TyperGroup
 
-from analytics.backtest import DEFINITIONS, LookAheadError, Result, Terms
-from analytics.backtest import backtest as run_backtest
+from analytics.backtest import Terms
 from analytics.backtest.report import report as report_of
-from analytics.backtest.report.words import label, worded
+from analytics.backtest.report import table as html_table
 from cryptotracker.backtesting.candles import asked_for, read_bars
-from cryptotracker.backtesting.choosing import chosen, strategy_named
-from cryptotracker.backtesting.files import as_object, write_csv, write_text
-from cryptotracker.printed import print_json, print_table
+from cryptotracker.backtesting.choosing import combinations, given_values, strategy_named, swept
+from cryptotracker.backtesting.files import write_csv, write_text
+from cryptotracker.backtesting.telling import tables, tell
+from cryptotracker.backtesting.work import Work, done
 from cryptotracker.settings import read_settings
 from market import SettingsError
+from market.intervals import INTERVALS
 
 CANDLES = "candles"
 
@@ -57,6 +59,14 @@ def of_candles(  # noqa: PLR0913  # options of a command line
     capital: Annotated[float, typer.Option(help="In the quote currency.")] = 10_000.0,
     fee_bps: Annotated[float, typer.Option(help="Fee of a fill, hundredths of a percent.")] = 10.0,
     slippage_bps: Annotated[float, typer.Option(help="How much worse than the open.")] = 0.0,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(help="Values to try: name=5..50:5 or name=5,10; often, all combinations."),
+    ] = None,
+    by: Annotated[str, typer.Option(help="The figure that the best is chosen by.")] = "sharpe",
+    walk_forward: Annotated[
+        str, typer.Option(help="Train and test, such as 90d:30d: chosen on one, used on the next.")
+    ] = "",
     report: Annotated[Path | None, typer.Option(help="An HTML file to write.")] = None,
     csv: Annotated[Path | None, typer.Option(help="A folder for CSV files.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
@@ -67,21 +77,34 @@ def of_candles(  # noqa: PLR0913  # options of a command line
     """
     settings = read_settings()
     kind = strategy_named(strategy)
-    parameters = chosen(kind, values or [])
+    tried = combinations(kind, given_values(values or []), swept(sweep or []))
     terms = _terms(capital, fee_bps, slippage_bps)
-    is_file = bool(Path(instrument).suffix)
-    where = venue or ("" if is_file else settings.premium_reference)
+    spans_ns = _spans(walk_forward, is_swept=bool(sweep))
+    where = venue or ("" if Path(instrument).suffix else settings.premium_reference)
     asked = asked_for(instrument, venue=where, interval=interval, since=since, until=until)
     bars = read_bars(asked, settings)
+    work = Work(
+        strategy=kind,
+        bars=bars,
+        terms=terms,
+        tried=tried,
+        by=by,
+        spans_ns=spans_ns,
+    )
     try:
-        result = run_backtest(kind, bars, terms, **parameters)
-    except LookAheadError as error:
+        outcome = done(work)
+    except ValueError as error:
         raise SettingsError(f"{error}.") from error
-    _tell(result, f"{asked.what} at {where}" if where else str(asked.what), as_json=as_json)
+    named = f"{asked.what} at {where}" if where else str(asked.what)
+    tell(outcome, work, named, as_json=as_json)
     if csv is not None:
-        write_csv(result, csv)
+        write_csv(outcome, csv)
     if report is not None:
-        write_text(report, report_of(result, of=f"{asked.what} {where}".strip()))
+        more = "".join(
+            f"<h2>{escape(head)}</h2>{html_table(*rows)}" for head, rows in tables(outcome, work)
+        )
+        how = "walked forward" if outcome.folds else ""
+        write_text(report, report_of(outcome.result, of=named, more=more, how=how))
 
 
 def _terms(capital: float, fee_bps: float, slippage_bps: float) -> Terms:
@@ -91,18 +114,19 @@ def _terms(capital: float, fee_bps: float, slippage_bps: float) -> Terms:
         raise SettingsError(f"{error}.") from error
 
 
-def _tell(result: Result, of: str, *, as_json: bool) -> None:
-    if as_json:
-        print_json([as_object(result, of)])
-        return
-    told = as_object(result, of)
-    parameters = ", ".join(f"{k}={v}" for k, v in msgspec.structs.asdict(result.parameters).items())
-    typer.echo(
-        f"{result.strategy}({parameters}) on {of}: {len(result.bars):,} candles of "
-        f"{result.bars.interval}, {told['from']} to {told['to']}\n"
-    )
-    figures = msgspec.structs.asdict(result.figures)
-    rows = [
-        (label(name), worded(name, value), DEFINITIONS[name]) for name, value in figures.items()
-    ]
-    print_table(("figure", "value", "definition"), rows)
+def _spans(text: str, *, is_swept: bool) -> tuple[int, int] | None:
+    """Read what a walk forward trains on and tests on, in nanoseconds."""
+    if not text:
+        return None
+    if not is_swept:
+        raise SettingsError("--walk-forward chooses parameters: say with --sweep which to try.")
+    if found := re.fullmatch(r"(\d+)([smhd]):(\d+)([smhd])", text):
+        train, train_unit, test, test_unit = found.groups()
+        if int(train) and int(test):
+            return int(train) * _UNITS_NS[train_unit], int(test) * _UNITS_NS[test_unit]
+    raise SettingsError(f"--walk-forward is {text!r}: it must be train:test, such as 90d:30d.")
+
+
+_UNITS_NS = {
+    unit: INTERVALS[name] for unit, name in zip("smhd", ("1s", "1m", "1h", "1d"), strict=True)
+}

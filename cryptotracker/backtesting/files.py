@@ -9,18 +9,22 @@ from pathlib import Path
 
 import msgspec
 
-from analytics.backtest import DEFINITIONS, Result
+from analytics.backtest import DEFINITIONS
+from cryptotracker.backtesting.work import Outcome
 from market import SettingsError
 from market.intervals import SECOND_NS
 
 
-def write_csv(result: Result, folder: Path) -> None:
+def write_csv(outcome: Outcome, folder: Path) -> None:
     """Write ``equity.csv``, ``fills.csv`` and ``trades.csv``; times are RFC 3339.
+
+    ``sweep.csv`` has every combination that was tried, ``steps.csv`` those of a walk forward.
 
     Raises:
         SettingsError: they cannot be written.
 
     """
+    result = outcome.result
     bars, kept = result.bars, result.account
     ends = _written((bars.start_ns + bars.length_ns).tolist())
     worth = zip(
@@ -45,6 +49,9 @@ def write_csv(result: Result, folder: Path) -> None:
         _write(folder / "fills.csv", ("time", "price", "size", "notional", "fee"), fills)
         heads = ("bought", "sold", "entry", "leave", "profit", "gain")
         _write(folder / "trades.csv", heads, trips)
+        for name, rows in (("sweep.csv", _trials(outcome)), ("steps.csv", _steps(outcome))):
+            if rows:
+                _write(folder / name, list(rows[0]), [list(row.values()) for row in rows])
     except OSError as error:
         raise SettingsError(f"--csv {folder}: {error.strerror}; name another folder.") from error
 
@@ -62,10 +69,12 @@ def write_text(file: Path, text: str) -> None:
         raise SettingsError(f"{file} cannot be written: {error.strerror}; name another.") from error
 
 
-def as_object(result: Result, of: str) -> dict[str, object]:
+def as_object(outcome: Outcome, of: str) -> dict[str, object]:
     """Return what is known of it, but for its equity, as JSON can have it."""
+    result = outcome.result
     bars, terms = result.bars, result.account.terms
-    return {
+    found = {"sweep": _trials(outcome), "steps": _steps(outcome)}
+    return {name: rows for name, rows in found.items() if rows} | {
         "strategy": result.strategy,
         "parameters": msgspec.to_builtins(result.parameters),
         "of": of,
@@ -77,6 +86,29 @@ def as_object(result: Result, of: str) -> dict[str, object]:
         "figures": msgspec.to_builtins(result.figures),
         "definitions": DEFINITIONS,
     }
+
+
+def _trials(outcome: Outcome) -> list[dict[str, object]]:
+    return [
+        {**msgspec.structs.asdict(one.parameters), **msgspec.structs.asdict(one.figures)}
+        for one in outcome.trials
+    ]
+
+
+def _steps(outcome: Outcome) -> list[dict[str, object]]:
+    """Return each step: when it begins, what was chosen, figures of what came after."""
+    if not outcome.folds:
+        return []
+    first = outcome.folds[0].split
+    starts = outcome.result.bars.start_ns
+    return [
+        {
+            "from": _rfc3339(int(starts[fold.split - first])),
+            **msgspec.structs.asdict(fold.chosen.parameters),
+            **msgspec.structs.asdict(fold.tested),
+        }
+        for fold in outcome.folds
+    ]
 
 
 def _write(file: Path, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -19,29 +19,30 @@ FIRST = ("total_return", "hold_return", "sharpe", "max_drawdown", "trades", "fee
 TRIPS_SHOWN = 200
 
 
-def report(result: Result, *, of: str, more: str = "") -> str:
+def report(result: Result, *, of: str, more: str = "", how: str = "") -> str:
     """Make the page.
 
     Args:
         result: What is reported.
         of: What was traded and where, such as ``BTC-USDT at kraken``.
         more: HTML that comes before the round trips.
+        how: What is said in place of the parameters, where they changed on the way.
 
     """
     title = f"{result.strategy} on {of}"
     return page(
-        title, [_head(result, title), *_charts(result), _figures(result), more, _trips(result)]
+        title, [_head(result, title, how), *_charts(result), _figures(result), more, _trips(result)]
     )
 
 
-def _head(result: Result, title: str) -> str:
+def _head(result: Result, title: str, how: str) -> str:
     bars, terms = result.bars, result.account.terms
     chosen = ", ".join(f"{k} {v}" for k, v in msgspec.structs.asdict(result.parameters).items())
     span = (
         f"{moment(int(bars.start_ns[0]))} to {moment(int(bars.start_ns[-1]) + bars.length_ns)} UTC"
     )
     costs = f"fee {terms.fee_bps:g} bps and slippage {terms.slippage_bps:g} bps of each fill"
-    told = f"{chosen} · {len(bars):,} candles of {bars.interval}, {span} · {costs}"
+    told = f"{how or chosen} · {len(bars):,} candles of {bars.interval}, {span} · {costs}"
     named = [(label(name), worded(name, getattr(result.figures, name))) for name in FIRST]
     return f"<h1>{escape(title)}</h1><p>{escape(told)}</p>{cards(named)}"
 

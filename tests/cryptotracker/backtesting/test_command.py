@@ -81,6 +81,29 @@ def test_the_report_stands_alone(file: Path, tmp_path: Path) -> None:
     assert "NaN" not in page
 
 
+def test_the_best_of_a_sweep_is_shown_and_all_of_it_told(file: Path) -> None:
+    words = ("--sweep", "fast=5,10", "--sweep", "slow=20,30", "--by", "total_return")
+
+    told = json.loads(ran("sma-cross", file, *words, "--json"))
+
+    assert len(told["sweep"]) == 4
+    returns = [trial["total_return"] for trial in told["sweep"]]
+    assert returns == sorted(returns, reverse=True)
+    assert told["figures"]["total_return"] == pytest.approx(returns[0])
+    assert told["parameters"] == {name: told["sweep"][0][name] for name in ("fast", "slow")}
+
+
+def test_a_walk_forward_is_tested_on_what_came_after(file: Path, tmp_path: Path) -> None:
+    words = ("--sweep", "fast=5,10", "--set", "slow=20", "--walk-forward", "1d:12h")
+
+    ran("sma-cross", file, *words, "--csv", tmp_path, "--report", tmp_path / "walk.html")
+
+    with (tmp_path / "steps.csv").open() as rows:
+        begun = [row["from"] for row in csv.DictReader(rows)]
+    assert begun == ["1970-01-02T00:00:00Z", "1970-01-02T12:00:00Z", "1970-01-03T00:00:00Z"]
+    assert "walked forward" in (tmp_path / "walk.html").read_text()
+
+
 def test_candles_of_the_store_are_folded_to_the_interval(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +133,8 @@ def test_candles_of_the_store_are_folded_to_the_interval(
         (("sma-cross", "BTC-USDT", "--set", "fast"), "it must be name=value"),
         (("sma-cross", "BTC-USDT", "--set", "fast=500"), "must be less than slow"),
         (("sma-cross", "BTC-USDT", "--fee-bps", "-1"), "fee_bps is -1"),
+        (("sma-cross", "BTC-USDT", "--walk-forward", "9d:3d"), "say with --sweep which to try"),
+        (("sma-cross", "B-C", "--sweep", "fast=2", "--walk-forward", "9"), "such as 90d:30d"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_a_remedy(words: tuple[str, ...], why: str) -> None:

@@ -41,7 +41,7 @@ def test_what_is_no_range_is_refused(words: list[str], why: str) -> None:
 
 
 def test_a_sweep_without_sense_is_refused() -> None:
-    with pytest.raises(SettingsError, match="no combination that makes sense: sma-cross: fast"):
+    with pytest.raises(SettingsError, match="No combination makes sense: sma-cross: fast"):
         combinations(SmaCross, {}, {"fast": [50], "slow": [20]})
 
 
