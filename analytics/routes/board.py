@@ -119,6 +119,19 @@ class RouteBoard:
         self._settle([place for places in touched.values() for place in places], now_ns)
         self._changed |= touched.keys()
 
+    @property
+    def until_ns(self) -> int:
+        """When the first of what is settled grows too old, or before."""
+        return self._next_end_ns
+
+    def offered(self) -> Collection[Place]:
+        """Return the markets that can be used, as far as is settled."""
+        return self._until_ns.keys()
+
+    def finds(self, route_id: str) -> bool:
+        """Tell whether the search knows a cycle by this name that pays."""
+        return route_id in self._searching.found
+
     def touch_all(self) -> None:
         """Have every base currency's routes told again."""
         self._changed |= self._routes.bases()

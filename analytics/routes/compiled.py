@@ -22,7 +22,7 @@ from numba.experimental import structref
 from numba.extending import register_jitable
 
 from analytics.routes import arrays, bounds, kept, search, steps, walks
-from analytics.routes.arrays import Arrays, Floats, Ints, Room, Terms, new_arrays
+from analytics.routes.arrays import Arrays, Floats, Ints, Make, Room, Terms, Tops, new_arrays
 from analytics.routes.kernels import Kernel
 
 _SOURCES = (arrays, steps, bounds, kept, walks, search)
@@ -54,6 +54,7 @@ def compiled() -> Kernel:
             make=_Vectors(),
             hold=jit(_hold),
             set_market=jit(search.set_market),
+            set_markets=jit(search.set_markets),
             set_move=jit(search.set_move),
             seek=jit(search.seek),
             add_cash=jit(search.add_cash),
@@ -74,9 +75,15 @@ def _call_once(kernel: Kernel) -> None:
     empty.ring[1] = empty.edge_of[1] = 1
     held = kernel.hold(*empty)
     kernel.set_market(held, 0, 0.0, 0.0)
+    kernel.set_markets(held, _no_tops(kernel.make), 0, 0)
     kernel.set_move(held, 0, 0, 0, 0)
     kernel.seek(held, 0)
     kernel.add_cash(held, 0)
+
+
+def _no_tops(make: Make) -> Tops:
+    none, nothing = make.ints(1), make.floats(1)
+    return Tops(none, none, nothing, nothing, none, none, none, make.ints(2))
 
 
 @contextmanager

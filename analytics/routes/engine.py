@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from analytics.routes.arrays import FREE, MOVE, Room, Terms, new_arrays
+from analytics.routes.arrays import FREE, MOVE, NONE, Room, Terms, Tops, new_arrays
 from analytics.routes.identity import canonical
 from analytics.routes.kernels import KernelName, kernel_named
 from analytics.routes.numbering import FullError, Numbering
@@ -132,6 +132,32 @@ class RouteEngine:
             with self._more_room():
                 self._note(told)
                 self._seek_one_more()
+
+    def number(self, venue: str, instrument: Instrument) -> int:
+        """Return the number of a market, which holds until another one is listed."""
+        return self._numbers.get((venue, instrument), NONE)
+
+    def set_tops(self, tops: Tops, row: int, end: int) -> int:
+        """Take in best prices one after the other, up to where one changes a route or is to stop.
+
+        As `set_depth` for each row. Before another market is listed, those that were set so are to
+        be set by `set_depth`.
+
+        Args:
+            tops: Arrays such as the kernel takes: NumPy's, or lists where it is Python.
+            row: The first that is set.
+            end: The first that is not.
+
+        Returns:
+            The row after the last that was set.
+
+        """
+        row = int(self._kernel.set_markets(self._held, tops, row, end))
+        if tops.told[0] or (self.truncated and tops.told[1]):
+            with self._more_room():
+                self._note(int(tops.told[0]))
+                self._seek_one_more()
+        return row
 
     def changed(self) -> set[str]:
         """Return ids of cycles that came, went, or of which a market changed, since last asked."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias
 
 from analytics.routes import search
-from analytics.routes.arrays import Arrays, Floats, Ints, Make
+from analytics.routes.arrays import Arrays, Floats, Ints, Make, Tops
 
 KernelName: TypeAlias = Literal["auto", "numba", "python"]
 
@@ -21,6 +21,7 @@ class Kernel(NamedTuple):
     make: Make
     hold: Callable[..., Arrays]
     set_market: Callable[[Arrays, int, float, float], int]
+    set_markets: Callable[[Arrays, Tops, int, int], int]
     set_move: Callable[[Arrays, int, int, int, int], int]
     seek: Callable[[Arrays, int], int]
     add_cash: Callable[[Arrays, int], None]
@@ -38,6 +39,7 @@ def kernel_named(name: KernelName) -> Kernel:
             make=_Lists(),
             hold=Arrays,
             set_market=search.set_market,
+            set_markets=search.set_markets,
             set_move=search.set_move,
             seek=search.seek,
             add_cash=search.add_cash,

@@ -13,6 +13,7 @@ from analytics.routes.arrays import (
     NONE,
     TOUCHED,
     Arrays,
+    Tops,
 )
 from analytics.routes.kept import drop, price, settle
 from analytics.routes.steps import find_step, set_rate, set_step, spread, spread_move
@@ -40,6 +41,21 @@ def set_market(a: Arrays, market: int, bid: float, ask: float) -> int:
     if bought_rose > 0:
         _seek(a, 0, market)
     return _told(a)
+
+
+def set_markets(a: Arrays, tops: Tops, row: int, end: int) -> int:
+    """Set one market after the other from a row on, until it is to be stopped; return the next."""
+    tops.told[0] = tops.told[1] = 0
+    while row < end and tops.told[1] == 0:
+        market = tops.market[row]
+        tops.newest[tops.slot[row]] = row
+        tops.told[1] = tops.stops[row]
+        if market != NONE:
+            tops.told[0] = set_market(a, market, tops.sold[row], tops.bought[row])
+            if tops.told[0] != 0 or tops.wakes[market] != 0:
+                tops.told[1] = 1
+        row += 1
+    return row
 
 
 def set_move(a: Arrays, asset: int, source: int, target: int, is_open: int) -> int:

@@ -8,7 +8,7 @@ two moments the clock strikes every second, as quotes that grow too old change r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from analytics.backtest.arbitrage.desk import NEVER_NS, Desk
@@ -43,7 +43,7 @@ class Replay:
         board: A new one.
         taker: What decides; all desks carry out the same takes.
         desks: One for each latency.
-        pace: None: routes are told at every change.
+        pace: How often routes are told, as a refresher does. None: at every change, all at once.
         hear: Told of all routes that are told.
 
     """
@@ -63,7 +63,7 @@ class Replay:
         self._taker = taker
         self._pace = pace
         self._hear = hear
-        self._now_ns = self._heard_ns = 0
+        self.now_ns = self._heard_ns = 0
         self._strikes_ns = NEVER_NS
 
     def play(self, tape: Tape) -> None:
@@ -75,7 +75,7 @@ class Replay:
     def end(self) -> None:
         """End, with what is on its way still."""
         for desk in self.desks:
-            desk.end(self._now_ns)
+            desk.end(self.now_ns)
 
     def take(self, events: Sequence[Told], now_ns: int) -> None:
         """Take in what was received at a moment, and decide."""
@@ -85,14 +85,28 @@ class Replay:
         self.carry_out(now_ns)
         self.decide(now_ns)
 
-    def wait_until(self, now_ns: int) -> None:
-        """Let time pass up to a moment, which is left out for orders and counts for the clock."""
+    @property
+    def next_ns(self) -> int:
+        """When something happens next without an event: the clock strikes, or an order is done."""
+        return min(self._strikes_ns, self._due_ns + 1)
+
+    def wait_until(self, now_ns: int, *, tells: bool = True) -> None:
+        """Let time pass up to a moment, which is left out for orders and counts for the clock.
+
+        Args:
+            now_ns: When the next event was received.
+            tells: Whether there may be a route to take as the clock strikes.
+
+        """
         if self._strikes_ns == NEVER_NS:
             self._strikes_ns = now_ns // SECOND_NS * SECOND_NS + SECOND_NS
-        while (next_ns := min(self._strikes_ns, self._due_ns + 1)) <= now_ns:
+        while (next_ns := self.next_ns) <= now_ns:
             self.carry_out(next_ns - 1)
             if next_ns == self._strikes_ns:
-                self.decide(next_ns)
+                if tells:
+                    self.decide(next_ns)
+                else:
+                    self.board.changed(next_ns)
                 self._strikes_ns = self._after(next_ns, now_ns)
 
     def carry_out(self, now_ns: int) -> None:
@@ -102,15 +116,23 @@ class Replay:
 
     def decide(self, now_ns: int) -> None:
         """Tell the strategy what changed, and send what it takes; without latency it is done."""
-        self._now_ns = now_ns
-        for base in sorted(self.board.changed(now_ns)):
-            if self._pace is None or self._pace.admits(base, now_ns):
-                routes = self.board.refresh(base, now_ns)
-                if self._hear is not None:
-                    self._hear(routes)
-                for take in self._taker.on_routes(routes):
-                    self._send(take)
+        self.now_ns = now_ns
+        if self._pace is None:
+            self.board.settle(now_ns)
+            while changed := self.board.changed(now_ns):
+                self._tell(changed, now_ns)
+        else:
+            changed = self.board.changed(now_ns)
+            self._tell([one for one in changed if self._pace.admits(one, now_ns)], now_ns)
         self.carry_out(now_ns)
+
+    def _tell(self, bases: Collection[str], now_ns: int) -> None:
+        for base in sorted(bases):
+            routes = self.board.refresh(base, now_ns)
+            if self._hear is not None:
+                self._hear(routes)
+            for take in self._taker.on_routes(routes):
+                self._send(take)
 
     @property
     def _due_ns(self) -> int:

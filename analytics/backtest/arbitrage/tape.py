@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from analytics.routes.latest_depths import Place
 from market import Book, Event, Level, Listed, Quote, Summary, VenueStatus
 
-Told: TypeAlias = Quote | Book | Listed | Summary | VenueStatus
+Other: TypeAlias = Listed | Summary | VenueStatus
+Told: TypeAlias = Quote | Book | Other
 """What a board listens to."""
 
 Ints: TypeAlias = NDArray[np.int64]
@@ -61,7 +62,7 @@ class Tape(msgspec.Struct, frozen=True, kw_only=True):
     ask_size: Floats
     book: Ints
     books: Sequence[Book] = ()
-    others: Sequence[Listed | Summary | VenueStatus] = ()
+    others: Sequence[Other] = ()
 
     def __len__(self) -> int:
         return len(self.place)
@@ -103,7 +104,7 @@ def tape_of(events: Iterable[Event]) -> Tape:
     """Put down what a board listens to, whatever the order it comes in; the rest is left out."""
     told = [event for event in events if isinstance(event, Told)]
     rows = sorted((one for one in told if isinstance(one, Quote | Book)), key=_order)
-    others = (one for one in told if isinstance(one, Listed | Summary | VenueStatus))
+    others = (one for one in told if isinstance(one, Other))
     places = list(dict.fromkeys((row.venue, row.instrument) for row in rows))
     numbers = {place: number for number, place in enumerate(places)}
     books = [row for row in rows if isinstance(row, Book)]
