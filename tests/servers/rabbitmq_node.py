@@ -193,14 +193,14 @@ class RabbitMQServer:
         (self._root / "enabled_plugins").write_text("[].")
         return f"127.0.0.1:{port}"
 
-    def ctl(self, *arguments: str) -> str:
+    def ctl(self, *arguments: str, within_s: float = 60.0) -> str:
         """Run ``rabbitmqctl`` on the node and return what it says."""
         done = subprocess.run(  # noqa: S603  # arguments of our own tests
             [*self._place.within, BINARIES / "rabbitmqctl", "-q", "-n", self.name, *arguments],
             env=self._base_environment(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=within_s,
             check=False,
         )
         if done.returncode:
@@ -210,17 +210,17 @@ class RabbitMQServer:
     def state_of(self, exchange: str) -> str:
         """Return what the node says of an exchange's queues and bindings, and its log's end."""
         said = [self.name]
+        for log in (self._root / "log").glob("*.log"):
+            said += log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
         for question in (
             ("list_queues", "name", "messages", "consumers", "leader", "online"),
             ("list_bindings", "source_name", "destination_name", "routing_key"),
         ):
             try:
-                answer = self.ctl(*question)
+                answer = self.ctl(*question, within_s=15.0)
             except (RuntimeError, subprocess.TimeoutExpired) as error:
                 answer = f"{exchange}: {error}"
             said += [line for line in answer.splitlines() if line.startswith(exchange)]
-        for log in (self._root / "log").glob("*.log"):
-            said += log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
         return "\n".join(said)
 
     def _prepare(self) -> None:
