@@ -17,7 +17,6 @@ from typing import Literal, Protocol, TypeAlias, get_args
 import msgspec
 
 from market import Book, Event, Instrument, Listing, Summary, Trade, VenueCandle, Wallet
-from stream_service.rising import rising
 
 Channel: TypeAlias = Literal["trade", "quote", "book", "candle", "summary"]
 CHANNELS: frozenset[Channel] = frozenset(get_args(Channel))
@@ -117,7 +116,8 @@ class Session(Outbox, ABC):
     """Our side of one connection, as a state machine over the instruments in ``listings``.
 
     What a session keeps for an instrument it makes when it first meets the symbol in a frame.
-    ``number`` makes a sequence of the time of receipt for an event that the venue does not number.
+    ``numbered`` is the last sequence that was made here, see `number`: what comes by the thousand
+    is numbered where it is read, as the call would cost more than the number.
     ``renewal`` is empty until the venue asks us to leave: then it is its reason, and whoever owns
     the socket makes a new connection before it closes this one.
     """
@@ -127,7 +127,7 @@ class Session(Outbox, ABC):
         self.listings = Listings(listings, options.guess)
         self.options = options
         self.renewal = ""
-        self.number = rising()
+        self.numbered = 0
         self._requests: list[HttpRequest] = []
 
     @abstractmethod
@@ -153,6 +153,12 @@ class Session(Outbox, ABC):
         """
         del request, body, received_ns
         return ()
+
+    def number(self, received_ns: int) -> int:
+        """Make a sequence, which always rises, for an event that the venue does not number."""
+        last = self.numbered
+        self.numbered = number = received_ns if received_ns > last else last + 1
+        return number
 
     def recall(
         self, instrument: Instrument, *, after: Trade | None = None, before: Trade | None = None

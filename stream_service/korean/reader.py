@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -17,20 +17,19 @@ from market import (
     VenueRefusedError,
 )
 from stream_service import wire
-from stream_service.keyed import Keyed
 from stream_service.korean import frames
 from stream_service.korean.books import Books
-from stream_service.korean.frames import CandleRow, Ticker, TradeRow
+from stream_service.korean.frames import CandleRow, OrderBook, Ticker, TradeRow
 from stream_service.korean.rows import readable
 from stream_service.venue import HttpRequest, Session
+from stream_service.ways import Tell, Way
 
 INTERVALS: Final = {"candle.1s": ("1s", 10**9), "candle.1m": ("1m", 60 * 10**9)}
 """The candles that are read, and how long they last in nanoseconds."""
 
 CANDLE_PATHS: Final = {"/v1/candles/seconds": "candle.1s", "/v1/candles/minutes/1": "candle.1m"}
 
-Tell: TypeAlias = Callable[[Any, int], Sequence[Event]]
-"""Tells the events of a row that its decoder gave, and of the time of receipt."""
+Row = TypeVar("Row", TradeRow, OrderBook, Ticker, CandleRow)
 
 LETTER: Final = 2
 """This letter tells the types apart, which is cheaper than a whole word."""
@@ -45,6 +44,9 @@ It is a guess that only saves time: no type has the fields that another one need
 class Reader:
     """Turns the frames and answers of one connection into events.
 
+    ``hot`` are the ways of what comes most, by the letter of a frame at `AT_LETTER`. Sessions go
+    them themselves, for one call less; what fails there, or has no such way, is for `read_rare`.
+
     Args:
         venue: Its name.
         session: Whose listings, options and numbers are used.
@@ -54,9 +56,9 @@ class Reader:
 
     def __init__(self, venue: str, session: Session, *, only_changes: bool = False) -> None:
         self._venue = venue
-        self._listings = listings = session.listings
-        self._instruments = Keyed(lambda code: listings[code].instrument)
-        self._number = session.number
+        self._listings = session.listings
+        self._known = dict(session.listings)
+        self._session = session
         self._books = Books(venue, session, only_changes=only_changes)
         tells: Mapping[str, Tell] = {
             "trade": self._trades,
@@ -64,19 +66,27 @@ class Reader:
             "ticker": self._summaries,
             "candle": self._candles,
         }
-        self._ways = {
+        self._ways: Mapping[tuple[str, str], Way] = {
             (key, kind): (decoder.decode, tells[kind])
             for (key, kind), decoder in frames.DECODERS.items()
         }
-        self._hot = {ord(kind[LETTER]): self._ways["type", kind] for kind in tells}
+        self.hot = {ord(kind[LETTER]): self._ways["type", kind] for kind in tells}
 
-    def read(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        """See `Session.receive`; a book gives a quote too."""
+    def read_rare(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        """Read what is not hot, or does not begin as usual; an array is read row by row.
+
+        Raises:
+            FrameError: the frame is not of the documented shape.
+            VenueRefusedError: the venue turned us down.
+
+        """
         try:
-            decode, tell = self._hot[frame[AT_LETTER]]
-            return tell(decode(frame), received_ns)
-        except wire.UNREADABLE:  # it is something else, or wrong
-            return self._read_rare(frame, received_ns)
+            if not frame.startswith(b"["):
+                return self._read_any(frame, received_ns)
+            rows = frames.ARRAY.decode(frame)
+            return [event for row in rows for event in self._read_any(bytes(row), received_ns)]
+        except wire.UNREADABLE as error:
+            raise FrameError(self._venue, frame, str(error)) from error
 
     def read_answer(self, request: HttpRequest, body: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.answered`; rows that cannot be read are left out, unless none can."""
@@ -96,16 +106,6 @@ class Reader:
         except wire.UNREADABLE as error:
             raise FrameError(self._venue, body, str(error)) from error
 
-    def _read_rare(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        """Read what is not hot, or does not begin as usual; an array is read row by row."""
-        try:
-            if not frame.startswith(b"["):
-                return self._read_any(frame, received_ns)
-            rows = frames.ARRAY.decode(frame)
-            return [event for row in rows for event in self._read_any(bytes(row), received_ns)]
-        except wire.UNREADABLE as error:
-            raise FrameError(self._venue, frame, str(error)) from error
-
     def _read_any(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         envelope = frames.ENVELOPE.decode(frame)
         if error := envelope.error:
@@ -115,14 +115,19 @@ class Reader:
         if way is None:
             return ()
         decode, tell = way
-        return tell(decode(frame), received_ns)
+        return tell(self._met(decode(frame)), received_ns)
+
+    def _met(self, row: Row) -> Row:
+        """Note whose row it is, as `hot` ways know only what was met."""
+        self._known[row.code] = self._listings[row.code]
+        return row
 
     def _trades(self, row: TradeRow, received_ns: int) -> Sequence[Trade]:
         number = row.sequential_id
         return (
             Trade(
                 self._venue,
-                self._instruments[row.code],
+                self._known[row.code].instrument,
                 str(number),
                 "sell" if row.ask_bid == "ASK" else "buy",
                 row.trade_price,
@@ -136,24 +141,29 @@ class Reader:
 
     def _summaries(self, row: Ticker, received_ns: int) -> Sequence[Summary]:
         """Tell nothing of what was never traded."""
-        listing = self._listings[row.code]
-        last = row.trade_price
-        if not last:
+        code, price = row.code, row.trade_price
+        listing = self._known[code]
+        if not price:
             return ()
+        session = self._session
+        last = session.numbered
+        session.numbered = sequence = received_ns if received_ns > last else last + 1
         return (
             Summary(
                 self._venue,
                 listing.instrument,
-                row.code,
-                last,
+                code,
+                price,
                 listing.name,
                 row.opening_price or None,
                 row.high_price or None,
                 row.low_price or None,
                 row.acc_trade_volume_24h,
+                None,
+                None,
                 event_ns=row.timestamp * wire.MS,
                 received_ns=received_ns,
-                sequence=self._number(received_ns),
+                sequence=sequence,
             ),
         )
 
@@ -168,9 +178,12 @@ class Reader:
         first, high, low, last = row.opening_price, row.high_price, row.low_price, row.trade_price
         if not (low <= first <= high and low <= last <= high):
             raise ValueError(f"{first, last} do not lie in {low} to {high}")
+        instrument, session = self._known[row.code].instrument, self._session
+        before = session.numbered
+        session.numbered = sequence = received_ns if received_ns > before else before + 1
         return VenueCandle(
             self._venue,
-            self._instruments[row.code],
+            instrument,
             interval,
             start_ns,
             first,
@@ -178,37 +191,41 @@ class Reader:
             low,
             last,
             row.candle_acc_trade_volume,
-            closed=start_ns + length_ns <= received_ns,
+            None,
+            start_ns + length_ns <= received_ns,
             event_ns=row.timestamp * wire.MS,
             received_ns=received_ns,
-            sequence=self._number(received_ns),
+            sequence=sequence,
         )
 
     def _past_trades(self, body: bytes, received_ns: int) -> Sequence[Trade]:
         def trade(raw: msgspec.Raw) -> Trade:
-            [told] = self._trades(frames.REST_TRADE.decode(raw), received_ns)
+            [told] = self._trades(self._met(frames.REST_TRADE.decode(raw)), received_ns)
             return msgspec.structs.replace(told, backfilled=True)
 
         return sorted(readable(body, trade), key=lambda one: (one.event_ns, one.sequence))
 
     def _past_candles(self, body: bytes, kind: str, received_ns: int) -> Sequence[VenueCandle]:
         def candle(raw: msgspec.Raw) -> VenueCandle:
-            return self._candle(frames.REST_CANDLE.decode(raw), kind, received_ns)
+            return self._candle(self._met(frames.REST_CANDLE.decode(raw)), kind, received_ns)
 
         if kind not in INTERVALS:
             return ()
         candles = sorted(readable(body, candle), key=lambda one: one.start_ns)
         # they came newest first, so they are numbered once they are in order
-        return [msgspec.structs.replace(one, sequence=self._number(received_ns)) for one in candles]
+        return [
+            msgspec.structs.replace(one, sequence=self._session.number(received_ns))
+            for one in candles
+        ]
 
     def _past_books(self, body: bytes, received_ns: int) -> Sequence[Event]:
         def book(raw: msgspec.Raw) -> Sequence[Event]:
-            return self._books.show(frames.REST_BOOK.decode(raw), received_ns)
+            return self._books.show(self._met(frames.REST_BOOK.decode(raw)), received_ns)
 
         return [event for events in readable(body, book) for event in events]
 
     def _past_summaries(self, body: bytes, received_ns: int) -> Sequence[Event]:
         def summary(raw: msgspec.Raw) -> Sequence[Event]:
-            return self._summaries(frames.REST_TICKER.decode(raw), received_ns)
+            return self._summaries(self._met(frames.REST_TICKER.decode(raw)), received_ns)
 
         return [event for events in readable(body, summary) for event in events]

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from market import Event, Instrument, Listing, Trade
+from stream_service import wire
 from stream_service.korean.asking import (
     Pages,
     code_of,
@@ -22,7 +23,7 @@ from stream_service.korean.asking import (
     request_of,
     subscription,
 )
-from stream_service.korean.reader import Reader
+from stream_service.korean.reader import AT_LETTER, Reader
 from stream_service.korean.rest_side import answer_of
 from stream_service.korean.side import Dialect, KoreanSide
 from stream_service.venue import (
@@ -63,6 +64,7 @@ class UpbitSession(Session):
     def __init__(self, listings: Sequence[Listing], options: Options = NO_OPTIONS) -> None:
         super().__init__(listings, options)
         self._reader = Reader(NAME, self)
+        self._hot = self._reader.hot
         self._pages = Pages("days_ago")
 
     def opened(self) -> None:
@@ -77,7 +79,11 @@ class UpbitSession(Session):
 
     def receive(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.receive`; a book gives a quote too."""
-        return self._reader.read(frame, received_ns)
+        try:
+            decode, tell = self._hot[frame[AT_LETTER]]
+            return tell(decode(frame), received_ns)
+        except wire.UNREADABLE:  # it is something else, or wrong
+            return self._reader.read_rare(frame, received_ns)
 
     def answered(self, request: HttpRequest, body: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.answered`."""

@@ -30,6 +30,20 @@ def test_documented_frames_give_the_expected_events(name: str) -> None:
     assert events == case.events
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_a_frame_is_read_the_same_wherever_its_words_stand(name: str) -> None:
+    case = CASES[name]
+    for spaces in (b" ", b"  ", b"   "):
+        session = case.session(name.partition("-")[0])
+
+        events = list(answers(case, session))
+        for frame in map(bytes, case.frames):
+            shifted = spaces + frame if frame.startswith(b"{") else frame
+            events += session.receive(shifted, NOW)
+
+        assert events == case.events
+
+
 @pytest.mark.parametrize("kind", ["quote", "trade", "book"])
 def test_venue_has_fixtures(venue: Venue, kind: str) -> None:
     cases = [case for name, case in CASES.items() if name.partition("-")[0] == venue.name]

@@ -65,7 +65,7 @@ ROWS_AT_MOST = 1_000  # of one answer with trades; 10,000 are allowed
 CANDLES_AT_MOST = 10_000
 SYMBOLS_AT_MOST = 15  # the free plan has 30 channels, of trades and quotes together
 BOOKS_AT_MOST = 10  # likewise
-AT_KIND = slice(len('[{"T":"'), len('[{"T":"b'))
+AT_KIND = len('[{"T":"')
 """The letter of the first row's kind; what it says of the frame is held against all rows."""
 CANCELLED = ("canceled", "incorrect")
 
@@ -121,12 +121,12 @@ class AlpacaSession(Session):
         self._symbols = {row.instrument: name for name, row in self.listings.items()}
         self._names = list(self.listings)
         self._hot = {
-            b"q": self._quotes,
-            b"t": self._trades,
-            b"o": self._levels,
-            b"b": self._bars,
-            b"u": self._bars,
-            b"d": self._days,
+            ord("q"): self._quotes,
+            ord("t"): self._trades,
+            ord("o"): self._levels,
+            ord("b"): self._bars,
+            ord("u"): self._bars,
+            ord("d"): self._days,
         }
         self._books: list[str] = []
         self._heartbeat = b""
@@ -141,8 +141,11 @@ class AlpacaSession(Session):
     def receive(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.receive`; the venue's words are answered, and give no event."""
         try:
-            read = self._hot.get(frame[AT_KIND])
-            return read(frame, received_ns) if read else self._mixed(frame, received_ns)
+            try:
+                read = self._hot[frame[AT_KIND]]
+            except LookupError:  # it is something else
+                read = self._mixed
+            return read(frame, received_ns)
         except wire.UNREADABLE as error:
             if b'"o"' in frame:
                 for place in self._places.values():
@@ -270,7 +273,9 @@ class AlpacaSession(Session):
         events: list[Event] = []
         for row in rows:
             if row.volume:  # else it is made up of quotes
-                listing = self._places[row.symbol].listing
+                listing = self.listings[row.symbol]
+                last = self.numbered
+                self.numbered = sequence = received_ns if received_ns > last else last + 1
                 summary = Summary(  # not by `_summary`, which costs a fifth of it all
                     NAME,
                     listing.instrument,
@@ -281,9 +286,11 @@ class AlpacaSession(Session):
                     row.high,
                     row.low,
                     row.volume,
+                    None,
+                    None,
                     event_ns=received_ns,
                     received_ns=received_ns,
-                    sequence=self.number(received_ns),
+                    sequence=sequence,
                 )
                 events.append(summary)
         return events
@@ -314,6 +321,8 @@ class AlpacaSession(Session):
             place.tape.quote(row.bid, row.ask)
         if not (row.bid and row.bid_size and row.ask and row.ask_size):
             return None
+        event_ns, last = wire.ns_of_rfc3339(row.time), self.numbered
+        self.numbered = sequence = received_ns if received_ns > last else last + 1
         return Quote(
             NAME,
             place.instrument,
@@ -321,9 +330,9 @@ class AlpacaSession(Session):
             row.bid_size,
             row.ask,
             row.ask_size,
-            event_ns=wire.ns_of_rfc3339(row.time),
+            event_ns=event_ns,
             received_ns=received_ns,
-            sequence=self.number(received_ns),
+            sequence=sequence,
         )
 
     def _less_common(self, row: frames.BarRow | frames.Word, received_ns: int) -> Iterable[Event]:

@@ -71,6 +71,7 @@ from stream_service.venues.binance.rest import (
     trades_of,
 )
 from stream_service.venues.binance.side import BinanceSide, answer
+from stream_service.wire import MS
 
 NAME = "binance"
 STREAMS: dict[Channel, str] = {
@@ -246,8 +247,8 @@ class BinanceSession(Session):
         """See `Session.recall_candles`; the first thousand of them."""
         query = {
             "interval": "1m",
-            "startTime": str(start_ns // wire.MS),
-            "endTime": str(-(-end_ns // wire.MS) - 1),
+            "startTime": str(start_ns // MS),
+            "endTime": str(-(-end_ns // MS) - 1),
         }
         return self._request("candles", instrument, "klines", query)
 
@@ -322,7 +323,7 @@ class BinanceSession(Session):
                 "sell" if row.sold else "buy",
                 row.price,
                 row.size,
-                event_ns=time * wire.MS if time < LATEST_MS else time_ns(time),
+                event_ns=time * MS if time < LATEST_MS else time_ns(time),
                 received_ns=received_ns,
                 sequence=number,
             ),
@@ -346,12 +347,16 @@ class BinanceSession(Session):
         if not (low <= first <= high and low <= last <= high):
             wire.check_candle(first, high, low, last)
         time, start = told.time, row.start
+        start_ns = start * MS if start < LATEST_MS else time_ns(start)
+        event_ns = time * MS if time < LATEST_MS else time_ns(time)
+        instrument, before = self._instruments[told.symbol], self.numbered
+        self.numbered = sequence = received_ns if received_ns > before else before + 1
         return (
             VenueCandle(
                 NAME,
-                self._instruments[told.symbol],
+                instrument,
                 row.interval,
-                start * wire.MS if start < LATEST_MS else time_ns(start),
+                start_ns,
                 first,
                 high,
                 low,
@@ -359,9 +364,9 @@ class BinanceSession(Session):
                 row.volume,
                 row.trades,
                 row.closed,
-                event_ns=time * wire.MS if time < LATEST_MS else time_ns(time),
+                event_ns=event_ns,
                 received_ns=received_ns,
-                sequence=self.number(received_ns),
+                sequence=sequence,
             ),
         )
 
@@ -369,16 +374,19 @@ class BinanceSession(Session):
         return self._summary(decode_ticker(frame).data, received_ns)
 
     def _summary(self, row: TickerRow | RestTickerRow, received_ns: int) -> Sequence[Event]:
-        if not row.last:
+        price = row.last
+        if not price:
             return ()
-        listing = self.listings[row.symbol]
-        time = row.time
+        symbol, time, last = row.symbol, row.time, self.numbered
+        listing = self.listings[symbol]
+        event_ns = time * MS if time < LATEST_MS else time_ns(time)
+        self.numbered = sequence = received_ns if received_ns > last else last + 1
         return (
             Summary(
                 NAME,
                 listing.instrument,
-                row.symbol,
-                row.last,
+                symbol,
+                price,
                 listing.name,
                 row.open or None,
                 row.high or None,
@@ -386,9 +394,9 @@ class BinanceSession(Session):
                 row.volume,
                 row.bid or None,
                 row.ask or None,
-                event_ns=time * wire.MS if time < LATEST_MS else time_ns(time),
+                event_ns=event_ns,
                 received_ns=received_ns,
-                sequence=self.number(received_ns),
+                sequence=sequence,
             ),
         )
 

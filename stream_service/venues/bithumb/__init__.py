@@ -29,7 +29,7 @@ from stream_service.korean.asking import (
     request_of,
     subscription,
 )
-from stream_service.korean.reader import Reader
+from stream_service.korean.reader import AT_LETTER, Reader
 from stream_service.korean.rest_side import answer_of
 from stream_service.korean.side import Dialect, KoreanSide
 from stream_service.korean.written import KST
@@ -74,6 +74,7 @@ class BithumbSession(Session):
     def __init__(self, listings: Sequence[Listing], options: Options = NO_OPTIONS) -> None:
         super().__init__(listings, options)
         self._reader = Reader(NAME, self, only_changes=True)
+        self._hot = self._reader.hot
         self._first_reader = bithumb_v1.FirstReader(NAME, self)
         self._pages = Pages("daysAgo")
         self._rounds: Rounds[Instrument] = Rounds(period_s=60.0, delay_s=3.0, spread_s=40.0)
@@ -93,12 +94,10 @@ class BithumbSession(Session):
     def receive(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.receive`; a book gives a quote too."""
         try:
-            events = self._reader.read(frame, received_ns)
-        except FrameError:
-            if not bithumb_v1.is_v1(frame):
-                raise
-            events = ()
-        return events or self._first_stream(frame, received_ns)
+            decode, tell = self._hot[frame[AT_LETTER]]
+            return tell(decode(frame), received_ns)
+        except wire.UNREADABLE:  # it is something else, or wrong
+            return self._receive_rare(frame, received_ns)
 
     def answered(self, request: HttpRequest, body: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.answered`."""
@@ -145,6 +144,15 @@ class BithumbSession(Session):
         for due in self._rounds.due(instruments, now_ns):
             if request := self.recall_candles(due, start_ns=start_ns, end_ns=end_ns):
                 self.ask(request)
+
+    def _receive_rare(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        try:
+            events = self._reader.read_rare(frame, received_ns)
+        except FrameError:
+            if not bithumb_v1.is_v1(frame):
+                raise
+            events = ()
+        return events or self._first_stream(frame, received_ns)
 
     def _first_stream(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """Read a frame that the stream of today cannot be; all others give no event."""

@@ -13,7 +13,7 @@ last 60 trades and no more.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import pairwise
@@ -52,6 +52,8 @@ from stream_service.venue import (
 )
 from stream_service.venues.bybit import frames
 from stream_service.venues.bybit.side import BybitSide, answer
+from stream_service.ways import Way
+from stream_service.wire import MS
 
 NAME = "bybit"
 TOPICS: Mapping[Channel, str] = {
@@ -123,13 +125,13 @@ class BybitSession(Session):
         self._symbols = {row.instrument: name for name, row in self.listings.items()}
         self._asked: dict[str, Sequence[str]] = {}
         self._last_request = 0
-        self._readers: dict[str, Callable[[bytes, int], Sequence[Event]]] = {
-            "publicTrade": self._trades,
-            "orderbook": self._levels,
-            "tickers": self._ticker,
-            "kline": self._candles,
+        self._ways: dict[str, Way] = {
+            "publicTrade": (frames.decode_trades, self._trades),
+            "orderbook": (frames.decode_book, self._levels),
+            "tickers": (frames.decode_ticker, self._summary),
+            "kline": (frames.decode_candles, self._candles),
         }
-        self._hot = {ord(topic[0]): read for topic, read in self._readers.items()}
+        self._hot = {ord(topic[0]): way for topic, way in self._ways.items()}
 
     def opened(self) -> None:
         """Subscribe to what is followed of every symbol, ten topics a frame."""
@@ -139,7 +141,8 @@ class BybitSession(Session):
     def receive(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.receive`; replies give no event."""
         try:
-            return self._hot[frame[AT_TOPIC]](frame, received_ns)
+            decode, tell = self._hot[frame[AT_TOPIC]]
+            return tell(decode(frame), received_ns)
         except wire.UNREADABLE:  # it is something else, or wrong
             return self._receive_other(frame, received_ns)
 
@@ -167,8 +170,8 @@ class BybitSession(Session):
                     row = frames.book_row.decode(_result_of(body))
                     return list(self._places[row.symbol].book.seed(_part(row), received_ns))
                 case ("tickers", _):
-                    time = (frames.answer.decode(body).time or received_ns // wire.MS) * wire.MS
-                    days = readable(_rows(body), frames.ticker_row)
+                    time = frames.answer.decode(body).time or received_ns // MS
+                    days = readable(_rows(body), frames.rest_ticker_row)
                     return self._summaries(days, time, received_ns)
         except wire.UNREADABLE as error:
             raise FrameError(NAME, body, str(error)) from error
@@ -189,8 +192,8 @@ class BybitSession(Session):
         query = {
             "symbol": self._symbol(instrument),
             "interval": "1",
-            "start": start_ns // wire.MS,
-            "end": end_ns // wire.MS - 1,
+            "start": start_ns // MS,
+            "end": end_ns // MS - 1,
             "limit": CANDLES_AT_MOST,
         }
         return _request("kline", query, ("candles", instrument))
@@ -234,10 +237,10 @@ class BybitSession(Session):
         self.post(msgspec.json.encode({"op": "unsubscribe", "args": topics}))
         self._subscribe(topics)
 
-    def _trades(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+    def _trades(self, told: frames.TradesFrame, received_ns: int) -> Sequence[Event]:
         places = self._places
         events: list[Event] = []
-        for row in frames.trades_frame.decode(frame).data:
+        for row in told.data:
             events.append(  # noqa: PERF401  # a comprehension is one more call
                 Trade(
                     NAME,
@@ -246,7 +249,7 @@ class BybitSession(Session):
                     "buy" if row.side == "Buy" else "sell",
                     row.price,
                     row.size,
-                    event_ns=row.time * wire.MS,
+                    event_ns=row.time * MS,
                     received_ns=received_ns,
                     sequence=self.number(received_ns) if row.seq is None else row.seq,
                 )
@@ -261,14 +264,13 @@ class BybitSession(Session):
             "buy" if row.side == "Buy" else "sell",
             row.price,
             row.size,
-            event_ns=row.time * wire.MS,
+            event_ns=row.time * MS,
             received_ns=received_ns,
             sequence=self.number(received_ns) if row.seq is None else row.seq,
             backfilled=True,
         )
 
-    def _levels(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        told = frames.book_frame.decode(frame)
+    def _levels(self, told: frames.BookFrame, received_ns: int) -> Sequence[Event]:
         if told.topic.startswith(BEST_ONLY):
             return self._quotes(told, received_ns)
         book = self._places[told.data.symbol].book
@@ -292,7 +294,7 @@ class BybitSession(Session):
             bid.size,
             ask.price,
             ask.size,
-            event_ns=(told.cts or told.ts) * wire.MS,
+            event_ns=(told.cts or told.ts) * MS,
             received_ns=received_ns,
             sequence=best.last if best.seq is None else best.seq,
         )
@@ -303,35 +305,39 @@ class BybitSession(Session):
         topics = self._asked.pop(word.req_id, ())
         if not word.success:
             return self._heed(word, topics, received_ns)
-        read = self._readers.get(word.topic.partition(".")[0])
-        return read(frame, received_ns) if read else ()
+        way = self._ways.get(word.topic.partition(".")[0])
+        if way is None:
+            return ()
+        decode, tell = way
+        return tell(decode(frame), received_ns)
 
-    def _ticker(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        told = frames.decode_ticker(frame)
-        return (self._summary(told.data, told.ts * wire.MS, received_ns),)
-
-    def _summary(self, row: frames.TickerRow, event_ns: int, received_ns: int) -> Summary:
+    def _summary(self, told: frames.TickerFrame, received_ns: int) -> Sequence[Summary]:
         """Sum up a symbol; one that nobody knows is refused."""
-        listing = self.listings[row.symbol]
-        return Summary(
-            NAME,
-            listing.instrument,
-            row.symbol,
-            row.last,
-            listing.name,
-            row.open or None,
-            row.high or None,
-            row.low or None,
-            row.volume or 0.0,
-            row.bid or None,
-            row.ask or None,
-            event_ns=event_ns,
-            received_ns=received_ns,
-            sequence=self.number(received_ns),
+        row = told.data
+        symbol = row.symbol
+        listing = self.listings[symbol]
+        last = self.numbered
+        self.numbered = sequence = received_ns if received_ns > last else last + 1
+        return (
+            Summary(
+                NAME,
+                listing.instrument,
+                symbol,
+                row.last,
+                listing.name,
+                row.open or None,
+                row.high or None,
+                row.low or None,
+                row.volume or 0.0,
+                None,
+                None,
+                event_ns=told.ts * MS,
+                received_ns=received_ns,
+                sequence=sequence,
+            ),
         )
 
-    def _candles(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        told = frames.decode_candles(frame)
+    def _candles(self, told: frames.CandleFrame, received_ns: int) -> Sequence[Event]:
         of = self._places[told.topic.rpartition(".")[2]].instrument
         events: list[Event] = []
         for row in told.data:
@@ -339,21 +345,24 @@ class BybitSession(Session):
             if not (low <= first <= high and low <= last <= high):
                 wire.check_candle(first, high, low, last)
             if row.volume and row.interval in BARS:
+                before = self.numbered
+                self.numbered = sequence = received_ns if received_ns > before else before + 1
                 events.append(  # a comprehension is one more call
                     VenueCandle(
                         NAME,
                         of,
                         BARS[row.interval],
-                        row.start * wire.MS,
+                        row.start * MS,
                         first,
                         high,
                         low,
                         last,
                         row.volume,
-                        closed=row.confirm,
-                        event_ns=row.timestamp * wire.MS,
+                        None,
+                        row.confirm,
+                        event_ns=row.timestamp * MS,
                         received_ns=received_ns,
-                        sequence=self.number(received_ns),
+                        sequence=sequence,
                     )
                 )
         return events
@@ -396,12 +405,15 @@ class BybitSession(Session):
         return ""
 
     def _summaries(
-        self, rows: Iterable[frames.TickerRow], event_ns: int, received_ns: int
+        self, rows: Iterable[frames.RestTickerRow], time: int, received_ns: int
     ) -> list[Event]:
         events: list[Event] = []
         for row in rows:
             with suppress(KeyError, ValueError):  # many that REST tells are followed by nobody
-                events.append(self._summary(row, event_ns, received_ns))
+                [told] = self._summary(frames.TickerFrame(time, row), received_ns)
+                events.append(
+                    msgspec.structs.replace(told, bid=row.bid or None, ask=row.ask or None)
+                )
         return events
 
     def _past_candles(
@@ -411,7 +423,7 @@ class BybitSession(Session):
         rows = sorted(rows, key=lambda row: row.start)
         apart = {later.start - sooner.start for sooner, later in pairwise(rows)} or {60_000}
         lengths = {length: name for name, length in INTERVALS.items()}
-        interval = lengths.get(min(apart) * wire.MS)
+        interval = lengths.get(min(apart) * MS)
         return [
             _past_candle(row, of, interval, (received_ns, self.number(received_ns)))
             for row in rows
@@ -471,7 +483,7 @@ def _part(row: frames.BookRow, time: int | None = None) -> Part:
     return Part(
         row.bids,
         row.asks,
-        time * wire.MS,
+        time * MS,
         previous=row.last - 1,
         last=row.last,
         sequence=row.seq,
@@ -495,7 +507,7 @@ def _past_candle(
     row: frames.RestCandleRow, of: Instrument, interval: str, stamps: tuple[int, int]
 ) -> VenueCandle:
     received_ns, sequence = stamps
-    start_ns = row.start * wire.MS
+    start_ns = row.start * MS
     end_ns = start_ns + INTERVALS[interval]
     is_closed = end_ns <= received_ns
     return VenueCandle(

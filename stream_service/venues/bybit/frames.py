@@ -84,22 +84,27 @@ class TickerRow(
     gc=False,
     rename={
         "last": "lastPrice",
-        "open": "prevPrice24h",
         "high": "highPrice24h",
         "low": "lowPrice24h",
+        "open": "prevPrice24h",
         "volume": "volume24h",
-        "bid": "bid1Price",
-        "ask": "ask1Price",
     },
 ):
-    """The last 24 hours; only REST tells bid and ask."""
+    """The last 24 hours, in the order of the venue, in which fields are found soonest."""
 
     symbol: str
     last: wire.Price
-    open: OrNothing = ""
     high: OrNothing = ""
     low: OrNothing = ""
+    open: OrNothing = ""
     volume: OrNothing = ""
+
+
+class RestTickerRow(
+    TickerRow, frozen=True, gc=False, rename={"bid": "bid1Price", "ask": "ask1Price"}
+):
+    """The same over REST, which tells bid and ask as well."""
+
     bid: OrNothing = ""
     ask: OrNothing = ""
 
@@ -206,8 +211,8 @@ class Shape(msgspec.Struct, frozen=True, rename="camel"):
     last_price: str | None = None
 
 
-trades_frame = msgspec.json.Decoder(TradesFrame, strict=False)
-book_frame = msgspec.json.Decoder(BookFrame, strict=False)
+decode_trades = msgspec.json.Decoder(TradesFrame, strict=False).decode
+decode_book = msgspec.json.Decoder(BookFrame, strict=False).decode
 decode_ticker = msgspec.json.Decoder(TickerFrame, strict=False).decode
 decode_candles = msgspec.json.Decoder(CandleFrame, strict=False).decode
 word = msgspec.json.Decoder(Word)
@@ -215,7 +220,7 @@ answer = msgspec.json.Decoder(Answer)
 result = msgspec.json.Decoder(Result)
 rest_trade_row = msgspec.json.Decoder(RestTradeRow, strict=False)
 rest_candle_row = msgspec.json.Decoder(RestCandleRow, strict=False)
-ticker_row = msgspec.json.Decoder(TickerRow, strict=False)
+rest_ticker_row = msgspec.json.Decoder(RestTickerRow, strict=False)
 book_row = msgspec.json.Decoder(BookRow, strict=False)
 symbol_row = msgspec.json.Decoder(SymbolRow, strict=False)
 shape = msgspec.json.Decoder(Shape)

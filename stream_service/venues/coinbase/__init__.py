@@ -26,6 +26,7 @@ from market import (
     Instrument,
     Level,
     Listing,
+    Summary,
     Trade,
     VenueRefusedError,
     VenueStatus,
@@ -308,19 +309,34 @@ class CoinbaseSession(Session):
         instrument = self.listings[product].instrument
         event_ns = wire.ns_of_rfc3339(row.time)
         events: list[Event] = []
-        if row.price and self._is_due(product, event_ns):
-            stamps = event_ns, received_ns, self.number(received_ns)
-            events.append(frames.summary_of(row, instrument, stamps))
+        if row.price:
+            since_ns = event_ns - self._summary_ns.get(product, 0)
+            if not -SECOND_NS < since_ns < SECOND_NS:
+                self._summary_ns[product] = event_ns
+                last = self.numbered
+                self.numbered = sequence = received_ns if received_ns > last else last + 1
+                events.append(
+                    Summary(
+                        NAME,
+                        instrument,
+                        product,
+                        row.price,
+                        "",
+                        row.open_24h or None,
+                        row.high_24h or None,
+                        row.low_24h or None,
+                        row.volume_24h,
+                        row.best_bid or None,
+                        row.best_ask or None,
+                        event_ns=event_ns,
+                        received_ns=received_ns,
+                        sequence=sequence,
+                    )
+                )
         if self._tells_quotes and product not in self._books and row.has_quote:
             stamps = event_ns, received_ns, self.number(received_ns)
             events.append(frames.ticker_quote(row, instrument, stamps))
         return events
-
-    def _is_due(self, product: str, event_ns: int) -> bool:
-        if abs(event_ns - self._summary_ns.get(product, 0)) < SECOND_NS:
-            return False
-        self._summary_ns[product] = event_ns
-        return True
 
     def _told(self, events: Iterable[Event]) -> list[Event]:
         """Add quotes, leave out what was not asked for."""

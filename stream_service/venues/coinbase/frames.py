@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
-from market import Book, Instrument, Level, Listing, Quote, Summary, Trade, VenueCandle
+from market import Book, Instrument, Level, Listing, Quote, Trade, VenueCandle
 from market.events import Side
 from market.intervals import INTERVALS, SECOND_NS
 from stream_service import wire
@@ -222,27 +222,6 @@ def ticker_quote(row: Ticker, instrument: Instrument, stamps: Stamps) -> Quote:
         row.best_bid_size,
         row.best_ask,
         row.best_ask_size,
-        event_ns=event_ns,
-        received_ns=received_ns,
-        sequence=sequence,
-    )
-
-
-def summary_of(row: Ticker, instrument: Instrument, stamps: Stamps) -> Summary:
-    """Return the 24 hours that a ticker tells."""
-    event_ns, received_ns, sequence = stamps
-    return Summary(
-        NAME,
-        instrument,
-        row.product_id,
-        row.price,
-        "",
-        row.open_24h or None,
-        row.high_24h or None,
-        row.low_24h or None,
-        row.volume_24h,
-        row.best_bid or None,
-        row.best_ask or None,
         event_ns=event_ns,
         received_ns=received_ns,
         sequence=sequence,

@@ -59,6 +59,9 @@ LATE_NS = 2 * SECOND_NS
 """How long after its end the last trade of a candle may be told."""
 
 NEVER = 2**63
+EVEN = 2.0**52
+"""From it on floats are whole numbers: what is added to a smaller one rounds it."""
+
 LETTER = 1
 AT_LETTER = len('{"channel":"') + LETTER
 """This letter tells the channels apart, which is the cheapest thing to look at.
@@ -282,6 +285,8 @@ class KrakenSession(Session):
         bid, ask = row.bid, row.ask
         if not (bid and ask):
             return None
+        last = self.numbered
+        self.numbered = sequence = received_ns if received_ns > last else last + 1
         return Quote(
             NAME,
             followed.instrument,
@@ -291,7 +296,7 @@ class KrakenSession(Session):
             row.ask_qty,
             event_ns=event_ns,
             received_ns=received_ns,
-            sequence=self.number(received_ns),
+            sequence=sequence,
         )
 
     def _hold_back(self, row: frames.Ticker, followed: _Followed, event_ns: int) -> None:
@@ -305,13 +310,15 @@ class KrakenSession(Session):
         """Sum up, at most once a second: the ticker comes on each change of bid and ask."""
         followed.next_summary_ns = received_ns + SECOND_NS
         followed.untold = None
+        price, change, numbered = row.last, row.change, self.numbered
+        self.numbered = sequence = received_ns if received_ns > numbered else numbered + 1
         return Summary(
             NAME,
             followed.instrument,
             row.symbol,
-            row.last,
+            price,
             "",
-            _open_before(row.change, row.last),
+            None if change is None else _open_before(change, price),
             row.high or None,
             row.low or None,
             row.volume,
@@ -319,7 +326,7 @@ class KrakenSession(Session):
             row.ask or None,
             event_ns=event_ns,
             received_ns=received_ns,
-            sequence=self.number(received_ns),
+            sequence=sequence,
         )
 
     def _trades(self, frame: bytes, received_ns: int) -> Sequence[Event]:
@@ -484,13 +491,13 @@ def _late_ns(candle: VenueCandle) -> int:
     return candle.start_ns + INTERVALS[candle.interval] + LATE_NS
 
 
-def _open_before(change: float | None, last: float) -> float | None:
-    """Return the price of 24 hours ago, which is told as the change since; None: it is not."""
-    if change is None:
-        return None
+def _open_before(change: float, last: float) -> float | None:
+    """Return the price of 24 hours ago, which is told as the change since; None: there is none."""
     # as many digits as a float holds, lest there is a tail such as that of 0.1 + 0.2
     unit = 1e12 if last < 1e3 else 1e9 if last < 1e6 else 1e6  # noqa: PLR2004  # as above
-    opened = round((last - change) * unit) / unit
+    count = (last - change) * unit
+    # this rounds to even as `round` does, which takes ten times as long
+    opened = (count + EVEN - EVEN if 0.0 < count < EVEN else round(count)) / unit
     return opened if 0.0 < opened < wire.LARGEST else None
 
 

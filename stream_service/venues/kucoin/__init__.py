@@ -94,6 +94,7 @@ from stream_service.venues.kucoin.frames import (
     decode_snapshot,
 )
 from stream_service.venues.kucoin.side import KucoinSide, answer
+from stream_service.wire import MS
 
 NAME = "kucoin"
 LETTER = len("/market/")
@@ -310,7 +311,7 @@ class KucoinSession(Session):
 
     def _update(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         row = UPDATE.decode(frame).data
-        event_ns = received_ns if row.time is None else row.time * wire.MS
+        event_ns = received_ns if row.time is None else row.time * MS
         bids, asks = row.changes.bids, row.changes.asks
         change = Change(
             row.sequence_start,
@@ -348,16 +349,19 @@ class KucoinSession(Session):
         bid, ask = told.data.bids, told.data.asks
         if not (bid and ask and bid.price and bid.size and ask.price and ask.size):
             return ()
+        instrument = self._topics.get(told.topic) or self._meet(told.topic)
+        last = self.numbered
+        self.numbered = sequence = received_ns if received_ns > last else last + 1
         quote = Quote(
             NAME,
-            self._topics.get(told.topic) or self._meet(told.topic),
+            instrument,
             bid.price,
             bid.size,
             ask.price,
             ask.size,
-            event_ns=told.data.timestamp * wire.MS,
+            event_ns=told.data.timestamp * MS,
             received_ns=received_ns,
-            sequence=self.number(received_ns),
+            sequence=sequence,
         )
         return (quote,)
 
@@ -385,10 +389,12 @@ class KucoinSession(Session):
         first, high, low, last = row.open, row.high, row.low, row.close
         if not (low <= first <= high and low <= last <= high):
             check_order(first, last, high, low)
+        instrument, before = self._instruments[minutes.symbol], self.numbered
+        self.numbered = sequence = received_ns if received_ns > before else before + 1
         return (
             VenueCandle(
                 NAME,
-                self._instruments[minutes.symbol],
+                instrument,
                 interval,
                 start_ns,
                 first,
@@ -396,10 +402,11 @@ class KucoinSession(Session):
                 low,
                 last,
                 row.volume,
-                closed=start_ns + length_ns <= received_ns,
+                None,
+                start_ns + length_ns <= received_ns,
                 event_ns=minutes.time,
                 received_ns=received_ns,
-                sequence=self.number(received_ns),
+                sequence=sequence,
             ),
         )
 
@@ -411,7 +418,7 @@ class KucoinSession(Session):
         if b"level2Depth" not in frame:
             return ()
         told = LEVELS.decode(frame)
-        stamps = (told.data.timestamp * wire.MS, received_ns)
+        stamps = (told.data.timestamp * MS, received_ns)
         return _whole(self._watch(_symbol_in(told.topic)), told.data.bids, told.data.asks, stamps)
 
     def _other(self, frame: bytes, received_ns: int) -> Sequence[Event]:
@@ -516,16 +523,18 @@ class KucoinSession(Session):
 
     def _summary(self, day: Day, event_ns: int, received_ns: int) -> Sequence[Summary]:
         """Sum up a day, if there was a trade in it."""
-        last = day.last_traded_price or day.last
-        if not last:
+        price = day.last_traded_price or day.last
+        if not price:
             return ()
-        time = day.datetime
+        symbol, time = day.symbol, day.datetime
+        instrument, last = self._instruments[symbol], self.numbered
+        self.numbered = sequence = received_ns if received_ns > last else last + 1
         return (
             Summary(
                 NAME,
-                self._instruments[day.symbol],
-                day.symbol,
-                last,
+                instrument,
+                symbol,
+                price,
                 "",
                 day.open or None,
                 day.high or None,
@@ -533,9 +542,9 @@ class KucoinSession(Session):
                 day.vol,
                 day.buy or None,
                 day.sell or None,
-                event_ns=time * wire.MS if time else event_ns,
+                event_ns=time * MS if time else event_ns,
                 received_ns=received_ns,
-                sequence=self.number(received_ns),
+                sequence=sequence,
             ),
         )
 
@@ -547,7 +556,7 @@ class KucoinSession(Session):
                 seed = SEED.decode(content)
                 book = self._book(self._symbol(instrument))
                 rows = (seed.sequence, seed.bids or [], seed.asks or [])
-                event_ns = None if seed.time is None else seed.time * wire.MS
+                event_ns = None if seed.time is None else seed.time * MS
                 return list(book.seed(*rows, received_ns, event_ns))
             case ("trades", Instrument() as instrument):
                 trades = sorted(
@@ -566,7 +575,7 @@ class KucoinSession(Session):
             case ("summary", _):
                 tickers = ALL_TICKERS.decode(content)
                 days = [day for day in readable(tickers.ticker, DAY) if self._follows(day.symbol)]
-                event_ns = tickers.time * wire.MS
+                event_ns = tickers.time * MS
                 return [one for day in days for one in self._summary(day, event_ns, received_ns)]
         return ()
 

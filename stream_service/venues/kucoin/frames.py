@@ -145,13 +145,13 @@ class Day(Struct, frozen=True, gc=False, rename="camel"):
     symbol: str
     datetime: wire.Milliseconds | None = None
     last_traded_price: wire.OrZero | None = None
-    last: wire.OrZero | None = None
     open: wire.OrZero | None = None
     high: wire.OrZero | None = None
     low: wire.OrZero | None = None
     vol: wire.OrZero | None = None
     buy: wire.OrZero | None = None
     sell: wire.OrZero | None = None
+    last: wire.OrZero | None = None
 
 
 class Snapshot(Struct, frozen=True, gc=False):

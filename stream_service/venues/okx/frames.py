@@ -59,16 +59,30 @@ class Subject(msgspec.Struct, frozen=True, gc=False, rename={"symbol": "instId"}
     symbol: str
 
 
+class BestSubject(msgspec.Struct, frozen=True, gc=False, rename={"symbol": "instId"}):
+    """What a frame with the best levels is about; those of a book look the same."""
+
+    channel: Literal["bbo-tbt"]
+    symbol: str
+
+
 class TradesFrame(msgspec.Struct, frozen=True, gc=False):
     """Executions; each names its instrument, as their frame does."""
 
     data: list[TradeRow]
 
 
+class BestFrame(msgspec.Struct, frozen=True, gc=False):
+    """The best levels of one instrument."""
+
+    arg: BestSubject
+    data: list[BookRow]
+
+
 class BookFrame(msgspec.Struct, frozen=True, gc=False):
     """A book of one instrument, or what changed in it."""
 
-    arg: Subject
+    arg: Arg
     data: list[BookRow]
     action: str = ""
 
@@ -180,7 +194,8 @@ class Shape(msgspec.Struct, frozen=True, rename="camel"):
 
 
 decode_trades = msgspec.json.Decoder(TradesFrame, strict=False).decode
-book_frame = msgspec.json.Decoder(BookFrame, strict=False)
+decode_best = msgspec.json.Decoder(BestFrame, strict=False).decode
+decode_book = msgspec.json.Decoder(BookFrame, strict=False).decode
 subject_frame = msgspec.json.Decoder(SubjectFrame)
 decode_tickers = msgspec.json.Decoder(TickersFrame, strict=False).decode
 frame = msgspec.json.Decoder(Frame)
