@@ -33,19 +33,14 @@ export function broughtUpToDate(bars, minutes, seconds) {
   for (const minute of minutes) {
     const time = minute.time - (minute.time % seconds);
     const last = fresh.at(-1);
-    if (last === undefined || time > last.time) fresh.push({ ...minute, time });
-    else if (time === last.time) fresh[fresh.length - 1] = grown(last, minute);
+    if (last && time > last.time) fresh.push({ ...minute, time });
+    else if (time === last?.time) {
+      const [high, low] = [Math.max(last.high, minute.high), Math.min(last.low, minute.low)];
+      fresh.splice(-1, 1, { ...last, high, low, close: minute.close });
+    }
   }
   return fresh;
 }
-
-/** @param {Bar} bar @param {Bar} minute */
-const grown = (bar, minute) => ({
-  ...bar,
-  high: Math.max(bar.high, minute.high),
-  low: Math.min(bar.low, minute.low),
-  close: minute.close,
-});
 
 export class Candles {
   /** @type {Map<number, Bar>} */ #bars = new Map();
@@ -62,9 +57,8 @@ export class Candles {
   /** Follow the market until `stop`; a snapshot after a reconnection fetches what was missed. */
   start() {
     const { seconds } = this.wanted;
-    this.#follow(this.wanted.interval, this.#bars, () => {
-      this.#read(Math.floor(serverTime() / 1000) + Math.max(seconds, MINUTE_S));
-    });
+    this.#follow(this.wanted.interval, this.#bars, () =>
+      this.#read(Math.floor(serverTime() / 1000) + Math.max(seconds, MINUTE_S)));
     if (seconds > MINUTE_S) this.#follow("1m", this.#minutes, () => this.#tell());
   }
 
@@ -126,14 +120,11 @@ export class Candles {
 
   #tell() {
     const bars = inOrder(this.#bars);
-    const minutes = inOrder(this.#minutes).slice(-this.wanted.seconds / MINUTE_S);
-    const first = bars.at(-1)?.time ?? Infinity;
-    const fresh = minutes.filter(({ time }) => time >= first);
-    this.wanted.onChange(broughtUpToDate(bars, fresh, this.wanted.seconds));
+    this.wanted.onChange(broughtUpToDate(bars, inOrder(this.#minutes), this.wanted.seconds));
   }
 }
 
-/** Of one interval, what was told with more trades is newer. @param {Map<number, Bar>} kept @param {Candle[]} candles */
+/** What was told with more trades is newer. @param {Map<number, Bar>} kept @param {Candle[]} candles */
 function keep(kept, candles) {
   for (const bar of candles.map(barOf)) {
     if (bar.trades >= (kept.get(bar.time)?.trades ?? 0)) kept.set(bar.time, bar);

@@ -7,13 +7,17 @@ import { gapText, useGaps } from "./gaps.js";
 import { language, palette, set, settings, theme } from "./settings.js";
 import { quotes } from "./store.js";
 import { Choice, Panel, Skeleton, Trouble, html } from "./ui.js";
-import { moment, number, price, t } from "./words.js";
+import { price, t } from "./words.js";
 
 const PREFERRED = "binance:BTC-USDT";
-const LAST = 20;
 const GAPS_AT_MOST = "500";
 
-const asTable = signal(false);
+const asTable = signal(/** @type {typeof import("./bars.js").Table | null} */ (null));
+
+const turn = () => {
+  if (asTable.value) asTable.value = null;
+  else import("./bars.js").then(({ Table }) => (asTable.value = Table));
+};
 
 /** Markets that quotes are known of, as `venue:symbol`. */
 function markets() {
@@ -36,7 +40,7 @@ export function Chart() {
     <${Choice} label=${t("interval")} value=${interval}
       options=${Object.keys(INTERVALS).map((each) => [each, each])}
       onPick=${set("interval")} />
-    <button aria-pressed=${asTable.value} onClick=${() => (asTable.value = !asTable.value)}>
+    <button aria-pressed=${Boolean(asTable.value)} onClick=${turn}>
       ${asTable.value ? t("bars_as_chart") : t("bars_as_table")}
     </button>
   `;
@@ -60,7 +64,7 @@ function Market({ market, interval }) {
   if (bars.length === 0) {
     return html`<div class="state"><p>${t("candles_empty", { symbol, venue })}</p></div>`;
   }
-  if (asTable.value) return html`<${Table} bars=${bars} />`;
+  if (asTable.value) return html`<${asTable.value} bars=${bars} />`;
   const label = t("candles_label", {
     symbol, venue, interval, count: bars.length,
     close: price(bars[bars.length - 1].close),
@@ -128,30 +132,6 @@ function Drawing({ bars, gaps, seconds, label, older }) {
   return html`
     <div class="canvas" ref=${place} role="img" aria-label=${label} data-testid="chart-canvas"
       data-bars=${bars.length} data-drawn=${drawing ? "true" : "false"}></div>
-  `;
-}
-
-/** @param {{bars: Bar[]}} props */
-function Table({ bars }) {
-  const columns = /** @type {const} */ (["open", "high", "low", "close"]);
-  return html`
-    <div class="scroll" tabindex="0" role="region" aria-labelledby="chart-title">
-      <table class="bars">
-        <thead><tr>
-          <th scope="col">${t("column_time")}</th><th scope="col">${t("column_open")}</th>
-          <th scope="col">${t("column_high")}</th><th scope="col">${t("column_low")}</th>
-          <th scope="col">${t("column_close")}</th><th scope="col">${t("column_volume")}</th>
-        </tr></thead>
-        <tbody>
-          ${bars.slice(-LAST).reverse().map((bar) => html`
-            <tr key=${bar.time}>
-              <th scope="row" class="num">${moment(bar.time * 1000)}</th>
-              ${columns.map((each) => html`<td key=${each} class="num">${price(bar[each])}</td>`)}
-              <td class="num">${!bar.complete && html`<span class="warn-text" title=${t("bar_incomplete")}>≥ </span>`}${number(bar.volume, 4)}</td>
-            </tr>`)}
-        </tbody>
-      </table>
-    </div>
   `;
 }
 

@@ -12,7 +12,6 @@ export default {
   as_of: "as of {time}",
   asset: "Asset",
   at_best: "best",
-  bar_incomplete: "Trades of it are missing",
   bars_as_chart: "Back to the chart",
   bars_as_table: "Last bars as table",
   basis_bank: "At the bank rate",

@@ -12,7 +12,6 @@ export default {
   as_of: "{time} 기준",
   asset: "자산",
   at_best: "최적",
-  bar_incomplete: "이 봉에 빠진 체결이 있습니다",
   bars_as_chart: "차트로 돌아가기",
   bars_as_table: "최근 봉을 표로 보기",
   basis_bank: "은행 환율 기준",

@@ -21,12 +21,13 @@ LATER = {
     "gaps.js",
     "records.js",
     "board.js",
+    "bars.js",
     "prices.js",
     "detail.js",
     "curve.js",
     "premium.js",
 }  # by import()
-ASKED_FOR = {"records.js", "premium.js"}
+ASKED_FOR = {"records.js", "premium.js", "bars.js"}
 KILOBYTE = 1000
 
 

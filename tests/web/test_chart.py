@@ -120,7 +120,7 @@ async def test_long_candles_are_asked_for_as_they_are(api: FakeApi, open_page: O
 
     rows = page.get_by_test_id("chart").locator("tbody tr")
     await expect(rows).to_have_count(3)
-    await expect(rows.first.get_by_title("Trades of it are missing")).to_be_visible()
+    await expect(rows.first.get_by_title("number unknown")).to_be_visible()
 
 
 async def test_minutes_without_trades_keep_their_place(open_page: OpenPage) -> None:
