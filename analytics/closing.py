@@ -155,7 +155,7 @@ class Closing(Generic[C]):
         self._next_close_ns = min((key[1] + self._closes_ns for key in self._open), default=inf)
         ended = [key for key in self._candles if self.has_ended(key)]
         for key in ended:
-            if key not in self._changed:
+            if key not in self._changed and key != self._first.get(key[0]):
                 del self._candles[key]
 
 
