@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -164,9 +165,10 @@ class LocalFiles:
 
 def _clear(folder: Path) -> None:
     for left in folder.iterdir():
-        if left.name != LOCK:
-            with suppress(FileNotFoundError):
-                left.unlink()
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        elif left.name != LOCK:
+            left.unlink(missing_ok=True)
 
 
 def _sync(path: Path) -> None:

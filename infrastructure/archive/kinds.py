@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from infrastructure.timeseries.batch import identity_fields
+from infrastructure.timeseries.batch import RANKED_BY, identity_fields
 from infrastructure.timeseries.port import Stored
 from infrastructure.timeseries.question import PARTED, columns_of, table_of, time_field
 from market import (
@@ -52,6 +52,12 @@ def has_venue(kind: type[msgspec.Struct]) -> bool:
 def identity_columns(kind: type[msgspec.Struct]) -> tuple[str, ...]:
     """Return the columns that no two rows have the same in."""
     return tuple(one for name in identity_fields(kind) for one in PARTED.get(name, (name,)))
+
+
+def rank_columns(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """Return the columns that tell which of two with one identity stays: the greater ones."""
+    ranked = next((names for known, names in RANKED_BY.items() if known is kind), ())
+    return tuple(dict.fromkeys((*ranked, "received_ns", "sequence", time_field(kind))))
 
 
 def order_in_file(kind: type[msgspec.Struct]) -> tuple[str, ...]:

@@ -45,6 +45,11 @@ class Place(msgspec.Struct, frozen=True, order=True):
         return f"{self.folder}/{self.day or f'{self.year:04}'}.parquet"
 
     @property
+    def length_ns(self) -> int:
+        """How much time it is of."""
+        return DAY_NS if self.day else start_of_year(self.year + 1) - start_of_year(self.year)
+
+    @property
     def of_year(self) -> Place:
         """The file that this one is folded into."""
         return Place(self.kind, self.venue, self.year)

@@ -34,6 +34,9 @@ Order = Literal["event_ns", "received_ns"]
 LOOKS = 5
 """How often files may have changed under one question."""
 
+ROWS_A_PART = 1_000_000
+"""About how many rows are put in order at once."""
+
 _HOUR_NS = INTERVALS["1h"]
 _GONE = ("No files found", "Cannot open file", "No such file", "not found")
 _COLUMNS = ("start_ns", "open", "high", "low", "close", "volume", "trades")
@@ -133,7 +136,6 @@ class Archive:
         slack_ns = 0 if order == "event_ns" else DAY_NS
         order_by = listed(order_in_time(kind))
         where, given = _meant(instruments, interval)
-        step_ns = DAY_NS if instruments is not None and len(instruments) == 1 else _HOUR_NS
 
         cursor = self._connection.cursor()
 
@@ -146,7 +148,7 @@ class Archive:
             )
             return _begun(events(kind, answer))
 
-        for part in self._parts(kind, venues, Span(start_ns, end_ns), step_ns, slack_ns):
+        for part in self._parts(kind, venues, Span(start_ns, end_ns), slack_ns):
             wide = Span(part.start_ns - slack_ns, part.end_ns + slack_ns)
             asking = partial(ask, part=part)
             yield from self._asked(table_of(kind), venues, wide, asking) or ()
@@ -173,16 +175,30 @@ class Archive:
         kind: type[msgspec.Struct],
         venues: Collection[str] | None,
         span: Span,
-        step_ns: int,
         slack_ns: int,
     ) -> Iterator[Span]:
-        """Part a range, as far as there are files of it."""
+        """Part a range, as far as there are files of it, so that each can be put in order."""
         there = self.span_of(kind, venues)
         start_ns = max(span.start_ns, there.start_ns - slack_ns)
         end_ns = min(span.end_ns, there.end_ns + slack_ns)
-        first_ns = start_ns - start_ns % step_ns
-        for part_ns in range(first_ns, max(first_ns, end_ns), step_ns):
+        if start_ns >= end_ns:
+            return
+        counting = partial(self._rows_about, whole_ns=end_ns - start_ns)
+        rows = self._asked(table_of(kind), venues, Span(start_ns, end_ns), counting) or 0
+        step_ns = (end_ns - start_ns) // max(1, rows // ROWS_A_PART)
+        step_ns = max(_HOUR_NS, step_ns - step_ns % _HOUR_NS)
+        first_ns = start_ns - start_ns % _HOUR_NS
+        for part_ns in range(first_ns, end_ns, step_ns):
             yield Span(max(part_ns, start_ns), min(part_ns + step_ns, end_ns))
+
+    def _rows_about(self, held: Sources, whole_ns: int) -> int:
+        """Return how many rows of the files a range may have, if all days were alike."""
+        ((rows,),) = self._connection.execute(
+            "SELECT sum(num_rows) FROM parquet_file_metadata($files)",
+            {"files": [self.files.address(place.name) for place in held.places]},
+        ).fetchall()
+        held_ns = sum(place.length_ns for place in held.places)
+        return int(rows) * whole_ns // max(whole_ns, held_ns)
 
     def _asked(
         self,

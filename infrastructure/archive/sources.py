@@ -43,6 +43,11 @@ class Sources(msgspec.Struct, frozen=True):
     def __bool__(self) -> bool:
         return bool(self.days or self.years)
 
+    @property
+    def places(self) -> list[Place]:
+        """All the files."""
+        return [*self.days, *(place for place, _ in self.years)]
+
     def text(self, files: Files, time: str) -> tuple[str, Given]:
         """Return the SQL of a table of all rows, and the values of its ``$names``.
 
@@ -74,8 +79,19 @@ def sources(files: Files, kind: str, venues: Collection[str] | None, span: Span)
             taken = [one for one in of_year if one.day is not None]
             days += [one for one in taken if _touches(one, span)]
             if place in of_year:
-                years.append((place, _spans(taken)))
+                years.append((place, spans_of(taken)))
     return Sources(days, years)
+
+
+def spans_of(places: Iterable[Place]) -> list[Span]:
+    """Return the ranges of time that the days among the places make up."""
+    spans: list[Span] = []
+    for start_ns in sorted(start_of_day(one.day) for one in places if one.day is not None):
+        if spans and spans[-1].end_ns == start_ns:
+            spans[-1] = Span(spans[-1].start_ns, start_ns + DAY_NS)
+        else:
+            spans.append(Span(start_ns, start_ns + DAY_NS))
+    return spans
 
 
 def years_of(span: Span) -> range:
@@ -103,17 +119,6 @@ def _touches(place: Place, span: Span) -> bool:
         return True
     start_ns = start_of_day(place.day)
     return start_ns < span.end_ns and start_ns + DAY_NS > span.start_ns
-
-
-def _spans(days: Sequence[Place]) -> list[Span]:
-    """Return the ranges of time that the days make up."""
-    spans: list[Span] = []
-    for start_ns in sorted(start_of_day(one.day) for one in days if one.day is not None):
-        if spans and spans[-1].end_ns == start_ns:
-            spans[-1] = Span(spans[-1].start_ns, start_ns + DAY_NS)
-        else:
-            spans.append(Span(start_ns, start_ns + DAY_NS))
-    return spans
 
 
 def _without(time: str, taken: Sequence[Span]) -> str:

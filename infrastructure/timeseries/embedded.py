@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,13 @@ import duckdb
 import msgspec
 
 from infrastructure.timeseries.batch import Refused
+from infrastructure.timeseries.embedded_past import (
+    held_of,
+    held_text,
+    next_rows,
+    oldest_text,
+    rows_text,
+)
 from infrastructure.timeseries.embedded_tables import (
     ALL_GAPS,
     EPISODES,
@@ -30,6 +37,7 @@ from infrastructure.timeseries.embedded_tables import (
     without_key,
 )
 from infrastructure.timeseries.embedded_writing import Inflow
+from infrastructure.timeseries.past import Held, Row
 from infrastructure.timeseries.port import PROBE_WITHIN_S, GapTerms, SignalTerms, Stored
 from infrastructure.timeseries.question import (
     S,
@@ -68,6 +76,7 @@ class EmbeddedTimeSeries:
         database: duckdb.DuckDBPyConnection,
         *,
         raw_retention_s: int = 0,
+        keep_from_ns: int | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._reading = _Desk(database.cursor(), "reading")
@@ -76,6 +85,8 @@ class EmbeddedTimeSeries:
         for (table,) in database.execute(KEYED).fetchall():
             database.execute(without_key(table))
         self._inflow = Inflow(database, raw_retention_s=raw_retention_s, clock=clock)
+        if keep_from_ns is not None:
+            self._inflow.keep_from_ns = keep_from_ns
 
     @classmethod
     def open(
@@ -83,6 +94,7 @@ class EmbeddedTimeSeries:
         path: Path | None,
         *,
         raw_retention_s: int = 0,
+        keep_from_ns: int | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> EmbeddedTimeSeries:
         """Open the file, made if there is none yet; None is a store that lives in memory.
@@ -91,6 +103,8 @@ class EmbeddedTimeSeries:
             path: The file.
             raw_retention_s: How long trades, quotes, summaries and statuses are kept; zero is for
                 ever.
+            keep_from_ns: What is as new never expires, until `keep_from` says otherwise; None:
+                nothing is kept for longer.
             clock: The time now, in nanoseconds.
 
         Raises:
@@ -98,7 +112,9 @@ class EmbeddedTimeSeries:
             StoreUnavailableError: another process has it open.
 
         """
-        keeping = partial(cls, raw_retention_s=raw_retention_s, clock=clock)
+        keeping = partial(
+            cls, raw_retention_s=raw_retention_s, keep_from_ns=keep_from_ns, clock=clock
+        )
         if path is None:
             return keeping(duckdb.connect(":memory:"))
         try:
@@ -244,6 +260,35 @@ class EmbeddedTimeSeries:
         """See `TimeSeries.listings`."""
         found = await self._reading.do(lambda connection: _rows(connection, LISTINGS, {}))
         return [of_any_series(Listed, row) for row in found]
+
+    async def oldest(self, kind: type[Stored]) -> int | None:
+        """See `Past.oldest`."""
+        text = oldest_text(kind)
+        ((time_ns,),) = await self._reading.do(lambda found: found.execute(text).fetchall())
+        return None if time_ns is None else int(time_ns)
+
+    async def held(self, kind: type[Stored], *, start_ns: int, end_ns: int) -> Sequence[Held]:
+        """See `Past.held`."""
+        text, given = held_text(kind), {"start_ns": start_ns, "end_ns": end_ns}
+        return held_of(await self._reading.do(lambda found: found.execute(text, given).fetchall()))
+
+    async def rows(
+        self, kind: type[Stored], venue: str, *, start_ns: int, end_ns: int
+    ) -> AsyncIterator[Sequence[Row]]:
+        """See `Past.rows`; it is told at a desk of its own, as that takes long."""
+        text = rows_text(kind)
+        given = {"venue": venue, "start_ns": start_ns, "end_ns": end_ns}
+        desk = await self._reading.do(lambda connection: _Desk(connection.cursor(), "past"))
+        try:
+            await desk.do(lambda connection: connection.execute(text, given))
+            while rows := await desk.do(next_rows):
+                yield rows
+        finally:
+            desk.close()
+
+    async def keep_from(self, time_ns: int) -> None:
+        """See `Past.keep_from`."""
+        self._inflow.keep_from_ns = time_ns
 
     async def probe(self) -> None:
         """See `TimeSeries.probe`; it waits its turn among writes and reads."""

@@ -46,6 +46,7 @@ SECONDS_KEPT_NS = 4 * INTERVALS["1h"]
 """How long candles of a second are kept at most: the index of all candles stays in memory."""
 
 _BEFORE_ALL = -(2**63)
+_AFTER_ALL = 2**63 - 1
 
 
 class Inflow:
@@ -67,6 +68,9 @@ class Inflow:
     ) -> None:
         self._retention_ns = raw_retention_s * SECOND_NS
         self._clock = clock
+        self.keep_from_ns = _AFTER_ALL
+        """What is as new does not expire, however old it is."""
+
         self._looked_ns = _BEFORE_ALL
         self._newest: dict[type[Stored], dict[Series, int]] = {kind: {} for kind in REPLACES}
         self._newest_before = {
@@ -99,10 +103,11 @@ class Inflow:
         if not self._retention_ns or now_ns - self._looked_ns < LOOK_EVERY_NS:
             return
         of_seconds_ns = min(self._retention_ns, SECONDS_KEPT_NS)
-        wanted = [(text, self._retention_ns) for text in EXPIRE.values()]
-        wanted += [(text, of_seconds_ns) for text in EXPIRE_SECONDS.values()]
-        for text, kept_ns in wanted:
-            given = {"before_ns": now_ns - kept_ns, "at_most": ROWS_A_SLICE}
+        raw_ns = min(now_ns - self._retention_ns, self.keep_from_ns)
+        wanted = [(text, raw_ns) for text in EXPIRE.values()]
+        wanted += [(text, now_ns - of_seconds_ns) for text in EXPIRE_SECONDS.values()]
+        for text, before_ns in wanted:
+            given = {"before_ns": before_ns, "at_most": ROWS_A_SLICE}
             ((removed,),) = connection.execute(text, given).fetchall()
             if removed >= ROWS_A_SLICE:
                 return

@@ -17,6 +17,9 @@ import time
 from collections.abc import AsyncIterator, Hashable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+import structlog
+
+from infrastructure.timeseries import influx_past
 from infrastructure.timeseries.batch import RANKED_BY, Ranked, Refused, sift
 from infrastructure.timeseries.influx_lines import Inlet
 from infrastructure.timeseries.influx_questions import (
@@ -30,6 +33,7 @@ from infrastructure.timeseries.influx_questions import (
 from infrastructure.timeseries.influx_ranks import not_outdone
 from infrastructure.timeseries.influx_server import Bucket, InfluxServer, reach
 from infrastructure.timeseries.line_protocol import mark_line
+from infrastructure.timeseries.past import Held, Row
 from infrastructure.timeseries.port import PROBE_WITHIN_S, GapTerms, SignalTerms, Stored
 from infrastructure.timeseries.question import S, Series, Span, expires
 from market import (
@@ -49,6 +53,7 @@ from market import (
     VenueCandle,
     VenueStatus,
 )
+from market.intervals import SECOND_NS
 
 EXPIRING = (Trade, Quote, Summary, VenueStatus)
 """Kinds that are kept for a while only."""
@@ -58,6 +63,8 @@ PLAIN = (Gap, Episode, Premium, Signal)
 
 PREFIX = "crypto"
 """What the names of the buckets begin with, unless another is given."""
+
+log = structlog.get_logger()
 
 _DAY_S = 86_400
 _YEAR_S = 364 * _DAY_S
@@ -256,6 +263,42 @@ class InfluxTimeSeries:
                 f"InfluxDB does not return a point that it answered {answer.status} "
                 f"{answer.text.strip()[:200]!r} to; restart it, and look into its log"
             )
+
+    async def oldest(self, kind: type[Stored]) -> int | None:
+        """See `Past.oldest`."""
+        return await influx_past.oldest(self._server, self._bucket_of(kind), kind)
+
+    async def held(self, kind: type[Stored], *, start_ns: int, end_ns: int) -> Sequence[Held]:
+        """See `Past.held`."""
+        bucket = self._bucket_of(kind)
+        return await influx_past.held(self._server, bucket, kind, start_ns, end_ns)
+
+    def rows(
+        self, kind: type[Stored], venue: str, *, start_ns: int, end_ns: int
+    ) -> AsyncIterator[Sequence[Row]]:
+        """See `Past.rows`."""
+        bucket = self._bucket_of(kind)
+        return influx_past.rows(self._server, bucket, kind, venue, start_ns=start_ns, end_ns=end_ns)
+
+    async def keep_from(self, time_ns: int) -> None:
+        """See `Past.keep_from`; a bucket that would keep it too short a time keeps longer.
+
+        It does so for ever. A token that may not change it leaves it as it is, with a warning.
+        """
+        needed_s = (time.time_ns() - time_ns) // SECOND_NS + _DAY_S
+        try:
+            await self._server.extend(self._raw, needed_s)
+        except StoreUnavailableError as error:
+            log.warning(
+                "bucket.too_short",
+                bucket=self._raw.name,
+                needed_s=needed_s,
+                why=str(error),
+                remedy="raise its retention by hand, or what is not archived yet expires",
+            )
+
+    def _bucket_of(self, kind: type[Stored]) -> Bucket:
+        return self._raw if kind in EXPIRING else self._lasting
 
     async def _rewrite(self, events: Sequence[Ranked], bucket: Bucket) -> Refused:
         """Write what nothing in the bucket outdoes; where nothing can, it is not asked."""

@@ -129,7 +129,7 @@ async def all_gaps(
     if len(rows) == span.limit:
         oldest_ns = min(int(row["time"] or 0) for row in rows)
         rows += await _ask_for_gaps(server, bucket, terms, Span(oldest_ns, oldest_ns + 1, ROOM_NS))
-    whole = (_told(Gap, row) for row in rows if None not in row.values())
+    whole = (told(Gap, row) for row in rows if None not in row.values())
     gaps = {identity_of(gap): gap for gap in (of_any_series(Gap, row) for row in whole)}
     return sorted(gaps.values(), key=_by_start)[-span.limit :]
 
@@ -141,7 +141,7 @@ async def episodes(
     rows = await _ask_for_episodes(server, bucket, base, span)
     if len(rows) == span.limit:
         rows += await _ask_for_episodes(server, bucket, base, _oldest_millisecond(rows, span))
-    whole = (_told(Episode, row) for row in rows if _is_whole(Episode, row))
+    whole = (told(Episode, row) for row in rows if _is_whole(Episode, row))
     known = {identity_of(one): one for one in (msgspec.convert(row, Episode) for row in whole)}
     return sorted(known.values(), key=lambda one: (one.event_ns, one.route_id))[-span.limit :]
 
@@ -167,7 +167,7 @@ async def signals(
 async def listings(server: InfluxServer, bucket: Bucket) -> Sequence[Listed]:
     """Return the last terms of each venue and instrument, by venue and instrument."""
     rows = await server.query(bucket, _LISTINGS, {})
-    found = [of_any_series(Listed, _told(Listed, row)) for row in rows if None not in row.values()]
+    found = [of_any_series(Listed, told(Listed, row)) for row in rows if None not in row.values()]
     return sorted(found, key=lambda one: (one.venue, one.instrument))
 
 
@@ -287,7 +287,7 @@ def _oldest_millisecond(rows: Sequence[Row], span: Span) -> Span:
 
 
 def _event(series: Series[S], row: Row) -> S:
-    return series.event(_told(series.kind, row))
+    return series.event(told(series.kind, row))
 
 
 def _is_whole(kind: type[Stored], row: Row) -> bool:
@@ -295,7 +295,7 @@ def _is_whole(kind: type[Stored], row: Row) -> bool:
     return all(value is not None or name in sparse for name, value in row.items())
 
 
-def _told(kind: type[Stored], row: Row) -> Row:
+def told(kind: type[Stored], row: Row) -> Row:
     """Return the row with the time it starts at, and None for numbers that are not known.
 
     What may not be there and is not is left out.

@@ -121,6 +121,25 @@ class InfluxServer:
             raise self._turned_down(made)
         log.info("bucket.made", bucket=bucket.name, retention_s=bucket.retention_s)
 
+    async def extend(self, bucket: Bucket, retention_s: int) -> None:
+        """Have the bucket keep its points for so long at least; a longer time is left as it is."""
+        asked = {"org": self._org, "name": bucket.name}
+        answer = await self._call(self._v2, "GET", "/api/v2/buckets", asked)
+        found = (
+            self._read(answer, _decode_listing).buckets if answer.status == HTTPStatus.OK else []
+        )
+        if not found:
+            raise self._turned_down(answer)
+        kept_s = min((rule.everySeconds for rule in found[0].retentionRules), default=0)
+        if not kept_s or kept_s >= retention_s:
+            return
+        rules = [{"type": "expire", "everySeconds": retention_s}]
+        path = f"/api/v2/buckets/{found[0].id}"
+        made = await self._call(self._v2, "PATCH", path, body={"retentionRules": rules})
+        if made.status != HTTPStatus.OK:
+            raise self._turned_down(made)
+        log.info("bucket.extended", bucket=bucket.name, from_s=kept_s, retention_s=retention_s)
+
     async def _plan(self, bucket: Bucket) -> dict[str, object]:
         answer = await self._call(self._v2, "GET", "/api/v2/orgs", {"org": self._org})
         if answer.status != HTTPStatus.OK:
@@ -203,6 +222,7 @@ async def reach(url: str, *, token: str, org: str, timeout_s: float) -> AsyncIte
 
 class _Series(msgspec.Struct):
     columns: list[str]
+    tags: dict[str, str] = {}
     values: list[list[Value]] = []
 
 
@@ -213,7 +233,7 @@ class _Result(msgspec.Struct):
     def rows(self) -> Iterator[Row]:
         for series in self.series:
             for values in series.values:
-                yield dict(zip(series.columns, values, strict=True))
+                yield {**series.tags, **dict(zip(series.columns, values, strict=True))}
 
 
 class _Reply(msgspec.Struct):
@@ -223,9 +243,14 @@ class _Reply(msgspec.Struct):
     error: str = ""
 
 
+class _Rule(msgspec.Struct):
+    everySeconds: int  # noqa: N815  # as InfluxDB calls it
+
+
 class _Named(msgspec.Struct):
     id: str
     name: str
+    retentionRules: list[_Rule] = []  # noqa: N815  # as above
 
 
 class _Listing(msgspec.Struct):

@@ -4,12 +4,26 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
+
 from infrastructure.archive.kinds import EVERY_VENUE
 from infrastructure.archive.places import Place, day_of
 from infrastructure.archive.writing import write_file
 from infrastructure.timeseries.embedded_writing import row_of
 from infrastructure.timeseries.port import Stored
 from infrastructure.timeseries.question import table_of, time_field
+from tests.making import (
+    SECOND,
+    a_candle,
+    a_gap,
+    a_premium,
+    a_quote,
+    a_status,
+    a_summary,
+    a_trade,
+    a_venue_candle,
+    an_episode,
+)
 
 
 def keep_days(root: Path, events: Iterable[Stored]) -> None:
@@ -33,3 +47,18 @@ def keep(root: Path, events: Iterable[Stored], *, of_year: bool) -> None:
         path = root / place.name
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, kind, map(row_of, some))
+
+
+def of_every_kind(at_ns: int) -> list[Stored]:
+    """Make an event of each kind that is archived, at one time."""
+    return [
+        a_trade(number=at_ns % 997, at_ns=at_ns),
+        a_quote(at_ns=at_ns),
+        a_summary(at_ns=at_ns),
+        a_status(at_ns=at_ns),
+        a_candle(start_ns=at_ns),
+        a_venue_candle(start_ns=at_ns, trades=None),
+        a_gap(start_ns=at_ns, end_ns=at_ns + SECOND),
+        an_episode(closed_ns=at_ns),
+        msgspec.structs.replace(a_premium(at_ns=at_ns), venue="kraken"),
+    ]

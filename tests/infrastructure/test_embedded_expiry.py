@@ -87,6 +87,22 @@ async def test_candles_of_a_second_go_after_four_hours(
     assert await store.candles("kraken", BTC, "1s", **EVER) == [fresh]
 
 
+async def test_what_is_to_be_kept_stays_however_old_it_is(clock: HandClock) -> None:
+    opening = EmbeddedTimeSeries.open(None, raw_retention_s=86_400, keep_from_ns=0, clock=clock)
+    with closing(opening) as store:
+        older, old = a_trade(number=1, at_ns=NOON), a_trade(number=2, at_ns=NOON + SECOND)
+        await store.write([older, old])
+
+        clock.now_ns = NOON + 3 * DAY
+        await store.write([])
+        assert await trades(store) == [older, old]
+
+        await store.keep_from(NOON + SECOND)
+        clock.now_ns += MINUTE
+        await store.write([])
+        assert await trades(store) == [old]
+
+
 async def test_old_rows_go_slice_by_slice(
     store: EmbeddedTimeSeries, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

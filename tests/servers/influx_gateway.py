@@ -54,6 +54,7 @@ class Gateway:
                 web.get("/api/v2/buckets", self._buckets),
                 web.get("/api/v2/buckets/{id}", self._bucket_of),
                 web.post("/api/v2/buckets", self._make_bucket),
+                web.patch("/api/v2/buckets/{id}", self._change_bucket),
                 web.get("/api/v2/authorizations", self._authorizations),
                 web.post("/api/v2/authorizations", self._authorize),
                 web.delete("/api/v2/authorizations/{id}", self._revoke),
@@ -143,6 +144,16 @@ class Gateway:
         if not any(row[0] == policy for row in rows):
             return _error(HTTPStatus.NOT_FOUND, "bucket not found")
         return web.json_response(_bucket(database, policy, 0))
+
+    async def _change_bucket(self, request: web.Request) -> web.Response:
+        name = bytes.fromhex(request.match_info["id"]).decode()
+        database, _, policy = name.partition("/")
+        kept_s = (await request.json())["retentionRules"][0]["everySeconds"]
+        await self._run(
+            f'ALTER RETENTION POLICY "{policy}" ON "{database}" DURATION {kept_s or "INF"}'
+            f"{'s' if kept_s else ''}"
+        )
+        return web.json_response(_bucket(database, policy, kept_s))
 
     async def _authorizations(self, _request: web.Request) -> web.Response:
         return web.json_response({"authorizations": self._granted})

@@ -1,0 +1,53 @@
+"""What an archive asks of a store: what it has of days that are over, and that it keeps them."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from infrastructure.timeseries.port import Stored, TimeSeries
+
+Row: TypeAlias = tuple[object, ...]
+"""The columns of an event in the order of `columns_of`; what is not known is None."""
+
+
+class Held(msgspec.Struct, frozen=True, order=True):
+    """How many rows of one series a store has, and when the last of them was received.
+
+    What a kind lacks is empty: most have no interval, the life of a route no venue.
+    """
+
+    venue: str
+    base: str
+    quote_currency: str
+    interval: str
+    rows: int
+    received_ns: int
+
+
+class Past(Protocol):
+    """Tell what there is of a time that is over, whole; ranges are half-open, as in `TimeSeries`.
+
+    Ranges begin and end with a millisecond. All of it may raise a StoreUnavailableError.
+    """
+
+    async def oldest(self, kind: type[Stored]) -> int | None:
+        """Return the time of the oldest row of a kind; None: there is none."""
+
+    async def held(self, kind: type[Stored], *, start_ns: int, end_ns: int) -> Sequence[Held]:
+        """Return how much there is of each series in the range; open candles do not count."""
+
+    def rows(
+        self, kind: type[Stored], venue: str, *, start_ns: int, end_ns: int
+    ) -> AsyncIterator[Sequence[Row]]:
+        """Yield all that `held` counts of a venue, in batches and whatever order.
+
+        A store may hold an event twice and tell one of both; then it yields both.
+        """
+
+    async def keep_from(self, time_ns: int) -> None:
+        """Let nothing expire from that time on, until told another one."""
+
+
+class Store(TimeSeries, Past, Protocol):
+    """All that a store can do."""
