@@ -10,7 +10,7 @@ from cryptotracker.settings import Settings, embedded_file
 from infrastructure.bus.local import LocalBus
 from infrastructure.bus.port import Bus
 from infrastructure.retry import patience
-from infrastructure.timeseries.port import TimeSeries
+from infrastructure.timeseries.past import Store
 from market import StoreUnavailableError
 
 DEAD_LETTERS = "dead_letters.jsonl"
@@ -36,18 +36,25 @@ async def open_bus(settings: Settings, *, spool: Path | None = None) -> AsyncIte
 
 
 @asynccontextmanager
-async def open_store(settings: Settings) -> AsyncIterator[TimeSeries]:
-    """Open the store that the URL's scheme names; a server is waited for a while."""
+async def open_store(settings: Settings) -> AsyncIterator[Store]:
+    """Open the store that the URL's scheme names; a server is waited for a while.
+
+    Where there is an archive, nothing expires until the archivist says what may.
+    """
     if settings.store_url.startswith("duckdb:"):
         from infrastructure.timeseries.embedded import EmbeddedTimeSeries  # noqa: PLC0415  # as above
 
         retention_s = settings.raw_retention_days * 86_400
         file = embedded_file(settings)
-        with closing(EmbeddedTimeSeries.open(file, raw_retention_s=retention_s)) as embedded:
+        keep_from_ns = 0 if settings.archive else None
+        opening = EmbeddedTimeSeries.open(
+            file, raw_retention_s=retention_s, keep_from_ns=keep_from_ns
+        )
+        with closing(opening) as embedded:
             yield embedded
         return
     async with AsyncExitStack() as opened:
-        store: TimeSeries | None = None
+        store: Store | None = None
         async for attempt in patience(StoreUnavailableError, within_s=settings.connect_timeout_s):
             with attempt:
                 store = await opened.enter_async_context(_influx(settings))
@@ -55,7 +62,7 @@ async def open_store(settings: Settings) -> AsyncIterator[TimeSeries]:
             yield store
 
 
-def _influx(settings: Settings) -> AbstractAsyncContextManager[TimeSeries]:
+def _influx(settings: Settings) -> AbstractAsyncContextManager[Store]:
     from infrastructure.timeseries.influx import connect_influx  # noqa: PLC0415  # as above
 
     scheme, _, address = settings.store_url.partition("://")

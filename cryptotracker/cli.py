@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from cryptotracker.archive_command import archive
 from cryptotracker.backtesting.command import backtest
 from cryptotracker.compose import Role
 from cryptotracker.decode_command import decode
@@ -47,6 +48,7 @@ StoreUrl = Annotated[
 
 EVERYTHING: frozenset[Role] = frozenset({"simulate", "stream", "store", "refresh", "serve"})
 
+app.command()(archive)
 app.command()(decode)
 app.command()(doctor)
 app.command()(venues)

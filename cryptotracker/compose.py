@@ -33,6 +33,7 @@ from infrastructure.bus.port import Bus
 from infrastructure.probes import bus_probe, store_probe
 from infrastructure.sharing import Share
 from infrastructure.supervisor import Supervised, Supervisor
+from infrastructure.timeseries.past import Store
 from infrastructure.timeseries.port import TimeSeries
 from market.intervals import SECOND_NS
 from market.spread import shard_name, shard_of
@@ -163,14 +164,14 @@ class System:
         )
         return MetricsServer(metrics, listener)
 
-    def _listeners(
-        self, bus: Bus, store: TimeSeries, ready: Ready | None
-    ) -> list[list[Supervised]]:
+    def _listeners(self, bus: Bus, store: Store, ready: Ready | None) -> list[list[Supervised]]:
         """Make the actors that listen: those that keep and show, then those that compute."""
         keeping: list[Supervised] = []
         computing: list[Supervised] = []
         if "store" in self.roles:
             keeping.append(writing(bus, store))
+            if self.settings.archive:
+                keeping.append(archiving(store, self.settings))
         if "serve" in self.roles:
             keeping.extend(self._api(bus, store, ready))
         if "refresh" in self.roles:
@@ -285,6 +286,14 @@ def writing(bus: Bus, store: TimeSeries) -> Supervised:
         return Writer(bus, store)
     make = partial(Writer, bus, store)
     return Share(bus, Writer.name, patterns_of(Writer.handles), lambda p: make(partition=p))
+
+
+def archiving(store: Store, settings: Settings) -> Supervised:
+    """Make what archives days that are over."""
+    from infrastructure.archive.reading import files_at  # noqa: PLC0415  # slow to import
+    from storage_service.archivist import Archivist  # noqa: PLC0415  # as above
+
+    return Archivist(store, files_at(settings.archive))
 
 
 def candle_building(bus: Bus, store: TimeSeries) -> Supervised:

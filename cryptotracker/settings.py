@@ -83,6 +83,11 @@ class Settings(BaseSettings):
     raw_retention_days: int = Field(
         1, ge=1, description="Days that quotes and trades are kept; candles stay"
     )
+    archive: str = Field(
+        "",
+        description="Folder, or s3://BUCKET/FOLDER, that days which are over are archived in; what "
+        "expires is kept until it is there. Empty: there is none",
+    )
     connect_timeout_s: float = Field(
         30.0, gt=0, description="How long a service waits at its start for broker and store"
     )

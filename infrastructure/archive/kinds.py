@@ -13,6 +13,7 @@ from market import (
     Gap,
     Premium,
     Quote,
+    Signal,
     Summary,
     Trade,
     VenueCandle,
@@ -22,7 +23,7 @@ from market import (
 EXPIRING: tuple[type[Stored], ...] = (Quote, Trade, Summary, VenueStatus)
 """What stores keep for some days only."""
 
-KINDS: tuple[type[Stored], ...] = (*EXPIRING, Candle, VenueCandle, Gap, Episode, Premium)
+KINDS: tuple[type[Stored], ...] = (*EXPIRING, Candle, VenueCandle, Gap, Episode, Premium, Signal)
 """All that have a time; of what venues list only the last terms are kept anywhere."""
 
 EVERY_VENUE = "all"

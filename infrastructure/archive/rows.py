@@ -11,7 +11,7 @@ import msgspec
 
 from infrastructure.timeseries.port import Stored
 from infrastructure.timeseries.question import PARTED
-from market import Instrument
+from market import Instrument, Signal
 
 E = TypeVar("E", bound=Stored)
 
@@ -44,6 +44,8 @@ def maker(kind: type[E], names: Sequence[str]) -> Callable[[Sequence[Any]], E]:
         told = {name: row[at] for name, at in known if row[at] is not None or name not in filled}
         for name, base, quote_currency in parted:
             told[name] = _instrument(row[base], row[quote_currency])
+        if kind is Signal:
+            told["values"] = msgspec.json.decode(told["values"])
         return kind(**told)
 
     return make

@@ -261,10 +261,10 @@ class EmbeddedTimeSeries:
         found = await self._reading.do(lambda connection: _rows(connection, LISTINGS, {}))
         return [of_any_series(Listed, row) for row in found]
 
-    async def oldest(self, kind: type[Stored]) -> int | None:
+    async def oldest(self, kind: type[Stored], *, since_ns: int = 0) -> int | None:
         """See `Past.oldest`."""
-        text = oldest_text(kind)
-        ((time_ns,),) = await self._reading.do(lambda found: found.execute(text).fetchall())
+        text, given = oldest_text(kind), {"since_ns": since_ns}
+        ((time_ns,),) = await self._reading.do(lambda found: found.execute(text, given).fetchall())
         return None if time_ns is None else int(time_ns)
 
     async def held(self, kind: type[Stored], *, start_ns: int, end_ns: int) -> Sequence[Held]:

@@ -21,7 +21,8 @@ _OF_THE_PAST: dict[type[Stored], str] = {Candle: " AND closed"}
 
 def oldest_text(kind: type[Stored]) -> str:
     """Return what asks for the oldest time."""
-    return f"SELECT min({time_field(kind)}) FROM {table_of(kind)}"  # noqa: S608  # nothing in it is from outside
+    time = time_field(kind)
+    return f"SELECT min({time}) FROM {table_of(kind)} WHERE {time} >= $since_ns"  # noqa: S608  # nothing in it is from outside
 
 
 def held_text(kind: type[Stored]) -> str:

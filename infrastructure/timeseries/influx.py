@@ -264,9 +264,9 @@ class InfluxTimeSeries:
                 f"{answer.text.strip()[:200]!r} to; restart it, and look into its log"
             )
 
-    async def oldest(self, kind: type[Stored]) -> int | None:
+    async def oldest(self, kind: type[Stored], *, since_ns: int = 0) -> int | None:
         """See `Past.oldest`."""
-        return await influx_past.oldest(self._server, self._bucket_of(kind), kind)
+        return await influx_past.oldest(self._server, self._bucket_of(kind), kind, since_ns)
 
     async def held(self, kind: type[Stored], *, start_ns: int, end_ns: int) -> Sequence[Held]:
         """See `Past.held`."""

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
-from infrastructure.timeseries.influx_questions import told
+from infrastructure.timeseries.influx_questions import told, with_parameters
 from infrastructure.timeseries.influx_server import Bucket, InfluxServer, Value
 from infrastructure.timeseries.line_protocol import ROOM_NS
 from infrastructure.timeseries.past import Held, Row
 from infrastructure.timeseries.port import Stored
-from infrastructure.timeseries.question import columns_of, table_of
-from market import Candle
+from infrastructure.timeseries.question import columns_of, table_of, time_field
+from market import Candle, Signal
 
 ROWS_A_QUESTION = 20_000
 
@@ -21,10 +21,12 @@ _OF_THE_PAST: dict[type[Stored], str] = {Candle: ' AND "closed" = true'}
 _RANGE = "time >= $start_ns AND time < $end_ns"
 
 
-async def oldest(server: InfluxServer, bucket: Bucket, kind: type[Stored]) -> int | None:
-    """Return the time of the oldest point of a kind; None: there is none."""
-    text = f'SELECT first("sequence") FROM "{table_of(kind)}"'  # noqa: S608  # all of it from here
-    rows = await server.query(bucket, text, {})
+async def oldest(
+    server: InfluxServer, bucket: Bucket, kind: type[Stored], since_ns: int
+) -> int | None:
+    """Return the time of the oldest point of a kind from then on; None: there is none."""
+    text = f'SELECT first("sequence") FROM "{table_of(kind)}" WHERE time >= $since_ns'  # noqa: S608  # all of it from here
+    rows = await server.query(bucket, text, {"since_ns": since_ns})
     return int(rows[0]["time"] or 0) if rows else None
 
 
@@ -58,7 +60,8 @@ async def rows(  # where, what and when
     of_venue = await held(server, bucket, kind, start_ns, end_ns)
     number = sum(one.rows for one in of_venue if one.venue in ("", venue))
     columns = columns_of(kind)
-    wanted = ", ".join(_quoted(name) for name in columns if name != "start_ns")
+    time_key = time_field(kind) if time_field(kind) == "start_ns" else ""
+    wanted = ", ".join(_quoted(name) for name in columns if name != time_key)
     meant = ' AND "venue" = $venue' if "venue" in columns else ""
     text = (
         f'SELECT {wanted} FROM "{table_of(kind)}" '  # noqa: S608  # as above
@@ -66,7 +69,7 @@ async def rows(  # where, what and when
     )
     for first_ns, last_ns in _parts(start_ns, end_ns, 1 + number // ROWS_A_QUESTION):
         given: dict[str, Value] = {"venue": venue, "start_ns": first_ns, "end_ns": last_ns}
-        found = [told(kind, row) for row in await server.query(bucket, text, given)]
+        found = [_told(kind, row) for row in await server.query(bucket, text, given)]
         if found:
             yield [tuple(_plain(name, row.get(name)) for name in columns) for row in found]
 
@@ -77,6 +80,10 @@ def _parts(start_ns: int, end_ns: int, number: int) -> list[tuple[int, int]]:
     return [
         (first_ns, min(first_ns + step_ns, end_ns)) for first_ns in range(start_ns, end_ns, step_ns)
     ]
+
+
+def _told(kind: type[Stored], row: dict[str, Value]) -> dict[str, Value]:
+    return with_parameters(row) if kind is Signal else told(kind, row)
 
 
 def _quoted(name: str) -> str:

@@ -159,7 +159,7 @@ async def signals(
         rows += await _ask_for_signals(
             server, bucket, terms, Span(oldest_ns, oldest_ns + 1, ROOM_NS)
         )
-    whole = (_with_parameters(row) for row in rows if None not in row.values())
+    whole = (with_parameters(row) for row in rows if None not in row.values())
     found = {identity_of(signal): signal for signal in map(signal_of, whole)}
     return sorted(found.values(), key=by_moment)[-span.limit :]
 
@@ -219,7 +219,7 @@ async def _ask_for_signals(
     return await server.query(bucket, " AND ".join([_SIGNALS, *meant]) + _NEWEST_FIRST, given)
 
 
-def _with_parameters(row: Row) -> Row:
+def with_parameters(row: Row) -> Row:
     """Return the row with the parameters as they were told."""
     return row if row["parameters"] != NO_PARAMETERS else {**row, "parameters": ""}
 

@@ -31,8 +31,8 @@ class Past(Protocol):
     Ranges begin and end with a millisecond. All of it may raise a StoreUnavailableError.
     """
 
-    async def oldest(self, kind: type[Stored]) -> int | None:
-        """Return the time of the oldest row of a kind; None: there is none."""
+    async def oldest(self, kind: type[Stored], *, since_ns: int = 0) -> int | None:
+        """Return the time of the oldest row of a kind from then on; None: there is none."""
 
     async def held(self, kind: type[Stored], *, start_ns: int, end_ns: int) -> Sequence[Held]:
         """Return how much there is of each series in the range; open candles do not count."""

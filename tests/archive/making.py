@@ -13,11 +13,13 @@ from infrastructure.timeseries.embedded_writing import row_of
 from infrastructure.timeseries.port import Stored
 from infrastructure.timeseries.question import table_of, time_field
 from tests.making import (
+    MINUTE,
     SECOND,
     a_candle,
     a_gap,
     a_premium,
     a_quote,
+    a_signal,
     a_status,
     a_summary,
     a_trade,
@@ -60,5 +62,6 @@ def of_every_kind(at_ns: int) -> list[Stored]:
         a_venue_candle(start_ns=at_ns, trades=None),
         a_gap(start_ns=at_ns, end_ns=at_ns + SECOND),
         an_episode(closed_ns=at_ns),
+        a_signal(start_ns=at_ns - MINUTE),
         msgspec.structs.replace(a_premium(at_ns=at_ns), venue="kraken"),
     ]

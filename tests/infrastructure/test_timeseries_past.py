@@ -96,4 +96,6 @@ async def test_oldest_is_the_time_of_the_first(store: Store) -> None:
 
     for kind in KINDS:
         oldest_ns = await store.oldest(kind) or 0
+        later_ns = await store.oldest(kind, since_ns=MIDNIGHT + MINUTE) or 0
         assert 0 <= oldest_ns - MIDNIGHT < SECOND / 1_000
+        assert 0 <= later_ns - NEXT < SECOND / 1_000
