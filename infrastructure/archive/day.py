@@ -176,9 +176,10 @@ class _Work:
 
     def finish(self) -> Archived:
         """Look for minutes without candles, and note that the day is whole."""
+        is_new = self._changed or not self._record.is_whole
         for name, line in self._record.lines.items():
             place = place_of(name)
-            if place and place.kind == table_of(Candle) and self._changed:
+            if place and place.kind == table_of(Candle) and is_new:
                 holes = holes_of(self._connection, self._files, place.venue, self._day)
                 self._record.lines[name] = msgspec.structs.replace(line, holes=holes)
         lines = self._record.lines
