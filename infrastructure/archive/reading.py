@@ -226,12 +226,21 @@ class Archive:
 
 
 def open_archive(root: str | Path) -> Archive:
-    """Open the archive at a folder."""
+    """Open the archive at a folder or URL, see `files_at`."""
     return Archive(files_at(root))
 
 
 def files_at(root: str | Path) -> Files:
-    """Return the files of a root."""
+    """Return the files of a root: a folder, or a URL such as ``s3://BUCKET/FOLDER``.
+
+    Raises:
+        SettingsError: there can be none.
+
+    """
+    if str(root).startswith("s3:"):
+        from infrastructure.archive.s3 import S3Files  # noqa: PLC0415  # an optional extra
+
+        return S3Files(str(root))
     return LocalFiles(Path(root))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -57,7 +56,8 @@ def desk_connection(files: Files, desk: Path) -> Iterator[duckdb.DuckDBPyConnect
     """Have a connection for one `Sheet` after another, that leaves the others room to work."""
     with closing(files.connect()) as connection:
         connection.execute(f"SET memory_limit = '{MEMORY}'")
-        connection.execute(f"SET threads = {max(1, (os.cpu_count() or 1) // 2)}")
+        ((threads,),) = connection.execute("SELECT current_setting('threads')").fetchall()
+        connection.execute(f"SET threads = {max(1, int(threads) // 2)}")
         connection.execute("SET temp_directory = $desk", {"desk": str(desk / "spilt")})
         connection.execute(TABLES)
         yield connection
