@@ -27,6 +27,7 @@ from cryptotracker.running import (
 )
 from cryptotracker.settings import Settings, origins, read_settings
 from cryptotracker.setup_command import setup
+from cryptotracker.strategies_command import strategies
 from cryptotracker.venue_commands import symbols, venues
 from infrastructure.log import tell_end
 from market import GaveUpError, PortError, SettingsError, UnavailableError
@@ -60,6 +61,7 @@ app.add_typer(quarantine, name="quarantine")
 app.command()(routes)
 app.add_typer(backtest, name="backtest")
 app.command()(explain)
+app.command()(strategies)
 app.add_typer(setup, name="setup")
 
 

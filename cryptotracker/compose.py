@@ -26,6 +26,7 @@ from cryptotracker.choice import chosen_polled, chosen_venues, with_keys
 from cryptotracker.costs import read_costs
 from cryptotracker.settings import Settings
 from cryptotracker.simulating import simulating
+from cryptotracker.strategies import strategies_set
 from infrastructure.actor import patterns_of
 from infrastructure.bus.local import LocalBus
 from infrastructure.bus.local_letters import ReturnedMail
@@ -39,6 +40,7 @@ from market.intervals import SECOND_NS
 from market.spread import shard_name, shard_of
 from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
+from refresher_service.signaller import Signaller
 from storage_service.writer import Writer
 from stream_service.connection import VenueConnection
 from stream_service.gathering import Outlet, gathered
@@ -178,6 +180,8 @@ class System:
             costs, terms = read_costs(self.settings), self._board_terms
             computing.append(Refresher(bus, costs, terms, store=store))
             computing.append(candle_building(bus, store))
+            if choices := strategies_set(self.settings.strategies):
+                computing.append(Signaller(bus, store, choices))
         return [keeping, computing]
 
     @property

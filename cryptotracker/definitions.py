@@ -38,6 +38,7 @@ from market import ActorStatus, Candle, Episode, Event, Premium, Routes, Signal
 from market.routing import kind_of
 from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
+from refresher_service.signaller import Signaller
 from storage_service.writer import Writer
 
 FILE = Path(__file__).parent.parent / "infrastructure" / "docker" / "rabbitmq" / "definitions.json"
@@ -59,10 +60,10 @@ RIGHTS = (
     Rights(
         user="refresh",
         publishes=sorted(COMPUTED | {ACTOR}),
-        hears=sorted({ACTOR, *map(kind_of, Refresher.handles)}),
+        hears=sorted({ACTOR, *map(kind_of, Refresher.handles), *map(kind_of, Signaller.handles)}),
         mailboxes=[CandleBuilder.name],
-        views=[Refresher.name, members_of(CandleBuilder.name)],
-        leads=[Refresher.name, CandleBuilder.name],
+        views=[Refresher.name, Signaller.name, members_of(CandleBuilder.name)],
+        leads=[Refresher.name, Signaller.name, CandleBuilder.name],
     ),
     Rights(
         user="serve",
@@ -95,7 +96,7 @@ def plan_of(topology: Topology) -> Plan:
     for reader in KEPT:
         patterns = patterns_of(reader.handles)
         plan += topology.mailbox_plan(reader.name, patterns, is_split=partitions > 1)
-    leads = [Refresher.name, *places_of(CandleBuilder.name, partitions)]
+    leads = [Refresher.name, Signaller.name, *places_of(CandleBuilder.name, partitions)]
     if partitions > 1:
         leads += places_of(Writer.name, partitions)
     for name in leads:

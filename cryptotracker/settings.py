@@ -160,6 +160,12 @@ class Settings(BaseSettings):
         description="What routes are sought with; numba is ten times as fast from some hundred "
         "markets on, but takes 200 MB, and half a minute when it first starts",
     )
+    strategies: str = Field(
+        "sma-cross(fast=10, slow=30)@1m, rsi-reversal@5m",
+        description="What makes signals, each with what it is told of: an interval of candles or "
+        "quotes. Own ones by path/to/file.py:Class; `cryptotracker strategies` lists the others. "
+        "Empty: there are no signals",
+    )
     premium_reference: str = Field(
         "binance", description="Venue that premiums are told over, where it has a market"
     )

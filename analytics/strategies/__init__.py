@@ -7,7 +7,15 @@ those that come with the project; others follow `Strategy`.
 from analytics.strategies.breakouts import BollingerBreakout
 from analytics.strategies.crosses import EmaCross, MacdCross, SmaCross
 from analytics.strategies.reversals import PremiumReversion, RsiReversal
-from analytics.strategies.strategy import Bar, Reason, Strategy, parameters_of
+from analytics.strategies.strategy import (
+    AnyStrategy,
+    Bar,
+    Moment,
+    QuoteStrategy,
+    Reason,
+    Strategy,
+    parameters_of,
+)
 
 SHIPPED: dict[str, type[Strategy]] = {
     strategy.name: strategy
@@ -24,11 +32,14 @@ SHIPPED: dict[str, type[Strategy]] = {
 
 __all__ = [
     "SHIPPED",
+    "AnyStrategy",
     "Bar",
     "BollingerBreakout",
     "EmaCross",
     "MacdCross",
+    "Moment",
     "PremiumReversion",
+    "QuoteStrategy",
     "Reason",
     "RsiReversal",
     "SmaCross",

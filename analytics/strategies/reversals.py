@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, TypeAlias
 import msgspec
 
 from analytics.indicators import Rsi, ZScore
-from analytics.strategies.strategy import Bar, Reason
+from analytics.strategies.strategy import Bar, Moment, Reason
 
 Period: TypeAlias = Annotated[int, msgspec.Meta(ge=2, le=10_000)]
 Percent: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=100)]
@@ -81,10 +81,11 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
 class PremiumReversion:
     """In while the premium over the reference venue is unusually low, until it is usual again.
 
-    A candle whose premium nobody knows changes nothing.
+    A candle, or a quote, whose premium nobody knows changes nothing.
     """
 
     name: ClassVar[str] = "premium-reversion"
+    reads_premium: ClassVar[bool] = True
     Parameters: ClassVar[type[msgspec.Struct]] = Scores
 
     def __init__(self, parameters: Scores, /) -> None:
@@ -96,18 +97,11 @@ class PremiumReversion:
 
     def on_candle(self, bar: Bar, /) -> float | None:
         """See `Strategy.on_candle`."""
-        premium = bar.premium_bps
-        if premium != premium:  # noqa: PLR0124  # NaN is the one number that differs from itself
-            return self._target
-        score = self._scores.update(premium)
-        if score is None:
-            return None
-        self._premium, self._score = premium, score
-        if score <= self._terms.enter:
-            self._target = 1.0
-        elif score >= self._terms.leave or self._target is None:
-            self._target = 0.0
-        return self._target
+        return self._decide(bar.premium_bps)
+
+    def on_quote(self, moment: Moment, /) -> float | None:
+        """See `QuoteStrategy.on_quote`."""
+        return self._decide(moment.premium_bps)
 
     def why(self) -> Reason:
         """See `Strategy.why`."""
@@ -119,3 +113,16 @@ class PremiumReversion:
         if self._score >= self._terms.leave:
             return Reason("the premium is usual or above", values)
         return Reason("the premium is on its way, and what was said before holds", values)
+
+    def _decide(self, premium: float) -> float | None:
+        if premium != premium:  # noqa: PLR0124  # NaN is the one number that differs from itself
+            return self._target
+        score = self._scores.update(premium)
+        if score is None:
+            return None
+        self._premium, self._score = premium, score
+        if score <= self._terms.enter:
+            self._target = 1.0
+        elif score >= self._terms.leave or self._target is None:
+            self._target = 0.0
+        return self._target

@@ -1,16 +1,19 @@
 """What a strategy is.
 
-It is told of one instrument, of each closed candle once and in order of time, and says how much of
-its capital should be in the coin from then on: 0 is none, 1 is all. It answers from what it was
-told so far and from nothing else, so that what it says of the past does not change with the future.
+It is told of one instrument, of each closed candle or of each quote once and in order of time, and
+says how much of its capital should be in the coin from then on: 0 is none, 1 is all. It answers
+from what it was told so far and from nothing else, so that what it says of the past does not change
+with the future.
 None means: too little is known yet. What it says is carried out at the next price there is, never
 at the one that it was told.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
+
+from analytics.strategies.bounds import bounds_of
 
 
 class Bar(msgspec.Struct, frozen=True, gc=False):
@@ -28,6 +31,17 @@ class Bar(msgspec.Struct, frozen=True, gc=False):
     premium_bps: float = float("nan")
 
 
+class Moment(msgspec.Struct, frozen=True, gc=False):
+    """A quote as a strategy sees it; ``premium_bps`` as in `Bar`."""
+
+    at_ns: int
+    bid: float
+    bid_size: float
+    ask: float
+    ask_size: float
+    premium_bps: float = float("nan")
+
+
 class Reason(msgspec.Struct, frozen=True):
     """Why a strategy says what it says: a sentence, and the values behind it."""
 
@@ -35,27 +49,43 @@ class Reason(msgspec.Struct, frozen=True):
     values: Mapping[str, float]
 
 
-class Strategy(Protocol):
-    """Parameters in, one instance an instrument; the protocol that users' own follow too."""
+class Parametric(Protocol):
+    """Parameters in, one instance an instrument; what all strategies have, users' own too."""
 
     name: ClassVar[str]
     Parameters: ClassVar[type[msgspec.Struct]]
     """What can be chosen, each with a default and bounds (`msgspec.Meta`)."""
 
     warm_up: int
-    """Candles that it takes until the answer no longer depends on where they began."""
+    """Candles, or quotes, until the answer no longer depends on where they began."""
 
     def __init__(self, parameters: Any, /) -> None:
         """Begin, with an instance of `Parameters`."""
-
-    def on_candle(self, bar: Bar, /) -> float | None:
-        """Take the next closed candle; return the share of capital to hold in the coin."""
 
     def why(self) -> Reason:
         """Explain the last answer."""
 
 
-def parameters_of(strategy: type[Strategy], given: Mapping[str, Any]) -> msgspec.Struct:
+@runtime_checkable
+class Strategy(Parametric, Protocol):
+    """Decides on candles."""
+
+    def on_candle(self, bar: Bar, /) -> float | None:
+        """Take the next closed candle; return the share of capital to hold in the coin."""
+
+
+@runtime_checkable
+class QuoteStrategy(Parametric, Protocol):
+    """Decides on quotes; the same class may decide on candles as well."""
+
+    def on_quote(self, moment: Moment, /) -> float | None:
+        """Take the next quote; return the share of capital to hold in the coin."""
+
+
+AnyStrategy: TypeAlias = Strategy | QuoteStrategy
+
+
+def parameters_of(strategy: type[AnyStrategy], given: Mapping[str, Any]) -> msgspec.Struct:
     """Return the parameters, with defaults where none is given; texts are read as numbers.
 
     Raises:
@@ -69,4 +99,14 @@ def parameters_of(strategy: type[Strategy], given: Mapping[str, Any]) -> msgspec
     try:
         return msgspec.convert(dict(given), strategy.Parameters, strict=False)
     except msgspec.ValidationError as error:
-        raise ValueError(f"{strategy.name}: {error}") from error
+        raise ValueError(f"{strategy.name}: {_in_words(strategy, given, error)}") from error
+
+
+def _in_words(
+    strategy: type[AnyStrategy], given: Mapping[str, Any], error: msgspec.ValidationError
+) -> str:
+    """Name the parameter, its value and what it may be, where that is what is wrong."""
+    name = str(error).rpartition("$.")[2].rstrip("`")
+    if name not in given:
+        return str(error)
+    return f"{name} is {given[name]}; it must be {bounds_of(strategy.Parameters, name)}"

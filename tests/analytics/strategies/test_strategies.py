@@ -102,11 +102,11 @@ def test_what_was_said_stays_whatever_comes_after(name: str, closes: list[float]
     ("name", "given", "words"),
     [
         ("sma-cross", {"fast": 50, "slow": 50}, "fast (50) must be less than slow (50)"),
-        ("sma-cross", {"fast": 0}, "sma-cross: Expected `int` >= 1"),
-        ("sma-cross", {"slow": "many"}, "sma-cross: Expected `int`"),
+        ("sma-cross", {"fast": 0}, "sma-cross: fast is 0; it must be whole, from 1 to"),
+        ("sma-cross", {"slow": "many"}, "sma-cross: slow is many; it must be whole"),
         ("sma-cross", {"quick": 3}, "no parameter 'quick'; it has fast, slow"),
         ("rsi-reversal", {"oversold": 80}, "oversold (80) must be less than overbought (70)"),
-        ("bollinger-breakout", {"width": -1}, "Expected `float` > 0"),
+        ("bollinger-breakout", {"width": -1}, "width is -1; it must be above 0 to 10"),
         ("premium-reversion", {"enter": 1}, "enter (1) must be less than leave (0)"),
     ],
 )
