@@ -40,7 +40,7 @@ def test_a_time_may_be_a_number_in_any_usual_unit(tmp_path: Path, unit_ns: int) 
 def test_of_a_parquet_file_what_is_wanted_is_read(tmp_path: Path) -> None:
     file = tmp_path / "candles.parquet"
     duckdb.execute(
-        "COPY (SELECT venue, 'BTC' AS base, 'USDT' AS quote_currency, '1m' AS interval, closed, "
+        "COPY (SELECT venue, 'BTC' AS base, 'USDT' AS quote_currency, '1m' AS interval, closed, "  # noqa: S608  # numbers and a path
         f"{NEW_YEAR_NS} + i * {MINUTE_NS} AS start_ns, i + 1.0 AS open, i + 1.0 AS high, "
         "i + 1.0 AS low, i + 1.0 AS close, 1.0 AS volume, NULL::DOUBLE AS premium_bps "
         "FROM range(10) r(i), (VALUES ('kraken', true), ('upbit', true), ('kraken', false)) "

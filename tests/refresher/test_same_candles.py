@@ -50,9 +50,11 @@ def batched(events: Sequence[E], size: int) -> list[Sequence[E]]:
 async def live(trades: Sequence[Trade], gaps: Sequence[Gap]) -> set[Bits]:
     """As a venue tells it: a little out of order, gaps some minutes after they began."""
     random = Random(12)  # noqa: S311  # as above
-    told = [(trade.event_ns + random.randrange(2 * SECOND), trade) for trade in trades]
-    late = [(gap.end_ns + 4 * MINUTE, gap) for gap in gaps]
-    flow = [event for _, event in sorted([*told, *late], key=lambda each: each[0])]
+    told: list[tuple[int, Event]] = [
+        *((trade.event_ns + random.randrange(2 * SECOND), trade) for trade in trades),
+        *((gap.end_ns + 4 * MINUTE, gap) for gap in gaps),
+    ]
+    flow = [event for _, event in sorted(told, key=lambda each: each[0])]
     return await built([*flow, a_status(at_ns=END)])
 
 
