@@ -7,7 +7,10 @@ over tells those of the last seconds that nobody told, and no other.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import cast
 
 import structlog
 
@@ -19,7 +22,7 @@ from infrastructure.actor import Actor
 from infrastructure.bus.port import Bus, Lead, Overflow
 from infrastructure.measures import Measure
 from infrastructure.timeseries.port import TimeSeries
-from market import Book, Episode, Listed, Quote, StoreUnavailableError, Summary, VenueStatus
+from market import Book, Episode, Listed, Quote, Routes, StoreUnavailableError, Summary, VenueStatus
 from market.intervals import SECOND_NS
 from market.routing import kind_of
 from refresher_service.closings import Closings
@@ -29,7 +32,12 @@ RECOVER_S = 2.0
 """How long the store may take to tell of the time before our start; routes do not wait longer."""
 
 EPISODES_READ = 20_000
+TOLD_TOGETHER = 16
+"""Base currencies whose routes leave together: each message costs whoever it passes the same."""
+
 PREMIUM_EVERY_NS = 2 * SECOND_NS
+
+_MARKET, _RECEIVED_NS = attrgetter("venue", "instrument"), attrgetter("received_ns")
 
 log = structlog.get_logger()
 
@@ -75,6 +83,7 @@ class Refresher(Actor[Quote | Book | Listed | Summary | VenueStatus | Episode]):
         self._clock = clock
         self._lead: Lead | None = None
         self._premiums_ns = 0
+        self._told: list[Routes | Episode] = []
 
     @property
     def patterns(self) -> list[str]:
@@ -115,11 +124,13 @@ class Refresher(Actor[Quote | Book | Listed | Summary | VenueStatus | Episode]):
         self, events: Sequence[Quote | Book | Listed | Summary | VenueStatus | Episode]
     ) -> None:
         """Take in the whole batch, then publish the routes that it changed."""
-        for event in events:
-            if isinstance(event, Episode):
-                self._board.lives.hear(event)
-            else:
-                self._board.take(event)
+        for kind, run in groupby(events, type):
+            told = list(run)
+            for event in newest(cast("list[Quote]", told)) if kind is Quote else told:
+                if isinstance(event, Episode):
+                    self._board.lives.hear(event)
+                else:
+                    self._board.take(event)
         await self._refresh()
 
     async def _refresh(self) -> None:
@@ -132,11 +143,26 @@ class Refresher(Actor[Quote | Book | Listed | Summary | VenueStatus | Episode]):
         for base in sorted(due):
             routes = self._board.refresh(base, now_ns)
             if leads:
-                await self.bus.publish([routes])
+                self._told.append(routes)
+            if len(self._told) >= TOLD_TOGETHER:
+                await self._tell()
             await asyncio.sleep(0)  # between two base currencies others have their turn
-        episodes = self._closings.due(now_ns)
-        if episodes:
-            await self.bus.publish(episodes)
+        self._told += self._closings.due(now_ns)
+        await self._tell()
         if leads and not 0 <= now_ns - self._premiums_ns < PREMIUM_EVERY_NS:
             self._premiums_ns = now_ns
             await self.bus.publish(self._board.premiums(now_ns))
+
+    async def _tell(self) -> None:
+        """Publish what was found, in that order, whoever of those that refresh comes first."""
+        told, self._told = self._told, []
+        if told:
+            await self.bus.publish(told)
+
+
+def newest(quotes: Sequence[Quote]) -> Collection[Quote]:
+    """Return the last quote of each market; all of them where some came out of their order."""
+    received_ns = list(map(_RECEIVED_NS, quotes))
+    if received_ns != sorted(received_ns):
+        return quotes
+    return dict(zip(map(_MARKET, quotes), quotes, strict=True)).values()
