@@ -23,6 +23,7 @@ from stream_service.korean.frames import CandleRow, OrderBook, Ticker, TradeRow
 from stream_service.korean.rows import readable
 from stream_service.venue import HttpRequest, Session
 from stream_service.ways import Tell, Way
+from stream_service.wire import MS
 
 INTERVALS: Final = {"candle.1s": ("1s", 10**9), "candle.1m": ("1m", 60 * 10**9)}
 """The candles that are read, and how long they last in nanoseconds."""
@@ -133,7 +134,7 @@ class Reader:
                 row.trade_price,
                 row.trade_volume,
                 row.stream_type == "SNAPSHOT",
-                event_ns=row.trade_timestamp * wire.MS,
+                event_ns=row.trade_timestamp * MS,
                 received_ns=received_ns,
                 sequence=number,
             ),
@@ -161,7 +162,7 @@ class Reader:
                 row.acc_trade_volume_24h,
                 None,
                 None,
-                event_ns=row.timestamp * wire.MS,
+                event_ns=row.timestamp * MS,
                 received_ns=received_ns,
                 sequence=sequence,
             ),
@@ -193,7 +194,7 @@ class Reader:
             row.candle_acc_trade_volume,
             None,
             start_ns + length_ns <= received_ns,
-            event_ns=row.timestamp * wire.MS,
+            event_ns=row.timestamp * MS,
             received_ns=received_ns,
             sequence=sequence,
         )

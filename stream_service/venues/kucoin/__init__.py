@@ -67,33 +67,41 @@ from stream_service.venues.kucoin.frames import (
     ALL_TICKERS,
     ANSWER,
     BULLET,
-    DAY,
     LEVELS,
     NOTICE,
     REST_CANDLE,
+    REST_DAY,
     REST_TICKER,
     REST_TRADE,
     ROWS,
     SEED,
     SYMBOL_LIST,
     SYMBOL_ROW,
-    TICKER,
-    TOPS,
-    UPDATE,
     CandleRow,
-    Day,
+    Candles,
+    Frame,
+    Match,
+    NamedFrame,
     Notice,
     NumberedLevel,
     RestTrade,
     Rows,
+    Snapshot,
     SymbolRow,
     Ticker,
+    TickerFrame,
+    Tops,
+    Update,
     check_order,
     decode_candle,
     decode_match,
     decode_snapshot,
+    decode_ticker,
+    decode_tops,
+    decode_update,
 )
 from stream_service.venues.kucoin.side import KucoinSide, answer
+from stream_service.ways import Way
 from stream_service.wire import MS
 
 NAME = "kucoin"
@@ -169,7 +177,7 @@ class KucoinSession(Session):
     def __init__(self, listings: Sequence[Listing], options: Options = NO_OPTIONS) -> None:
         super().__init__(listings, options)
         self._symbols = {row.instrument: symbol for symbol, row in self.listings.items()}
-        self._instruments = Keyed(lambda symbol: self.listings[symbol].instrument)
+        self._instruments: dict[str, Instrument] = {}
         self._books: dict[str, SeededBook] = {}
         self._watches: dict[str, BookWatch] = {}
         self._sent = 0
@@ -178,15 +186,15 @@ class KucoinSession(Session):
 
         self._topics: dict[str, Instrument] = {}
         self._intervals = Keyed(lambda topic: _interval(topic.rpartition("_")[2]))
-        self._readers = {  # by as much of a topic's name as tells it apart
-            "/market/leve": self._update,
-            "/market/matc": self._match,
-            "/spotMarket/": self._best,
-            "/market/tick": self._ticker,
-            "/market/cand": self._minute,
-            "/market/snap": self._day,
+        self._ways: dict[str, Way] = {  # by as much of a topic's name as tells it apart
+            "/market/leve": (decode_update, self._update),
+            "/market/matc": (decode_match, self._match),
+            "/spotMarket/": (decode_tops, self._best),
+            "/market/tick": (decode_ticker, self._ticker),
+            "/market/cand": (decode_candle, self._minute),
+            "/market/snap": (decode_snapshot, self._day),
         }
-        self._hot = {ord(topic[LETTER]): read for topic, read in self._readers.items()}
+        self._hot = {ord(topic[LETTER]): way for topic, way in self._ways.items()}
 
     def opened(self) -> None:
         """Ask for books; what subscribes is posted after the venue's welcome."""
@@ -199,7 +207,8 @@ class KucoinSession(Session):
         """See `Session.receive`; acknowledgements and pongs give no event."""
         try:
             letter = frame[TOPIC_FIRST if frame[3] == TOPIC_IS_FIRST else TYPE_FIRST]
-            return self._hot[letter](frame, received_ns)
+            decode, tell = self._hot[letter]
+            return tell(decode(frame), received_ns)
         except wire.UNREADABLE:  # it is something else, or wrong
             return self._receive_other(frame, received_ns)
 
@@ -309,8 +318,8 @@ class KucoinSession(Session):
             self._books[symbol] = book
         return book
 
-    def _update(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        row = UPDATE.decode(frame).data
+    def _update(self, told: Frame[Update], received_ns: int) -> Sequence[Event]:
+        row = told.data
         event_ns = received_ns if row.time is None else row.time * MS
         bids, asks = row.changes.bids, row.changes.asks
         change = Change(
@@ -323,12 +332,12 @@ class KucoinSession(Session):
         book = self._books.get(row.symbol) or self._book(row.symbol)
         return book.change(change, received_ns)
 
-    def _match(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        row = decode_match(frame).data
+    def _match(self, told: Frame[Match], received_ns: int) -> Sequence[Event]:
+        row = told.data
         return (
             Trade(
                 NAME,
-                self._instruments[row.symbol],
+                self._instruments.get(row.symbol) or self._known(row.symbol),
                 row.trade_id,
                 row.side,
                 row.price,
@@ -339,13 +348,7 @@ class KucoinSession(Session):
             ),
         )
 
-    def _best(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        try:
-            told = TOPS.decode(frame)
-        except msgspec.ValidationError:
-            if b"level1:" in frame or b"spotMarket" not in frame:
-                raise
-            return self._levels(frame, received_ns)
+    def _best(self, told: NamedFrame[Tops], received_ns: int) -> Sequence[Event]:
         bid, ask = told.data.bids, told.data.asks
         if not (bid and ask and bid.price and bid.size and ask.price and ask.size):
             return ()
@@ -365,13 +368,16 @@ class KucoinSession(Session):
         )
         return (quote,)
 
+    def _known(self, symbol: str) -> Instrument:
+        instrument = self._instruments[symbol] = self.listings[symbol].instrument
+        return instrument
+
     def _meet(self, topic: str) -> Instrument:
         instrument = self.listings[_symbol_in(topic)].instrument
         self._topics[topic] = instrument
         return instrument
 
-    def _ticker(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        told = TICKER.decode(frame)
+    def _ticker(self, told: TickerFrame, received_ns: int) -> Sequence[Event]:
         instrument = self._topics.get(told.topic)
         if instrument is None:
             is_of_all = told.topic.endswith(":all")
@@ -380,8 +386,7 @@ class KucoinSession(Session):
             )
         return self._quote(told.data, instrument, received_ns, received_ns)
 
-    def _minute(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        told = decode_candle(frame)
+    def _minute(self, told: NamedFrame[Candles], received_ns: int) -> Sequence[Event]:
         minutes = told.data
         row = minutes.candles
         interval, length_ns = self._intervals[told.topic]
@@ -389,7 +394,8 @@ class KucoinSession(Session):
         first, high, low, last = row.open, row.high, row.low, row.close
         if not (low <= first <= high and low <= last <= high):
             check_order(first, last, high, low)
-        instrument, before = self._instruments[minutes.symbol], self.numbered
+        symbol, before = minutes.symbol, self.numbered
+        instrument = self._instruments.get(symbol) or self._known(symbol)
         self.numbered = sequence = received_ns if received_ns > before else before + 1
         return (
             VenueCandle(
@@ -410,8 +416,33 @@ class KucoinSession(Session):
             ),
         )
 
-    def _day(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        return self._summary(decode_snapshot(frame).data.data, received_ns, received_ns)
+    def _day(self, told: Frame[Snapshot], received_ns: int) -> Sequence[Summary]:
+        """Sum up a day, if there was a trade in it."""
+        day = told.data.data
+        price = day.last_traded_price
+        if not price:
+            return ()
+        symbol, time = day.symbol, day.datetime
+        instrument, last = self._instruments.get(symbol) or self._known(symbol), self.numbered
+        self.numbered = sequence = received_ns if received_ns > last else last + 1
+        return (
+            Summary(
+                NAME,
+                instrument,
+                symbol,
+                price,
+                "",
+                day.open or None,
+                day.high or None,
+                day.low or None,
+                day.vol,
+                day.buy or None,
+                day.sell or None,
+                event_ns=time * MS if time else received_ns,
+                received_ns=received_ns,
+                sequence=sequence,
+            ),
+        )
 
     def _levels(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """Read a whole book, if it is one: level2Depth5 or level2Depth50."""
@@ -432,8 +463,11 @@ class KucoinSession(Session):
             raise VenueRefusedError(f"{NAME}: {notice.message}")
         elif notice.T:
             return self._uta(notice.T, frame, received_ns)
-        elif read := self._readers.get(notice.topic[:12]):
-            return read(frame, received_ns)  # the topic came elsewhere, or its slashes are escaped
+        elif notice.topic.startswith("/spotMarket/") and "level1:" not in notice.topic:
+            return self._levels(frame, received_ns)
+        elif way := self._ways.get(notice.topic[:12]):
+            decode, tell = way  # the topic came elsewhere, or its slashes are escaped
+            return tell(decode(frame), received_ns)
         return ()
 
     def _refuse(self, notice: Notice, frame: bytes) -> NoReturn:
@@ -521,33 +555,6 @@ class KucoinSession(Session):
             sequence=self.number(received_ns),
         )
 
-    def _summary(self, day: Day, event_ns: int, received_ns: int) -> Sequence[Summary]:
-        """Sum up a day, if there was a trade in it."""
-        price = day.last_traded_price or day.last
-        if not price:
-            return ()
-        symbol, time = day.symbol, day.datetime
-        instrument, last = self._instruments[symbol], self.numbered
-        self.numbered = sequence = received_ns if received_ns > last else last + 1
-        return (
-            Summary(
-                NAME,
-                instrument,
-                symbol,
-                price,
-                "",
-                day.open or None,
-                day.high or None,
-                day.low or None,
-                day.vol,
-                day.buy or None,
-                day.sell or None,
-                event_ns=time * MS if time else event_ns,
-                received_ns=received_ns,
-                sequence=sequence,
-            ),
-        )
-
     def _answer(
         self, request: HttpRequest, content: msgspec.Raw, received_ns: int
     ) -> Sequence[Event]:
@@ -574,9 +581,11 @@ class KucoinSession(Session):
                 return self._quote(row, instrument, received_ns, received_ns)
             case ("summary", _):
                 tickers = ALL_TICKERS.decode(content)
-                days = [day for day in readable(tickers.ticker, DAY) if self._follows(day.symbol)]
-                event_ns = tickers.time * MS
-                return [one for day in days for one in self._summary(day, event_ns, received_ns)]
+                days = [
+                    day for day in readable(tickers.ticker, REST_DAY) if self._follows(day.symbol)
+                ]
+                told = [Frame(Snapshot(day.as_streamed(tickers.time))) for day in days]
+                return [one for day in told for one in self._day(day, received_ns)]
         return ()
 
     def _follows(self, symbol: str) -> bool:

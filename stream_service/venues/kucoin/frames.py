@@ -8,6 +8,7 @@ from typing import Annotated, Generic, Literal, TypeAlias, TypeVar
 
 from msgspec import Meta, Raw, Struct, field
 from msgspec.json import Decoder
+from msgspec.structs import replace
 
 from market import Level
 from market.intervals import SECOND_NS
@@ -140,7 +141,7 @@ class Levels(Struct, frozen=True, gc=False):
 
 
 class Day(Struct, frozen=True, gc=False, rename="camel"):
-    """The last 24 hours, null where nothing was traded; over REST ``last``, and no time."""
+    """The last 24 hours, null where nothing was traded."""
 
     symbol: str
     datetime: wire.Milliseconds | None = None
@@ -151,7 +152,17 @@ class Day(Struct, frozen=True, gc=False, rename="camel"):
     vol: wire.OrZero | None = None
     buy: wire.OrZero | None = None
     sell: wire.OrZero | None = None
+
+
+class RestDay(Day, frozen=True, rename="camel"):
+    """The same over REST, which calls the price ``last`` and tells no time with it."""
+
     last: wire.OrZero | None = None
+
+    def as_streamed(self, time: int) -> Day:
+        """Return it with the price at the stream's place, and told at ``time`` in milliseconds."""
+        price = self.last_traded_price or self.last
+        return replace(self, datetime=self.datetime or time, last_traded_price=price)
 
 
 class Snapshot(Struct, frozen=True, gc=False):
@@ -244,10 +255,10 @@ class AllTickers(Struct, frozen=True):
     ticker: list[Raw]
 
 
-UPDATE = Decoder(Frame[Update], strict=False)
+decode_update = Decoder(Frame[Update], strict=False).decode
 decode_match = Decoder(Frame[Match], strict=False).decode
-TOPS = Decoder(NamedFrame[Tops], strict=False)
-TICKER = Decoder(TickerFrame, strict=False)
+decode_tops = Decoder(NamedFrame[Tops], strict=False).decode
+decode_ticker = Decoder(TickerFrame, strict=False).decode
 decode_candle = Decoder(NamedFrame[Candles], strict=False).decode
 LEVELS = Decoder(NamedFrame[Levels], strict=False)
 decode_snapshot = Decoder(Frame[Snapshot], strict=False).decode
@@ -262,7 +273,7 @@ REST_TRADE = Decoder(RestTrade, strict=False)
 REST_CANDLE = Decoder(RestCandleRow, strict=False)
 REST_TICKER = Decoder(Ticker, strict=False)
 ALL_TICKERS = Decoder(AllTickers)
-DAY = Decoder(Day, strict=False)
+REST_DAY = Decoder(RestDay, strict=False)
 
 
 def check_order(first: float, last: float, high: float, low: float) -> None:
