@@ -46,6 +46,7 @@ async def test_what_is_held_counts_rows_by_series(store: Store) -> None:
             a_candle("upbit", "BTC-KRW", start_ns=MIDNIGHT),
             a_candle(start_ns=NEXT),
             a_candle(start_ns=MIDNIGHT + 2 * MINUTE, closed=False),
+            a_candle(start_ns=MIDNIGHT, interval="1s"),
         ]
     )
 
