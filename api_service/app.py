@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pydantic import TypeAdapter
 from starlette.routing import WebSocketRoute
 
-from api_service import docs, health, history, premiums, records, rest, routes
+from api_service import docs, health, history, premiums, records, rest, routes, signals
 from api_service.answers import Api
 from api_service.guard import LOCAL_HOSTS, HeadAsGet, HostGuard, SecurityHeaders
 from api_service.live import PATH, LiveFeed
@@ -60,7 +60,7 @@ def create_app(  # noqa: PLR0913  # what an API is made of
     api = Api(view, hub, store, mode, version)
     app.state.api = api
     handle_problems(app)
-    for part in (rest, routes, premiums, history, records, health, docs):
+    for part in (rest, routes, premiums, signals, history, records, health, docs):
         app.include_router(part.router)
     feed = LiveFeed(api, write_timeout_s=write_timeout_s)
     app.router.routes.append(WebSocketRoute(PATH, feed.serve))

@@ -22,6 +22,7 @@ from api_service.rows import (
 )
 from api_service.schemas import StatusSubject
 from api_service.selection import Filter, FoundRoute, count_suspicious, find_routes
+from api_service.signal_rows import signal_row
 from api_service.view import LatestView
 from market import (
     ActorStatus,
@@ -33,6 +34,7 @@ from market import (
     Premium,
     Quote,
     Routes,
+    Signal,
     Summary,
     VenueStatus,
 )
@@ -192,6 +194,28 @@ class PremiumsChannel(LatestChannel[PremiumState]):
     def row(self, state: PremiumState, now_ns: int) -> object:
         """See `LatestChannel.row`."""
         return premium_row(state[0], now_ns=now_ns, number=decimal)
+
+
+class SignalsChannel(LatestChannel[Signal]):
+    """The last thing that each strategy said of each market, also that nothing changes."""
+
+    name = "signals"
+    kinds = (Signal,)
+
+    def current(self, wanted: Filter, now_ns: int) -> dict[str, Signal]:
+        """See `LatestChannel.current`."""
+        del now_ns
+        return {
+            f"{market_key(one.venue, one.instrument)}:{one.strategy} {one.parameters}"
+            f"@{one.interval}": one
+            for one in self.view.signals.latest()
+            if wanted.covers((one.venue, one.instrument))
+        }
+
+    def row(self, state: Signal, now_ns: int) -> object:
+        """See `LatestChannel.row`."""
+        del now_ns
+        return signal_row(state, decimal)
 
 
 class CandlesChannel(LatestChannel[Candle]):

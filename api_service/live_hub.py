@@ -19,6 +19,7 @@ from api_service.channels import (
     PremiumsChannel,
     QuotesChannel,
     RoutesChannel,
+    SignalsChannel,
     State,
     StatusChannel,
     SummariesChannel,
@@ -28,6 +29,7 @@ from api_service.live_protocol import Delivery, write
 from api_service.lossless import (
     EpisodesChannel,
     EveryQuoteChannel,
+    EverySignalChannel,
     LosslessChannel,
     LosslessStream,
     Told,
@@ -76,6 +78,8 @@ class LiveHub:
             ("candles", "latest"): _latest(CandlesChannel(view)),
             ("status", "latest"): _latest(StatusChannel(view)),
             ("trades", "all"): _lossless(TradesChannel(view)),
+            ("signals", "latest"): _latest(SignalsChannel(view)),
+            ("signals", "all"): _lossless(EverySignalChannel(view)),
             ("episodes", "all"): _lossless(EpisodesChannel(view)),
             ("quotes", "all"): _lossless(EveryQuoteChannel(view)),
         }

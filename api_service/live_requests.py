@@ -9,6 +9,7 @@ from api_service.names import read_assets, read_instruments, read_venue, read_ve
 from api_service.problems import ProblemError, fault
 from api_service.schemas import Fault
 from api_service.selection import Filter, RouteTerms
+from api_service.signal_board import TOLD_KEPT
 from api_service.streams import StreamKey
 from api_service.view import CANDLES_KEPT, EPISODES_KEPT, TRADES_KEPT, LatestView
 from market.intervals import INTERVALS
@@ -46,6 +47,12 @@ CHANNELS: dict[str, Rules] = {
         takes=frozenset({"asset", "limit", "delivery"}),
         deliveries=("all",),
         limits=range(EPISODES_KEPT + 1),
+        limit=50,
+    ),
+    "signals": Rules(
+        takes=_MARKETS | {"limit"},
+        deliveries=("latest", "all"),
+        limits=range(TOLD_KEPT + 1),
         limit=50,
     ),
     "candles": Rules(

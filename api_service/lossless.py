@@ -11,6 +11,7 @@ from api_service.live_protocol import write_rows
 from api_service.route_rows import episode_row
 from api_service.rows import decimal, quote_row, rfc3339, symbol_of, trade_row
 from api_service.selection import Filter
+from api_service.signal_rows import signal_row
 from api_service.streams import Stream, StreamKey, concerns
 from api_service.subscriptions import (
     WAITING_AT_MOST,
@@ -20,14 +21,14 @@ from api_service.subscriptions import (
     Subscription,
 )
 from api_service.view import LatestView
-from market import Episode, Event, Instrument, Quote, Trade
+from market import Episode, Event, Instrument, Quote, Signal, Trade
 
 ROWS_A_FRAME = 1_000
 
 STARTS_KEPT = 16_384
 """Updates whose time is known, many more than the updates themselves that are."""
 
-Told = TypeVar("Told", Quote, Trade, Episode)
+Told = TypeVar("Told", Quote, Trade, Episode, Signal)
 
 
 class LosslessChannel(ABC, Generic[Told]):
@@ -121,6 +122,33 @@ class EpisodesChannel(LosslessChannel[Episode]):
         if wanted.assets is not None:
             query["asset"] = ",".join(sorted(wanted.assets))
         return f"/v1/episodes?{urlencode(query, safe=',:')}"
+
+
+class EverySignalChannel(LosslessChannel[Signal]):
+    """Every signal; a snapshot holds those that changed something."""
+
+    name = "signals"
+    kind = Signal
+
+    def recent(self, wanted: Filter) -> Sequence[Signal]:
+        """See `LosslessChannel.recent`."""
+        found = [one for one in self.view.signals.told() if concerns(one, wanted)]
+        found.sort(key=lambda signal: signal.event_ns)
+        return found[len(found) - min(wanted.limit, len(found)) :]
+
+    def row(self, event: Signal, now_ns: int) -> object:
+        """See `LosslessChannel.row`."""
+        del now_ns
+        return signal_row(event, decimal)
+
+    def backfill(self, wanted: Filter, start_ns: int, end_ns: int) -> str | None:
+        """See `LosslessChannel.backfill`; holds are not on record."""
+        query = {"start": rfc3339(start_ns), "end": rfc3339(end_ns + 1), "limit": "10000"}
+        if wanted.venues is not None:
+            query["venue"] = ",".join(sorted(wanted.venues))
+        if wanted.instruments is not None:
+            query["symbol"] = ",".join(map(symbol_of, sorted(wanted.instruments)))
+        return f"/v1/signals?{urlencode(query, safe=',:')}"
 
 
 class LosslessStream(Stream, Generic[Told]):

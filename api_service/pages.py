@@ -19,6 +19,7 @@ from market import (
     Episode,
     Gap,
     Premium,
+    Signal,
     StoreUnavailableError,
     Trade,
     VenueCandle,
@@ -30,9 +31,9 @@ ROWS_READ_AT_MOST = 200_000
 Place: TypeAlias = tuple[int, str, str, str, str]
 """Time, venue, base, quote currency, id: what rows are ordered by."""
 
-T = TypeVar("T", Trade, Candle, VenueCandle, Candle | VenueCandle, Gap, Episode, Premium)
+T = TypeVar("T", Trade, Candle, VenueCandle, Candle | VenueCandle, Gap, Episode, Premium, Signal)
 
-Paged: TypeAlias = Trade | Candle | VenueCandle | Gap | Episode | Premium
+Paged: TypeAlias = Trade | Candle | VenueCandle | Gap | Episode | Premium | Signal
 R = TypeVar("R")
 
 Read: TypeAlias = Callable[[int, int, int], Awaitable[Sequence[T]]]
@@ -116,6 +117,8 @@ def place_of(row: Paged) -> Place:
             time_ns, name = row.start_ns, ""
         case Premium():
             time_ns, name = row.event_ns, f"{row.reference_venue}:{row.reference} {row.basis}"
+        case Signal():
+            time_ns, name = row.event_ns, f"{row.strategy} {row.parameters} {row.interval}"
         case _:
             time_ns, name = row.start_ns, row.channel
     return (time_ns, row.venue, row.instrument.base, row.instrument.quote_currency, name)

@@ -14,12 +14,12 @@ from api_service.problems import ProblemError, fault
 from api_service.rows import S
 from api_service.times import TIME_PATTERN, read_time
 from api_service.view import Key
-from market import Candle, Episode, Gap, Premium, Trade, VenueCandle
+from market import Candle, Episode, Gap, Premium, Signal, Trade, VenueCandle
 
 DAY_NS = 86_400 * S
 """How far ahead of ours a venue's clock may be."""
 
-T = TypeVar("T", Trade, Candle, VenueCandle, Candle | VenueCandle, Gap, Episode, Premium)
+T = TypeVar("T", Trade, Candle, VenueCandle, Candle | VenueCandle, Gap, Episode, Premium, Signal)
 
 
 def _checked_time(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import TypeAlias, TypeVar
 from msgspec import structs
 
 from api_service.rows import S
+from api_service.signal_board import SignalBoard
 from api_service.venues import VenueBoard
 from infrastructure.actor import Actor
 from infrastructure.bus.port import Bus, Overflow
@@ -25,6 +26,7 @@ from market import (
     Quote,
     Route,
     Routes,
+    Signal,
     Summary,
     Trade,
     VenueCandle,
@@ -90,6 +92,7 @@ class LatestView(Actor[Event]):
         Gap,
         Episode,
         Premium,
+        Signal,
     )
     overflow = Overflow.DROP_OLDEST
     capacity = 200_000
@@ -119,6 +122,7 @@ class LatestView(Actor[Event]):
         self.gaps: deque[Gap] = deque(maxlen=GAPS_KEPT)
         self.episodes: dict[tuple[str, int], Episode] = {}
         self.premiums: dict[PremiumKey, Premium] = {}
+        self.signals = SignalBoard()
         self.known: dict[Instrument, set[str]] = {}
         self.lag_ns = 0
         self.ours: Callable[[], Iterable[ActorStatus]] = tuple
@@ -270,6 +274,8 @@ class LatestView(Actor[Event]):
                 self.gaps.append(event)
             case Episode():
                 return self._take_episode(event)
+            case Signal():
+                return self.signals.take(event)
             case _:
                 return False
         return True

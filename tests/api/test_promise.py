@@ -22,6 +22,7 @@ from tests.making import (
     a_quote,
     a_route,
     a_routes,
+    a_signal,
     a_status,
     a_summary,
     a_trade,
@@ -44,6 +45,8 @@ WITH_PARAMETERS = (
     "/v1/episodes",
     "/v1/premiums",
     "/v1/premiums/history",
+    "/v1/signals",
+    "/v1/signals/latest",
     "/v1/routes/{route_id}",
 )
 
@@ -72,6 +75,7 @@ def promised() -> Iterator[BaseSchema]:
         a_routes("BTC", a_route(), at_ns=now_ns),
         an_episode(),
         a_premium(at_ns=now_ns),
+        a_signal(start_ns=now_ns),
     ]
     api.view.listening.set()
     asyncio.run(api.feed(*one_of_each))
