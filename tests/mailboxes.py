@@ -9,6 +9,8 @@ from market import Event, Trade
 from tests.making import a_trade
 
 WITHIN_S = 40.0
+RESTARTED_WITHIN_S = 100.0
+"""The same where a broker is started in between, which takes a busy machine half a minute."""
 
 
 def a_mailbox(
@@ -26,11 +28,13 @@ async def publish_each(bus: Bus, events: Sequence[Event]) -> None:
         await bus.publish([event])
 
 
-async def read_until_seen(mailbox: Mailbox, wanted: set[Event]) -> list[Event]:
+async def read_until_seen(
+    mailbox: Mailbox, wanted: set[Event], *, within_s: float = WITHIN_S
+) -> list[Event]:
     """Return all that comes until each of ``wanted`` was among it."""
     read: list[Event] = []
     missing = set(wanted)
-    async with asyncio.timeout(WITHIN_S):
+    async with asyncio.timeout(within_s):
         while missing:
             events = await mailbox.receive(1_000)
             await mailbox.done()

@@ -12,6 +12,7 @@ from infrastructure.bus.port import Bus, DeadLetter, Overflow
 from infrastructure.retry import backoff
 from market import BusUnavailableError, Event, Quote, Trade
 from tests.mailboxes import (
+    RESTARTED_WITHIN_S,
     WITHIN_S,
     a_mailbox,
     publish_each,
@@ -34,8 +35,10 @@ async def test_broker_that_is_killed_loses_nothing(
     trades = trades_numbered(3_000)
 
     async with connect(rabbitmq_node.url) as bus, a_mailbox(bus) as mailbox:
-        async with asyncio.timeout(WITHIN_S), asyncio.TaskGroup() as tasks:
-            reading = tasks.create_task(read_until_seen(mailbox, set(trades)))
+        async with asyncio.timeout(RESTARTED_WITHIN_S), asyncio.TaskGroup() as tasks:
+            reading = tasks.create_task(
+                read_until_seen(mailbox, set(trades), within_s=RESTARTED_WITHIN_S)
+            )
             await publish_each(bus, trades[:1_500])
             await _kill(rabbitmq_node)
             await publish_each(bus, trades[1_500:])
@@ -97,7 +100,7 @@ async def test_full_outbox_holds_back_who_publishes_trades_until_the_broker_is_b
     ):
         await _kill(rabbitmq_node)
         await bus.publish(trades[:1])
-        async with asyncio.timeout(WITHIN_S), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(RESTARTED_WITHIN_S), asyncio.TaskGroup() as tasks:
             publishing = tasks.create_task(bus.publish(trades[1:]))
             with pytest.raises(BusUnavailableError, match="are not confirmed within 1 s"):
                 await bus.flush()

@@ -10,7 +10,14 @@ import pytest
 
 from infrastructure.bus.amqp import connect_amqp
 from market import Event, SpoolError, Trade
-from tests.mailboxes import WITHIN_S, a_mailbox, publish_each, read_until_seen, trades_numbered
+from tests.mailboxes import (
+    RESTARTED_WITHIN_S,
+    WITHIN_S,
+    a_mailbox,
+    publish_each,
+    read_until_seen,
+    trades_numbered,
+)
 from tests.servers.rabbitmq import SMALL
 from tests.servers.rabbitmq_node import RabbitMQServer
 
@@ -27,7 +34,7 @@ async def test_what_memory_has_no_room_for_waits_on_disk_while_the_broker_is_awa
     async with (
         connect_amqp(rabbitmq_node.url, exchange=exchange, limits=SMALL, spool=tmp_path) as bus,
         a_mailbox(bus) as mailbox,
-        asyncio.timeout(WITHIN_S),
+        asyncio.timeout(RESTARTED_WITHIN_S),
     ):
         await _kill(rabbitmq_node)
         await publish_each(bus, trades)
