@@ -1,7 +1,7 @@
 """Closed candles as arrays: a row each, in order of time."""
 
 from collections.abc import Iterator, Sequence
-from itertools import starmap
+from itertools import chain
 from math import fsum
 
 import msgspec
@@ -13,6 +13,9 @@ from analytics.indicators.history import Series
 from analytics.strategies import Bar
 from market import Candle
 from market.intervals import INTERVALS
+
+TOGETHER = 1_000
+"""Candles that are made into objects at a time: so few are still near when they are told."""
 
 
 class Bars(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,8 +76,12 @@ class Bars(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def __iter__(self) -> Iterator[Bar]:
-        columns = [column.tolist() for column in self._columns()]
-        return starmap(Bar, zip(self.start_ns.tolist(), *columns, strict=True))
+        columns = [self.start_ns, *self._columns()]
+        parts = range(0, len(self), TOGETHER)
+        return chain.from_iterable(
+            map(Bar, *(column[start : start + TOGETHER].tolist() for column in columns))
+            for start in parts
+        )
 
     def _columns(self) -> list[Series]:
         columns = [*self._prices(), self.volume]

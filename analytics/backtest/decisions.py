@@ -1,7 +1,5 @@
 """What a strategy says of each candle, as it would have said it live."""
 
-from math import nan
-
 import numpy as np
 
 from analytics.backtest.bars import Bars
@@ -21,8 +19,7 @@ def decide(strategy: Strategy, bars: Bars) -> Series:
 
     """
     answers = map(strategy.on_candle, bars)
-    found = np.array([nan if answer is None else answer for answer in answers], dtype=np.float64)
-    return checked(found, strategy.name)
+    return checked(np.fromiter(answers, np.float64, len(bars)), strategy.name)  # None becomes NaN
 
 
 def checked(targets: Series, name: str) -> Series:

@@ -18,23 +18,24 @@ def whole_period(period: int, *, least: int = 1) -> int:
 class Sma:
     """The mean of the last ``period`` values."""
 
-    __slots__ = ("_last", "_sum", "warm_up")
+    __slots__ = ("_last", "_missing", "_sum", "warm_up")
 
     def __init__(self, period: int) -> None:
         self.warm_up = whole_period(period)
-        self._last: deque[float] = deque(maxlen=period)
+        self._last = deque([0.0] * period, period)
+        self._missing = period
         self._sum = 0.0
 
     def update(self, value: float) -> float | None:
         """Take the next value; return the mean as it is now."""
         last = self._last
-        if len(last) == self.warm_up:
-            self._sum += value - last[0]
-            last.append(value)
-            return self._sum / self.warm_up
-        self._sum += value
+        self._sum = total = self._sum + (value - last[0])
         last.append(value)
-        return self._sum / self.warm_up if len(last) == self.warm_up else None
+        if self._missing:
+            self._missing -= 1
+            if self._missing:
+                return None
+        return total / self.warm_up
 
 
 class Ema:
