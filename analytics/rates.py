@@ -92,6 +92,8 @@ class Rates:
         if by == "any":
             market = self._seek(sold, bought, now_ns, avoiding, "market")
             return market or self._seek(sold, bought, now_ns, avoiding, "bank")
+        if by == "bank" and not self._latest.bank_venues:
+            return None
         rate = self._by_one_market(sold, bought, now_ns, is_bank=by == "bank")
         if rate is not None:
             return rate
@@ -117,8 +119,10 @@ class Rates:
         """Cross two rates; where a bank's is meant, one of them is a bank's."""
         for first_is_bank, second_is_bank in _WAYS[by]:
             first = self._by_one_market(sold, bridge, now_ns, is_bank=first_is_bank)
+            if first is None:
+                continue
             second = self._by_one_market(bridge, bought, now_ns, is_bank=second_is_bank)
-            if first is not None and second is not None:
+            if second is not None:
                 quotes = (*first.quotes, *second.quotes)
                 return _rate(first.value * second.value, quotes, is_bank=by == "bank")
         return None

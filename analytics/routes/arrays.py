@@ -146,9 +146,9 @@ class Tops(NamedTuple):
     """Best prices that came one after the other, a row each, and where to stop among them.
 
     ``market`` is the market's number (`NONE`: it is not traded), ``sold`` and ``bought`` what
-    selling and buying one unit pay there, ``slot`` the place in ``newest`` that the row is written
-    down in. Rows in which ``stops`` is not zero are stopped at, and those of markets whose
-    ``wakes`` is not. ``told`` holds what the last row told and whether it was stopped at.
+    selling and buying one unit pay there, ``slot`` the place in ``newest`` and ``latest`` that the
+    row is written down in. Rows in which ``stops`` is not zero are stopped at, and those of markets
+    whose ``wakes`` is not. ``told`` holds what the last row told and whether it was stopped at.
     """
 
     market: Ints
@@ -158,6 +158,7 @@ class Tops(NamedTuple):
     stops: Ints
     wakes: Ints
     newest: Ints
+    latest: Ints
     told: Ints
 
 

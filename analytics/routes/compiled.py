@@ -83,7 +83,7 @@ def _call_once(kernel: Kernel) -> None:
 
 def _no_tops(make: Make) -> Tops:
     none, nothing = make.ints(1), make.floats(1)
-    return Tops(none, none, nothing, nothing, none, none, none, make.ints(2))
+    return Tops(none, none, nothing, nothing, none, none, none, none, make.ints(2))
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def set_markets(a: Arrays, tops: Tops, row: int, end: int) -> int:
     tops.told[0] = tops.told[1] = 0
     while row < end and tops.told[1] == 0:
         market = tops.market[row]
-        tops.newest[tops.slot[row]] = row
+        tops.newest[tops.slot[row]] = tops.latest[tops.slot[row]] = row
         tops.told[1] = tops.stops[row]
         if market != NONE:
             tops.told[0] = set_market(a, market, tops.sold[row], tops.bought[row])

@@ -79,11 +79,21 @@ class RouteTaker:
         self._taken_ns: dict[str, int] = {}
 
     @property
-    def above(self) -> float | None:
-        """The top rate that every route is above that it takes; None: it takes comparisons too."""
+    def least_usd(self) -> float:
+        """What every route brings that it takes."""
+        return self._least.min_profit_usd
+
+    def above(self, capital_usd: float | None) -> float | None:
+        """Return a top rate that every route is above that it takes; None: it takes comparisons.
+
+        No unit that is put in brings more than the top rate, and no more is put in than capital.
+        """
         if "fx_comparison" in self._lived_with:
             return None
-        return max(1.0, 1.0 + self._least.min_return_bps / BPS - ROUNDING)
+        least = self._least.min_return_bps / BPS
+        if capital_usd:
+            least = max(least, self._least.min_profit_usd / capital_usd)
+        return max(1.0, 1.0 + least - ROUNDING)
 
     def on_routes(self, routes: Routes, /) -> list[Take]:
         """Return what is to be taken of the routes of one base currency, best first."""

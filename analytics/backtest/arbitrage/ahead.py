@@ -8,7 +8,7 @@ a strategy would take is passed by, as long as it takes no route but cycles abov
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -57,7 +57,7 @@ class Ahead:
         event_ns = min(row_ns, other_ns)
         if next_ns <= event_ns < NEVER_NS:
             self._catch_up(tape, row)
-            self._replay.wait_until(event_ns, tells=bool(self._scout.live))
+            self._replay.wait_until(event_ns, bases=self._scout.bases)
             self._scout.note(self._board.offered())
             return row
         if not others:
@@ -74,17 +74,21 @@ class Ahead:
             row = self._scout.run(row, end)
         rows = self._catch_up(tape, begin)
         if self._replay.next_ns == NEVER_NS:
-            self._replay.wait_until(now_ns)
+            self._replay.wait_until(now_ns, bases=())
         told: list[Other] = []
         while others and others[0].received_ns == now_ns:
             told.append(others.popleft())
-        self._replay.take([*told, *map(tape.event, rows)], now_ns)
+        self._replay.take([*told, *map(tape.event, rows)], now_ns, bases=self._bases(told))
         doubted = [place for event in told for place in self._doubted(event)]
         doubted += [tape.places[tape.place[row]] for row in rows if not self._scout.is_sound(row)]
         self._forget_silent(now_ns)
         self._scout.correct(dict.fromkeys([*doubted, *self._unfound()]), now_ns)
         self._scout.note(self._board.offered())
         return end
+
+    def _bases(self, told: Sequence[Other]) -> Collection[str] | None:
+        """Return the base currencies of routes that pay; any, where markets may be usable again."""
+        return None if told else self._scout.bases
 
     def _catch_up(self, tape: Tape, begin: int) -> list[int]:
         """Tell the board the newest of what was passed before a row; return the rows from there."""
@@ -133,7 +137,8 @@ class Ahead:
 
     def _unfound(self) -> list[Place]:
         """Return the markets of routes that pay by their prices alone, as the board knows more."""
-        cycles = [cycle for name, cycle in self._scout.live.items() if not self._board.finds(name)]
+        live = self._scout.live.items()
+        cycles = [found.cycle for name, found in live if not self._board.finds(name)]
         return [place for cycle in cycles for place in places_of(cycle)]
 
 

@@ -77,25 +77,34 @@ class Replay:
         for desk in self.desks:
             desk.end(self.now_ns)
 
-    def take(self, events: Sequence[Told], now_ns: int) -> None:
-        """Take in what was received at a moment, and decide."""
+    def take(
+        self, events: Sequence[Told], now_ns: int, *, bases: Collection[str] | None = None
+    ) -> None:
+        """Take in what was received at a moment, and decide.
+
+        Args:
+            events: All of them.
+            now_ns: When that was.
+            bases: The base currencies that there may be a route to take of; None: any.
+
+        """
         self._heard_ns = now_ns
         for event in events:
             self.board.take(event)
         self.carry_out(now_ns)
-        self.decide(now_ns)
+        self.decide(now_ns, bases)
 
     @property
     def next_ns(self) -> int:
         """When something happens next without an event: the clock strikes, or an order is done."""
         return min(self._strikes_ns, self._due_ns + 1)
 
-    def wait_until(self, now_ns: int, *, tells: bool = True) -> None:
+    def wait_until(self, now_ns: int, *, bases: Collection[str] | None = None) -> None:
         """Let time pass up to a moment, which is left out for orders and counts for the clock.
 
         Args:
             now_ns: When the next event was received.
-            tells: Whether there may be a route to take as the clock strikes.
+            bases: As `take`.
 
         """
         if self._strikes_ns == NEVER_NS:
@@ -103,10 +112,7 @@ class Replay:
         while (next_ns := self.next_ns) <= now_ns:
             self.carry_out(next_ns - 1)
             if next_ns == self._strikes_ns:
-                if tells:
-                    self.decide(next_ns)
-                else:
-                    self.board.changed(next_ns)
+                self.decide(next_ns, bases)
                 self._strikes_ns = self._after(next_ns, now_ns)
 
     def carry_out(self, now_ns: int) -> None:
@@ -114,17 +120,21 @@ class Replay:
         for desk in self.desks:
             desk.carry_out(now_ns)
 
-    def decide(self, now_ns: int) -> None:
+    def decide(self, now_ns: int, bases: Collection[str] | None = None) -> None:
         """Tell the strategy what changed, and send what it takes; without latency it is done."""
         self.now_ns = now_ns
         if self._pace is None:
             self.board.settle(now_ns)
-            while changed := self.board.changed(now_ns):
+            while changed := self._changed(now_ns, bases):
                 self._tell(changed, now_ns)
         else:
             changed = self.board.changed(now_ns)
             self._tell([one for one in changed if self._pace.admits(one, now_ns)], now_ns)
         self.carry_out(now_ns)
+
+    def _changed(self, now_ns: int, bases: Collection[str] | None) -> set[str]:
+        changed = self.board.changed(now_ns)
+        return changed if bases is None else changed.intersection(bases)
 
     def _tell(self, bases: Collection[str], now_ns: int) -> None:
         for base in sorted(bases):

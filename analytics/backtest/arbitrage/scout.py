@@ -13,6 +13,7 @@ from typing import TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.backtest.arbitrage.promise import Promise
 from analytics.backtest.arbitrage.tape import QUOTE, Ints, Tape
 from analytics.latest import LatestQuotes, Trouble
 from analytics.rates import Rates
@@ -21,15 +22,18 @@ from analytics.routes.arrays import Floats as SearchFloats
 from analytics.routes.arrays import Ints as SearchInts
 from analytics.routes.comparison import home_of
 from analytics.routes.costs import Costs
-from analytics.routes.engine import RouteEngine
+from analytics.routes.engine import Found, RouteEngine
 from analytics.routes.kernels import KernelName
 from analytics.routes.latest_depths import LEAST_PRICE, MOST_PRICE, Place
 from analytics.routes.live_state import LiveState
 from analytics.routes.living import places_of
 from analytics.routes.standing import Standing
-from analytics.routes.state import Cycle, Market
+from analytics.routes.state import Market
 
 Flags: TypeAlias = NDArray[np.bool_]
+
+TOUCHES, RETURNS = 1, 2
+"""Why a market wakes the scout."""
 
 
 class Scout:
@@ -39,20 +43,30 @@ class Scout:
         costs: Those of the board.
         standing: What the board knows.
         above: The top rate that a route must be above to matter.
+        least_usd: What it must bring.
         kernel: What the search is run by.
 
     """
 
     def __init__(
-        self, costs: Costs, standing: Standing, *, above: float, kernel: KernelName
+        self,
+        costs: Costs,
+        standing: Standing,
+        *,
+        above: float,
+        least_usd: float = 0.0,
+        kernel: KernelName = "auto",
     ) -> None:
         self.is_stopped = False
-        self.live: dict[str, Cycle] = {}
+        self.live: dict[str, Found] = {}
+        self.bases: set[str] = set()
+        self._least_usd = least_usd
         self._engine = RouteEngine("inventory", kernel=kernel, above=above)
         self._standing = standing
         self._terms = LiveState(costs, Rates(LatestQuotes(max_age_ns=1)))
         self._markets: dict[Place, Market[float] | None] = {}
         self._offered: set[Place] = set()
+        self._booked: set[Place] = set()
 
     def begin(self, tape: Tape, now_ns: int) -> None:
         """Take up a tape, which goes on where the last one ended, at ``now_ns``."""
@@ -63,6 +77,7 @@ class Scout:
             if market is not None:
                 self._engine.list_market(market)
         self._tops = self._tops_of(tape, set(new))
+        self._promise = Promise(tape, self._row_of, self._standing)
         self._follow()
         self._set_wakes()
 
@@ -71,10 +86,12 @@ class Scout:
 
         ``is_stopped`` tells whether the row before that is one to be looked at.
         """
-        row = self._engine.set_tops(self._tops, row, end)
-        self.is_stopped = bool(self._tops.told[1])
-        if self._tops.told[0]:
-            self._follow()
+        self.is_stopped = False
+        while row < end and not self.is_stopped:
+            row = self._engine.set_tops(self._tops, row, end)
+            if self._tops.told[1]:
+                self._follow()
+                self.is_stopped = bool(self.bases) or self._must_be_seen(row - 1)
         return row
 
     def passed(self) -> list[int]:
@@ -106,41 +123,56 @@ class Scout:
         """Tell whether a row is a quote or book that can be traded on by its prices."""
         return bool(self._sound[row])
 
+    def _must_be_seen(self, row: int) -> bool:
+        market = self._tops.market[row]
+        is_back = market != NONE and self._wakes[market] == RETURNS
+        return bool(self._tops.stops[row] or is_back)
+
     def _follow(self) -> None:
-        """Note which routes pay; markets that have to do with one wake the scout."""
+        """Note which routes pay, and which of them may bring enough."""
         changed = self._engine.changed()
-        if not changed:
-            return
         before = self.live.keys() & changed
         for name in changed:
             found = self._engine.look_up(name)
             if found is None:
                 self.live.pop(name, None)
             else:
-                self.live[name] = found.cycle
-        if before != self.live.keys() & changed:
+                self.live[name] = found
+        bases = {found.cycle.legs[0].target[1] for found in self.live.values() if self._pays(found)}
+        if bases != self.bases or before != self.live.keys() & changed:
+            self.bases = bases
             self._set_wakes()
 
+    def _pays(self, found: Found) -> bool:
+        return self._promise.reaches(found.cycle, found.top_rate, self._least_usd)
+
+    def _row_of(self, place: Place) -> int | None:
+        """Return the last row of a market on this tape, where all of them were quotes."""
+        slot = 2 * self._numbers[place]
+        row = int(self._tops.latest[slot])
+        return None if row == NONE or place in self._booked else row
+
     def _set_wakes(self) -> None:
-        """Wake where the base currency of a route that pays is touched, or a market may return."""
-        bases = {cycle.legs[0].target[1] for cycle in self.live.values()}
-        through = {place for cycle in self.live.values() for place in places_of(cycle)}
+        """Wake where a route that pays is touched, its base currency, or a market may return."""
+        through = {place for found in self.live.values() for place in places_of(found.cycle)}
         for place, market in self._markets.items():
             if market is not None:
-                touches = not bases.isdisjoint((market.base, home_of(market)))
-                wakes = touches or place in through or place not in self._offered
-                self._wakes[self._engine.number(*place)] = wakes
+                touches = not self.bases.isdisjoint((market.base, home_of(market)))
+                wakes = TOUCHES if touches or place in through else 0
+                number = self._engine.number(*place)
+                self._wakes[number] = wakes if place in self._offered else RETURNS
 
     def _tops_of(self, tape: Tape, new: Collection[Place]) -> Tops:
         """Return the rows as the search takes them; stopped at are those that the board must see.
 
         These are the first of each market, and those that cannot be traded on as they stand.
         """
-        numbers = {place: number for number, place in enumerate(self._markets)}
-        here = np.array([numbers[place] for place in tape.places], dtype=np.int64)
+        self._numbers = {place: number for number, place in enumerate(self._markets)}
+        here = np.array([self._numbers[place] for place in tape.places], dtype=np.int64)
         market = np.array([self._engine.number(*place) for place in tape.places], dtype=np.int64)
         kept = np.array([self._kept(place) for place in tape.places])
         is_book = tape.book != QUOTE
+        self._booked |= {tape.places[number] for number in np.unique(tape.place[is_book])}
         self._sound = _is_sound(tape, is_book)
         self._wakes = np.zeros(max(len(self._markets), 1), dtype=np.int64)
         stops = (~self._sound).astype(np.int64)
@@ -156,6 +188,7 @@ class Scout:
             stops=_ints(stops),
             wakes=_ints(self._wakes),
             newest=_ints(np.full(2 * len(self._markets), NONE)),
+            latest=_ints(np.full(2 * len(self._markets), NONE)),
             told=_ints(np.zeros(2, dtype=np.int64)),
         )
 

@@ -38,7 +38,9 @@ def played(events: list[Event], *, kernel: KernelName | None) -> list[list[Outco
     if kernel is None:
         replay.play(tape)
     else:
-        scout = Scout(FREE, board.standing, above=taker.above or 1.0, kernel=kernel)
+        above = taker.above(TERMS.capital_usd) or 1.0
+        least_usd = taker.least_usd
+        scout = Scout(FREE, board.standing, above=above, least_usd=least_usd, kernel=kernel)
         Ahead(replay, scout, max_silence_ns=TERMS.max_silence_ns).play(tape)
     replay.end()
     return [desk.outcomes for desk in desks]
