@@ -238,7 +238,7 @@ class RabbitMQServer:
         name = "-sname" if self._place.is_here else "-name"
         done = subprocess.run(  # noqa: S603  # expressions of our own tests
             [
-                *(*self._place.within, ERL_CALL, name, self.name),
+                *(*self._place.within, str(ERL_CALL), name, self.name),
                 *("-c", self._cookie, "-timeout", f"{within_s:.0f}", "-e"),
             ],
             env=self._base_environment(),
