@@ -14,11 +14,14 @@ def test_first_is_admitted_at_once_and_the_next_when_the_slot_is_over() -> None:
     assert admitted == [True, False, True]
 
 
-def test_each_key_has_slots_of_its_own() -> None:
+def test_what_began_at_different_times_is_due_together() -> None:
     pace: Pace[str] = Pace(hz=10)
-    pace.admits("BTC", 0)
+    first = pace.admits("BTC", 0), pace.admits("ETH", SECOND // 20)
 
-    assert pace.admits("ETH", 0)
+    due = [pace.admits(key, SECOND // 10) for key in ("BTC", "ETH")]
+
+    assert first == (True, True)
+    assert due == [True, True]
 
 
 def test_clock_that_is_set_back_holds_nothing_up() -> None:
