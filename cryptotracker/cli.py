@@ -13,6 +13,7 @@ from cryptotracker.compose import Role
 from cryptotracker.decode_command import decode
 from cryptotracker.doctor import doctor
 from cryptotracker.explain_command import explain
+from cryptotracker.export_command import export
 from cryptotracker.fees_command import fees
 from cryptotracker.quarantine import quarantine
 from cryptotracker.record_command import record
@@ -50,6 +51,7 @@ StoreUrl = Annotated[
 EVERYTHING: frozenset[Role] = frozenset({"simulate", "stream", "store", "refresh", "serve"})
 
 app.command()(archive)
+app.command()(export)
 app.command()(decode)
 app.command()(doctor)
 app.command()(venues)

@@ -45,6 +45,27 @@ def kind_named(name: str) -> type[Stored]:
     raise ValueError(f"{name!r} is none of {', '.join(map(table_of, KINDS))}")
 
 
+EXPORTED: tuple[type[Stored], ...] = tuple(
+    kind for kind in KINDS if kind not in (VenueStatus, Episode)
+)
+"""Kinds that are of one instrument at one venue."""
+
+
+def exported_kind(name: str) -> type[Stored]:
+    """Return the kind of one instrument of this name, such as ``trades`` or ``venue-candles``.
+
+    Raises:
+        ValueError: there is none; the text names those that are.
+
+    """
+    known = {table_of(kind): kind for kind in EXPORTED}
+    wanted = name.lower().replace("-", "_")
+    kind = known.get(wanted) or known.get(_singular(wanted))
+    if kind is None:
+        raise ValueError(f"{name!r} is none of {', '.join(known)}")
+    return kind
+
+
 def has_venue(kind: type[msgspec.Struct]) -> bool:
     """Tell whether such an event is of one venue."""
     return "venue" in kind.__struct_fields__
@@ -77,3 +98,7 @@ def order_in_time(kind: type[msgspec.Struct]) -> tuple[str, ...]:
 def listed(columns: tuple[str, ...]) -> str:
     """Return the columns as SQL."""
     return ", ".join(f'"{name}"' for name in columns)
+
+
+def _singular(name: str) -> str:
+    return f"{name[:-3]}y" if name.endswith("ies") else name.removesuffix("s")

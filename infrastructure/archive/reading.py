@@ -37,6 +37,16 @@ LOOKS = 5
 ROWS_A_PART = 1_000_000
 """About how many rows are put in order at once."""
 
+RESAMPLE = """
+SELECT base, quote_currency, start_ns - start_ns % {length_ns} AS start_ns,
+    arg_min(open, candle.start_ns) AS open, max(high) AS high, min(low) AS low,
+    arg_max(close, candle.start_ns) AS close, sum(volume) AS volume, sum(trades) AS trades
+FROM ({candles}) AS candle
+WHERE "interval" = $interval AND candle.start_ns >= $start_ns AND candle.start_ns < $end_ns
+GROUP BY ALL ORDER BY ALL
+"""
+"""Longer candles of shorter ones, by instrument and start."""
+
 _HOUR_NS = INTERVALS["1h"]
 _GONE = ("No files found", "Cannot open file", "No such file", "not found")
 _COLUMNS = ("start_ns", "open", "high", "low", "close", "volume", "trades")
@@ -86,6 +96,30 @@ class Archive:
 
         none: dict[str, NDArray[Any]] = {name: np.empty(0) for name in _COLUMNS}
         return _in_order(interval, self._asked("candle", (venue,), span, ask) or none)
+
+    def resample(
+        self,
+        venue: str,
+        interval: str,
+        *,
+        start_ns: int,
+        end_ns: int,
+        source: str = "1m",
+    ) -> dict[str, NDArray[Any]]:
+        """Return candles of all instruments, made of shorter ones, as columns in order of both.
+
+        Volumes are sums of floats in whatever order, so their last bits may differ from run to run.
+        """
+        span = Span(start_ns, end_ns)
+        given: Given = {"start_ns": start_ns, "end_ns": end_ns, "interval": source}
+
+        def ask(held: Sources) -> dict[str, NDArray[Any]]:
+            text, files = held.text(self.files, "start_ns")
+            return self._connection.execute(
+                RESAMPLE.format(length_ns=INTERVALS[interval], candles=text), {**files, **given}
+            ).fetchnumpy()
+
+        return self._asked("candle", (venue,), span, ask) or {}
 
     def read_quotes(
         self,

@@ -43,6 +43,7 @@ from infrastructure.timeseries.question import (
     S,
     Series,
     Span,
+    codes_of,
     of_any_series,
     signal_of,
 )
@@ -273,11 +274,20 @@ class EmbeddedTimeSeries:
         return held_of(await self._reading.do(lambda found: found.execute(text, given).fetchall()))
 
     async def rows(
-        self, kind: type[Stored], venue: str, *, start_ns: int, end_ns: int
+        self,
+        kind: type[Stored],
+        venue: str,
+        instrument: Instrument | None = None,
+        *,
+        start_ns: int,
+        end_ns: int,
     ) -> AsyncIterator[Sequence[Row]]:
         """See `Past.rows`; it is told at a desk of its own, as that takes long."""
-        text = rows_text(kind)
+        text = rows_text(kind, of_instrument=instrument is not None)
         given = {"venue": venue, "start_ns": start_ns, "end_ns": end_ns}
+        if instrument is not None:
+            base, quote_currency = codes_of(instrument)
+            given |= {"base": base, "quote_currency": quote_currency}
         desk = await self._reading.do(lambda connection: _Desk(connection.cursor(), "past"))
         try:
             await desk.do(lambda connection: connection.execute(text, given))

@@ -44,10 +44,12 @@ def held_of(rows: Sequence[Row]) -> list[Held]:
     return [msgspec.convert(dict(zip(names, row, strict=True)), Held) for row in rows]
 
 
-def rows_text(kind: type[Stored]) -> str:
-    """Return what asks for all rows of a venue."""
+def rows_text(kind: type[Stored], *, of_instrument: bool) -> str:
+    """Return what asks for all rows of a venue, or of one instrument there."""
     columns = ", ".join(f'"{name}"' for name in columns_of(kind))
     of_venue = "venue = $venue" if "venue" in columns_of(kind) else "$venue IS NOT NULL"
+    if of_instrument:
+        of_venue += " AND base = $base AND quote_currency = $quote_currency"
     return f"SELECT {columns} FROM {table_of(kind)} WHERE {of_venue} AND {_range(kind)}"  # noqa: S608  # as above
 
 

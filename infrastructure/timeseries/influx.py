@@ -274,11 +274,17 @@ class InfluxTimeSeries:
         return await influx_past.held(self._server, bucket, kind, start_ns, end_ns)
 
     def rows(
-        self, kind: type[Stored], venue: str, *, start_ns: int, end_ns: int
+        self,
+        kind: type[Stored],
+        venue: str,
+        instrument: Instrument | None = None,
+        *,
+        start_ns: int,
+        end_ns: int,
     ) -> AsyncIterator[Sequence[Row]]:
         """See `Past.rows`."""
-        bucket = self._bucket_of(kind)
-        return influx_past.rows(self._server, bucket, kind, venue, start_ns=start_ns, end_ns=end_ns)
+        bucket, span = self._bucket_of(kind), influx_past.Range(start_ns, end_ns)
+        return influx_past.rows(self._server, bucket, kind, (venue, instrument), span)
 
     async def keep_from(self, time_ns: int) -> None:
         """See `Past.keep_from`; a bucket that would keep it too short a time keeps longer.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,8 +12,8 @@ from infrastructure.timeseries.influx_server import Bucket, InfluxServer, Value
 from infrastructure.timeseries.line_protocol import ROOM_NS
 from infrastructure.timeseries.past import Held, Row
 from infrastructure.timeseries.port import Stored
-from infrastructure.timeseries.question import columns_of, table_of, time_field
-from market import Candle, Signal
+from infrastructure.timeseries.question import codes_of, columns_of, table_of, time_field
+from market import Candle, Instrument, Signal
 
 ROWS_A_QUESTION = 20_000
 
@@ -47,35 +48,46 @@ async def held(
     return sorted(msgspec.convert(one, Held) for one in series)
 
 
-async def rows(  # where, what and when
+class Range(NamedTuple):
+    """A range of time, half-open."""
+
+    start_ns: int
+    end_ns: int
+
+
+async def rows(
     server: InfluxServer,
     bucket: Bucket,
     kind: type[Stored],
-    venue: str,
-    *,
-    start_ns: int,
-    end_ns: int,
+    of: tuple[str, Instrument | None],
+    span: Range,
 ) -> AsyncIterator[Sequence[Row]]:
-    """Yield all points of a venue, some thousand at a time."""
-    of_venue = await held(server, bucket, kind, start_ns, end_ns)
+    """Yield all points of a venue, or of one instrument there, some thousand at a time."""
+    venue, instrument = of
+    of_venue = await held(server, bucket, kind, *span)
     number = sum(one.rows for one in of_venue if one.venue in ("", venue))
     columns = columns_of(kind)
     time_key = time_field(kind) if time_field(kind) == "start_ns" else ""
     wanted = ", ".join(_quoted(name) for name in columns if name != time_key)
     meant = ' AND "venue" = $venue' if "venue" in columns else ""
+    if instrument is not None:
+        meant += ' AND "base" = $base AND "quote_currency" = $quote_currency'
+    base, quote_currency = codes_of(instrument)
+    series: dict[str, Value] = {"venue": venue, "base": base, "quote_currency": quote_currency}
     text = (
         f'SELECT {wanted} FROM "{table_of(kind)}" '  # noqa: S608  # as above
         f"WHERE {_RANGE}{_OF_THE_PAST.get(kind, '')}{meant}"
     )
-    for first_ns, last_ns in _parts(start_ns, end_ns, 1 + number // ROWS_A_QUESTION):
-        given: dict[str, Value] = {"venue": venue, "start_ns": first_ns, "end_ns": last_ns}
+    for first_ns, last_ns in _parts(span, 1 + number // ROWS_A_QUESTION):
+        given: dict[str, Value] = {**series, "start_ns": first_ns, "end_ns": last_ns}
         found = [_told(kind, row) for row in await server.query(bucket, text, given)]
         if found:
             yield [tuple(_plain(name, row.get(name)) for name in columns) for row in found]
 
 
-def _parts(start_ns: int, end_ns: int, number: int) -> list[tuple[int, int]]:
+def _parts(span: Range, number: int) -> list[tuple[int, int]]:
     """Part a range into so many, at whole milliseconds, as events are shifted within theirs."""
+    start_ns, end_ns = span
     step_ns = -(-(end_ns - start_ns) // (number * ROOM_NS)) * ROOM_NS
     return [
         (first_ns, min(first_ns + step_ns, end_ns)) for first_ns in range(start_ns, end_ns, step_ns)

@@ -6,6 +6,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from infrastructure.timeseries.port import Stored, TimeSeries
+from market import Instrument
 
 Row: TypeAlias = tuple[object, ...]
 """The columns of an event in the order of `columns_of`; what is not known is None."""
@@ -39,10 +40,17 @@ class Past(Protocol):
         """Return how much there is of each series in the range; open candles do not count."""
 
     def rows(
-        self, kind: type[Stored], venue: str, *, start_ns: int, end_ns: int
+        self,
+        kind: type[Stored],
+        venue: str,
+        instrument: Instrument | None = None,
+        *,
+        start_ns: int,
+        end_ns: int,
     ) -> AsyncIterator[Sequence[Row]]:
         """Yield all that `held` counts of a venue, in batches and whatever order.
 
+        With an instrument only that one's; not for kinds that have none.
         A store may hold an event twice and tell one of both; then it yields both.
         """
 

@@ -1,0 +1,166 @@
+"""The past as a whole: days that are archived from the archive, the others from the store.
+
+Of the last few days both are read, as something may have come late; each event counts once, the
+one that a store would keep. A day that is not archived whole is only in the store, from which
+nothing expires until it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Hashable, Iterable, Iterator
+from contextlib import closing
+from datetime import timedelta
+
+import msgspec
+
+from infrastructure.archive.catching_up import LOOKED_AT_AGAIN
+from infrastructure.archive.files import Files
+from infrastructure.archive.manifest import whole_days
+from infrastructure.archive.places import DAY_NS, day_of, start_of_day, today
+from infrastructure.archive.reading import Archive
+from infrastructure.archive.rows import maker
+from infrastructure.archive.sources import Span
+from infrastructure.timeseries.batch import identity_of, rank_of
+from infrastructure.timeseries.line_protocol import ROOM_NS
+from infrastructure.timeseries.past import Past
+from infrastructure.timeseries.port import Stored
+from infrastructure.timeseries.question import columns_of, time_field
+from market import Instrument, Quote, Trade
+from market.intervals import INTERVALS
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """One series; of candles an interval, else empty."""
+
+    kind: type[Stored]
+    venue: str
+    instrument: Instrument
+    interval: str = ""
+
+
+async def joined(
+    past: Past, files: Files | None, wanted: Wanted, span: Span, *, now_ns: int
+) -> AsyncIterator[list[Stored]]:
+    """Yield the events of a series in order of time, in batches, each once; see the module.
+
+    Args:
+        past: The store.
+        files: The archive; None: there is none.
+        wanted: The series.
+        span: The range of time.
+        now_ns: The time now.
+
+    """
+    if files is None:
+        held = await _held(past, wanted, span, now_ns)
+        async for batch in _from_store(past, None, wanted, held):
+            yield batch
+        return
+    with closing(await asyncio.to_thread(Archive, files)) as archive:
+        for part, is_archived, is_stored in await _parts(past, archive, wanted, span, now_ns):
+            if is_stored:
+                both = archive if is_archived else None
+                async for batch in _from_store(past, both, wanted, part):
+                    yield batch
+            else:
+                told = _from_archive(archive, wanted, part)
+                while batch := await asyncio.to_thread(_next, told):
+                    yield batch
+
+
+async def _parts(
+    past: Past, archive: Archive, wanted: Wanted, span: Span, now_ns: int
+) -> list[tuple[Span, bool, bool]]:
+    """Part the range by where it is read: in the archive, in the store or in both."""
+    there = await asyncio.to_thread(archive.span_of, wanted.kind, [wanted.venue])
+    held = await _held(past, wanted, span, now_ns)
+    starts = [one.start_ns for one in (there, held) if one]
+    ends = [one.end_ns for one in (there, held) if one]
+    if not starts:
+        return []
+    start_ns, end_ns = max(span.start_ns, min(starts)), min(span.end_ns, max(ends))
+    whole = await asyncio.to_thread(whole_days, archive.files)
+    late = today(now_ns) - timedelta(days=LOOKED_AT_AGAIN)
+    parts: list[tuple[Span, bool, bool]] = []
+    while start_ns < end_ns:
+        day = day_of(start_ns)
+        ends_ns = min(start_of_day(day + timedelta(days=1)), end_ns)
+        where = (day in whole, day not in whole or day >= late)
+        if parts and parts[-1][1:] == where:
+            parts[-1] = (Span(parts[-1][0].start_ns, ends_ns), *where)
+        else:
+            parts.append((Span(start_ns, ends_ns), *where))
+        start_ns = ends_ns
+    return parts
+
+
+async def _held(past: Past, wanted: Wanted, span: Span, now_ns: int) -> Span:
+    """Return the part of the range that the store may have something of."""
+    oldest_ns = await past.oldest(wanted.kind, since_ns=max(0, span.start_ns))
+    ends_ns = min(span.end_ns, now_ns + DAY_NS)
+    return Span(0, 0) if oldest_ns is None else Span(max(oldest_ns, span.start_ns), ends_ns)
+
+
+async def _from_store(
+    past: Past, archive: Archive | None, wanted: Wanted, span: Span
+) -> AsyncIterator[list[Stored]]:
+    """Yield what the store has, and the archive where that is read too, an hour at a time."""
+    make = maker(wanted.kind, columns_of(wanted.kind))
+    for part in _steps(wanted, span):
+        known: dict[Hashable, Stored] = {}
+        if archive is not None:
+            told = await asyncio.to_thread(list, _from_archive(archive, wanted, part))
+            _take(known, (event for batch in told for event in batch))
+        first_ns, last_ns = (ns // ROOM_NS * ROOM_NS for ns in (part.start_ns, part.end_ns - 1))
+        async for rows in past.rows(
+            wanted.kind,
+            wanted.venue,
+            wanted.instrument,
+            start_ns=first_ns,
+            end_ns=last_ns + ROOM_NS,
+        ):
+            events = map(make, rows)
+            _take(known, (one for one in events if _is_meant(one, wanted, part)))
+        if known:
+            yield sorted(known.values(), key=_place)
+
+
+def _next(batches: Iterator[list[Stored]]) -> list[Stored]:
+    return next(batches, [])
+
+
+def _from_archive(archive: Archive, wanted: Wanted, span: Span) -> Iterator[list[Stored]]:
+    return archive.read(
+        wanted.kind,
+        [wanted.venue],
+        [wanted.instrument],
+        interval=wanted.interval or None,
+        start_ns=span.start_ns,
+        end_ns=span.end_ns,
+    )
+
+
+def _steps(wanted: Wanted, span: Span) -> Iterator[Span]:
+    """Part a range so that what is in each fits into memory."""
+    step_ns = INTERVALS["1h"] if wanted.kind in (Quote, Trade) else 30 * DAY_NS
+    for start_ns in range(span.start_ns, span.end_ns, step_ns):
+        yield Span(start_ns, min(start_ns + step_ns, span.end_ns))
+
+
+def _take(known: dict[Hashable, Stored], events: Iterable[Stored]) -> None:
+    """Take events in; of two with one identity the greater rank stays, else the later one."""
+    for event in events:
+        key = identity_of(event)
+        other = known.get(key)
+        if other is None or rank_of(event) >= rank_of(other):
+            known[key] = event
+
+
+def _is_meant(event: Stored, wanted: Wanted, span: Span) -> bool:
+    in_range = span.start_ns <= getattr(event, time_field(wanted.kind)) < span.end_ns
+    return in_range and getattr(event, "interval", "") == wanted.interval
+
+
+def _place(event: Stored) -> tuple[int, int, str]:
+    return getattr(event, time_field(type(event))), event.sequence, str(identity_of(event))
