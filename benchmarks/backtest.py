@@ -120,7 +120,7 @@ def _single(bars: Bars, rounds: int) -> Iterator[Figure]:
 
 
 def _swept(bars: Bars, rounds: int) -> Iterator[Figure]:
-    sweep = Sweep(SmaCross, [{"fast": fast, "slow": slow} for fast, slow in PAIRS], TERMS)
+    sweep = Sweep(SmaCross.name, [{"fast": fast, "slow": slow} for fast, slow in PAIRS], TERMS)
     ways: dict[str, Callable[[], object]] = {"sweep": lambda: sweep.trials(bars)}
     if is_there("vectorbt"):
         peer = Vectorbt(bars, capital=TERMS.capital, fee=FEE)

@@ -7,7 +7,7 @@ is used that was not known. `guard` refuses strategies that look ahead all the s
 """
 
 from analytics.backtest.account import Account, account
-from analytics.backtest.bars import Bars, bars_of, folded
+from analytics.backtest.bars import Bars, bars_of, folded, joined
 from analytics.backtest.decisions import decide
 from analytics.backtest.figures import DEFINITIONS, Figures, figures
 from analytics.backtest.fills import Fill, Fills
@@ -35,5 +35,6 @@ __all__ = [
     "decide",
     "figures",
     "folded",
+    "joined",
     "refuse_look_ahead",
 ]

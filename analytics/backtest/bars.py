@@ -91,6 +91,28 @@ class Bars(msgspec.Struct, frozen=True, kw_only=True):
         return [self.open, self.high, self.low, self.close]
 
 
+def joined(parts: Sequence[Bars]) -> Bars:
+    """Return the candles of all parts, which follow one another, of one interval; premiums go.
+
+    Raises:
+        ValueError: a part begins before the end of the one before it.
+
+    """
+
+    def column(name: str) -> Series:
+        return np.concatenate([getattr(part, name) for part in parts])
+
+    return Bars(
+        interval=parts[0].interval,
+        start_ns=np.concatenate([part.start_ns for part in parts]),
+        open=column("open"),
+        high=column("high"),
+        low=column("low"),
+        close=column("close"),
+        volume=column("volume"),
+    )
+
+
 def folded(bars: Bars, interval: str) -> Bars:
     """Return longer candles made of shorter ones, as `analytics.folding` makes them.
 

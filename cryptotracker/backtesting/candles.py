@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
+import typer
+from msgspec.structs import replace
 
-from analytics.backtest import Bars, bars_of, folded
+from analytics.backtest import Bars, bars_of, folded, joined
 from analytics.folding import MADE_OF
 from api_service.times import read_time
 from cryptotracker.adapters import open_store
 from cryptotracker.progress import progress
 from cryptotracker.settings import Settings
+from infrastructure.archive.reading import open_archive
 from infrastructure.candle_files import Wanted, read_candle_file
 from infrastructure.timeseries.port import TimeSeries
-from market import Candle, Instrument, SettingsError
+from market import Candle, Instrument, SettingsError, StoreUnavailableError
 from market.intervals import INTERVALS
 
 PIECE = 20_000
@@ -75,7 +79,7 @@ def read_bars(asked: Asked, settings: Settings) -> Bars:
     """
     if isinstance(asked.what, Path):
         return _of_file(asked.what, asked)
-    return asyncio.run(_of_store(settings, asked, asked.what))
+    return _of_market(settings, asked, asked.what)
 
 
 def _named(what: str) -> Instrument | Path:
@@ -103,17 +107,53 @@ def _of_file(file: Path, asked: Asked) -> Bars:
         raise SettingsError(f"{file}: {error}.") from error
 
 
-async def _of_store(settings: Settings, asked: Asked, instrument: Instrument) -> Bars:
-    """Read the store; where it does not have the interval, shorter candles are folded."""
+def _of_market(settings: Settings, asked: Asked, instrument: Instrument) -> Bars:
+    """Read archive and store; what they do not have of an interval is folded from shorter ones."""
     interval = asked.interval or "1m"
-    async with open_store(settings) as store:
-        for shorter in _pieces_of(interval):
-            if candles := await _all(store, instrument, asked, shorter):
-                return folded(bars_of(candles, shorter), interval)
+    for shorter in _pieces_of(interval):
+        if parts := [part for part in _parts(settings, asked, instrument, shorter) if len(part)]:
+            return folded(joined(parts), interval)
     raise SettingsError(
-        f"The store has no candles of {asked.venue} {instrument} in that time: name another "
-        "--venue or --from, or read a file. `cryptotracker symbols` tells what is followed."
+        f"There are no candles of {asked.venue} {instrument} in that time: name another --venue "
+        "or --from, or read a file. `cryptotracker symbols` tells what is followed."
     )
+
+
+def _parts(
+    settings: Settings, asked: Asked, instrument: Instrument, interval: str
+) -> Iterator[Bars]:
+    """Yield what the archive has, then what the store has after it."""
+    start_ns = asked.start_ns
+    if settings.archive:
+        archived = _archived(settings.archive, asked, instrument, interval)
+        yield archived
+        start_ns = int(archived.start_ns[-1]) + 1 if len(archived) else start_ns
+    try:
+        candles = asyncio.run(
+            _stored(settings, replace(asked, start_ns=start_ns), instrument, interval)
+        )
+    except StoreUnavailableError as error:
+        if start_ns == asked.start_ns:
+            raise
+        typer.echo(f"The archive alone is read: {error}", err=True)
+    else:
+        yield bars_of(candles, interval)
+
+
+def _archived(root: str, asked: Asked, instrument: Instrument, interval: str) -> Bars:
+    with closing(open_archive(root)) as archive:
+        found = archive.read_candles(
+            asked.venue, instrument, interval, start_ns=asked.start_ns, end_ns=asked.end_ns
+        )
+    columns = ("start_ns", "open", "high", "low", "close", "volume")
+    return Bars(interval=interval, **{name: getattr(found, name) for name in columns})
+
+
+async def _stored(
+    settings: Settings, asked: Asked, instrument: Instrument, interval: str
+) -> list[Candle]:
+    async with open_store(settings) as store:
+        return await _all(store, instrument, asked, interval)
 
 
 def _pieces_of(interval: str) -> Sequence[str]:

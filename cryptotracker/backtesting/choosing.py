@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from itertools import product
+from typing import cast
 
-from analytics.strategies import SHIPPED, Strategy, parameters_of
+from analytics.strategies import Strategy, parameters_of
+from cryptotracker.strategies import strategy_named, tells_of
 from market import SettingsError
 
 MOST = 10_000
 """Combinations of a sweep at most."""
 
 
-def strategy_named(name: str) -> type[Strategy]:
-    """Return a strategy by its name.
+def candle_strategy(name: str) -> type[Strategy]:
+    """Return a strategy that decides on candles, by its name or by the file and class that it is.
 
     Raises:
         SettingsError: there is none.
 
     """
-    if name in SHIPPED:
-        return SHIPPED[name]
-    close = get_close_matches(name, SHIPPED, n=1)
-    meant = f"did you mean {close[0]}? " if close else ""
-    raise SettingsError(f"There is no strategy {name!r}: {meant}There are {', '.join(SHIPPED)}.")
+    found = strategy_named(name)
+    if not hasattr(found, "on_candle"):
+        raise SettingsError(f"{name} decides on {tells_of(found)}: a backtest tells it candles.")
+    return cast("type[Strategy]", found)
 
 
 def given_values(given: Sequence[str]) -> dict[str, str]:

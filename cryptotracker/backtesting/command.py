@@ -14,7 +14,7 @@ from analytics.backtest import Terms
 from analytics.backtest.report import report as report_of
 from analytics.backtest.report import table as html_table
 from cryptotracker.backtesting.candles import asked_for, read_bars
-from cryptotracker.backtesting.choosing import combinations, given_values, strategy_named, swept
+from cryptotracker.backtesting.choosing import candle_strategy, combinations, given_values, swept
 from cryptotracker.backtesting.files import write_csv, write_text
 from cryptotracker.backtesting.telling import tables, tell
 from cryptotracker.backtesting.work import Work, done
@@ -44,7 +44,7 @@ backtest = typer.Typer(
 
 @backtest.command(CANDLES)
 def of_candles(  # noqa: PLR0913  # options of a command line
-    strategy: Annotated[str, typer.Argument(help="Such as sma-cross.")],
+    strategy: Annotated[str, typer.Argument(help="Such as sma-cross, or path/to/file.py:Class.")],
     instrument: Annotated[
         str, typer.Argument(help="Such as BTC-USDT; or a .parquet or .csv file of candles.")
     ],
@@ -76,7 +76,7 @@ def of_candles(  # noqa: PLR0913  # options of a command line
     What is decided on a candle's close is filled at the next one's open.
     """
     settings = read_settings()
-    kind = strategy_named(strategy)
+    kind = candle_strategy(strategy)
     tried = combinations(kind, given_values(values or []), swept(sweep or []))
     terms = _terms(capital, fee_bps, slippage_bps)
     spans_ns = _spans(walk_forward, is_swept=bool(sweep))
@@ -84,6 +84,7 @@ def of_candles(  # noqa: PLR0913  # options of a command line
     asked = asked_for(instrument, venue=where, interval=interval, since=since, until=until)
     bars = read_bars(asked, settings)
     work = Work(
+        named=strategy,
         strategy=kind,
         bars=bars,
         terms=terms,

@@ -22,6 +22,7 @@ from analytics.backtest.compiled import compiled_form
 from analytics.backtest.figures import Figures
 from analytics.backtest.trials import Trial
 from analytics.strategies import Strategy, parameters_of
+from cryptotracker.backtesting.choosing import candle_strategy
 from cryptotracker.progress import Bar
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -35,14 +36,16 @@ class Sweep:
 
     def __init__(
         self,
-        strategy: type[Strategy],
+        named: str,
         combinations: Sequence[Mapping[str, Any]],
         terms: Terms,
         *,
         workers: int = CORES,
     ) -> None:
-        self.strategy = strategy
-        self._chosen = [parameters_of(strategy, one) for one in combinations]
+        self.strategy = candle_strategy(named)
+        self._named = named
+        self._tried = combinations
+        self._chosen = [parameters_of(self.strategy, one) for one in combinations]
         self._terms = terms
         self._workers = max(1, min(workers, len(self._chosen)))
 
@@ -52,13 +55,13 @@ class Sweep:
     def trials(self, bars: Bars, shown: Bar | None = None) -> list[Trial]:
         """Try all of them; ``shown`` is told of each."""
         found = []
-        for parameters, measured in zip(self._chosen, self._tried(bars), strict=True):
+        for parameters, measured in zip(self._chosen, self._figures(bars), strict=True):
             found.append(Trial(parameters, measured))
             if shown is not None:
                 shown.advance()
         return found
 
-    def _tried(self, bars: Bars) -> Iterator[Figures]:
+    def _figures(self, bars: Bars) -> Iterator[Figures]:
         first = compiled_form(self.strategy, self._chosen[0])
         if first is not None:
             first.checked(bars)
@@ -68,8 +71,8 @@ class Sweep:
         elif self._workers == 1:
             yield from map(partial(_plainly, self.strategy, bars, self._terms), self._chosen)
         else:
-            with _processes(self._workers, self.strategy, bars, self._terms) as processes:
-                yield from processes.map(_in_process, self._chosen)
+            with _processes(self._workers, self._named, bars, self._terms) as processes:
+                yield from processes.map(_in_process, self._tried)
 
 
 @contextmanager
@@ -87,13 +90,14 @@ _given: list[tuple[type[Strategy], Bars, Terms]] = []
 """What this process was started with."""
 
 
-def _remember(*given: Any) -> None:
-    _given.append(given)
+def _remember(named: str, bars: Bars, terms: Terms) -> None:
+    """Find the strategy anew: one of a file has no module that could be imported here."""
+    _given.append((candle_strategy(named), bars, terms))
 
 
-def _in_process(parameters: msgspec.Struct) -> Figures:
+def _in_process(one: Mapping[str, Any]) -> Figures:
     strategy, bars, terms = _given[-1]
-    return _plainly(strategy, bars, terms, parameters)
+    return _plainly(strategy, bars, terms, parameters_of(strategy, one))
 
 
 def _plainly(

@@ -17,10 +17,13 @@ from cryptotracker.progress import progress
 class Work(msgspec.Struct, frozen=True, kw_only=True):
     """A strategy with the parameters to try, one or many, and what it is tried on.
 
+    ``named`` is what the command line calls it, by which other processes find it.
+
     ``spans_ns`` are what a walk forward trains on and tests on; ``by`` the figure that the best of
     many is chosen by.
     """
 
+    named: str
     strategy: type[Strategy]
     bars: Bars
     terms: Terms
@@ -49,7 +52,7 @@ def done(work: Work) -> Outcome:
         return Outcome(result=backtest(strategy, bars, terms, **work.tried[0]))
     parameters = parameters_of(strategy, work.tried[0])
     refuse_look_ahead(lambda part: decide(strategy(parameters), part), bars, name=strategy.name)
-    sweep = Sweep(strategy, work.tried, terms)
+    sweep = Sweep(work.named, work.tried, terms)
     if work.spans_ns is not None:
         return _walk(work, sweep)
     with progress("trying parameters", len(sweep)) as bar:

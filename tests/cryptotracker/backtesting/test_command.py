@@ -125,7 +125,8 @@ def test_candles_of_the_store_are_folded_to_the_interval(
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("sma-crss", "BTC-USDT"), "did you mean sma-cross"),
+        (("sma-crss", "BTC-USDT"), "'sma-crss' is no strategy; there are"),
+        (("route-taker", "BTC-USDT"), "is no strategy"),
         (("sma-cross", "BTC"), "an instrument is written BASE-QUOTE"),
         (("sma-cross", "BTC-USDT", "--interval", "2m"), "--interval is '2m'"),
         (("sma-cross", "BTC-USDT", "--from", "soon"), "a time is now, -1h"),

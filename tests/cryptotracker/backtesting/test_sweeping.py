@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import pytest
 
 from analytics.backtest import Terms, backtest
-from analytics.strategies import PremiumReversion, SmaCross
-from cryptotracker.backtesting.choosing import combinations, swept
+from analytics.strategies import SmaCross
+from cryptotracker.backtesting.choosing import candle_strategy, combinations, swept
 from cryptotracker.backtesting.sweeping import Sweep
 from market import SettingsError
 from tests.analytics.backtest.candles import walk
@@ -48,7 +50,7 @@ def test_a_sweep_without_sense_is_refused() -> None:
 def test_a_sweep_finds_what_each_backtest_finds() -> None:
     tried = combinations(SmaCross, {}, {"fast": [5, 10], "slow": [20, 30]})
 
-    trials = Sweep(SmaCross, tried, Terms()).trials(BARS)
+    trials = Sweep(SmaCross.name, tried, Terms()).trials(BARS)
 
     for one, trial in zip(tried, trials, strict=True):
         alone = backtest(SmaCross, BARS, Terms(), **one).figures
@@ -56,9 +58,21 @@ def test_a_sweep_finds_what_each_backtest_finds() -> None:
         assert trial.figures.end_value == pytest.approx(alone.end_value, rel=1e-12)
 
 
-def test_what_is_not_compiled_is_tried_in_processes() -> None:
-    tried = combinations(PremiumReversion, {}, {"period": [10, 20]})
+OWN = """
+from analytics.strategies.crosses import SmaCross
 
-    trials = Sweep(PremiumReversion, tried, Terms(), workers=2).trials(BARS)
 
-    assert [trial.figures.fills for trial in trials] == [0, 0]
+class Mine(SmaCross):
+    name = "mine"
+"""
+
+
+def test_what_is_of_a_file_is_tried_in_processes(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    named = f"{tmp_path / 'own.py'}:Mine"
+    tried = combinations(candle_strategy(named), {}, {"fast": [5, 10], "slow": [20]})
+
+    trials = Sweep(named, tried, Terms(), workers=2).trials(BARS)
+
+    ours = Sweep(SmaCross.name, tried, Terms()).trials(BARS)
+    assert [each.figures.fills for each in trials] == [each.figures.fills for each in ours]
