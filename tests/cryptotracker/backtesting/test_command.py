@@ -15,6 +15,7 @@ from cryptotracker.cli import app
 from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from market import SettingsError
 from tests.analytics.backtest.candles import walk
+from tests.archive.making import keep_days
 from tests.making import a_candle
 
 BARS = walk(3_000)
@@ -120,6 +121,25 @@ def test_candles_of_the_store_are_folded_to_the_interval(
     told = json.loads(ran(*words, "--from", "1970-01-01", "--to", "1970-01-02"))
 
     assert (told["interval"], told["candles"], told["of"]) == ("5m", 288, "BTC-USDT at kraken")
+
+
+def test_the_archive_comes_before_the_store_without_hole_or_double(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candles = [
+        a_candle(start_ns=start, close=close)
+        for start, close in zip(BARS.start_ns.tolist(), BARS.close.tolist(), strict=True)
+    ]
+    keep_days(tmp_path / "archive", candles[:1_440])
+    store = EmbeddedTimeSeries.open(tmp_path / "market.duckdb")
+    asyncio.run(store.write(candles[1_000:]))
+    store.close()
+    monkeypatch.setenv("CRYPTOTRACKER_ARCHIVE", str(tmp_path / "archive"))
+    monkeypatch.setenv("CRYPTOTRACKER_STORE_URL", f"duckdb:{tmp_path / 'market.duckdb'}")
+
+    told = json.loads(ran("sma-cross", "BTC-USDT", "--venue", "kraken", "--json"))
+
+    assert told["candles"] == 3_000
 
 
 @pytest.mark.parametrize(
