@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import count
 
@@ -67,11 +67,12 @@ class Desk:
         if route.id in self._in_flight:
             self._miss(take, "in_flight")
             return
-        orders = self._affordable(take)
+        wanted = orders_of(route, slack_bps=self._slack_bps)
+        worth = self._worth(route, wanted, take.at_ns)
+        orders = self._affordable(wanted, worth)
         if not orders:
             self._miss(take, "balance")
             return
-        worth = {asset: self._usd(route, asset, take.at_ns) or 0.0 for asset in _assets(orders)}
         pending = Pending(
             route=route,
             taken_ns=take.at_ns,
@@ -98,14 +99,13 @@ class Desk:
             sent, pending = heappop(self._on_the_way)
             self._done(sent, pending, Got(order=sent.order, at_ns=now_ns, short="tape_ended"))
 
-    def _affordable(self, take: Take) -> list[Order]:
+    def _affordable(self, orders: Sequence[Order], worth: Mapping[str, float]) -> Sequence[Order]:
         """Return the orders of a route, or of the share of it that funds suffice for."""
-        orders = orders_of(take.route, slack_bps=self._slack_bps)
         for order in orders:
-            self.holdings.of(order.source, self._usd(take.route, order.source[1], take.at_ns))
+            self.holdings.of(order.source, worth[order.source[1]])
         share = self.holdings.share((order.source, order.reserved) for order in orders)
         if share >= ENOUGH:
-            return list(orders)
+            return orders
         markets = [self._standing.market(order.place) for order in orders]
         fewer = [
             order.scaled(share, market.lot) for order, market in zip(orders, markets, strict=True)
@@ -121,8 +121,7 @@ class Desk:
         order, holdings = sent.order, self.holdings
         holdings.reserve(order.source, -order.reserved)
         holdings.add(order.source, -got.amount_in)
-        usd = self._usd(pending.route, order.target[1], sent.due_ns)
-        holdings.add(order.target, got.amount_out, usd)
+        holdings.add(order.target, got.amount_out, pending.worth[order.target[1]])
         pending.got[sent.number] = got
         if len(pending.got) == pending.orders:
             for asset in pending.worth:
@@ -144,6 +143,21 @@ class Desk:
             )
         )
 
+    def _worth(self, route: Route, orders: Sequence[Order], now_ns: int) -> dict[str, float]:
+        """Return what a unit of each asset is worth; where nothing tells, by the route itself."""
+        worth: dict[str, float] = {}
+        for order in (*orders, *orders):  # it may be told of a later leg alone
+            for (_, asset), (_, other), rate in (
+                (order.source, order.target, order.planned_out / order.planned_in),
+                (order.target, order.source, order.planned_in / order.planned_out),
+            ):
+                usd = self._usd(route, asset, now_ns)
+                if usd is not None:
+                    worth[asset] = usd
+                elif asset not in worth and other in worth:
+                    worth[asset] = worth[other] * rate
+        return worth
+
     def _usd(self, route: Route, asset: str, now_ns: int) -> float | None:
         """Return what a unit is worth; what a comparison ends with at the rate that it goes by."""
         last = route.legs[-1]
@@ -153,7 +167,3 @@ class Desk:
         rate = self._standing.rate(sold, bought, now_ns, avoiding=route.buy_instrument.base)
         usd = self._standing.usd(last.target)
         return None if rate is None or usd is None else rate.value * usd
-
-
-def _assets(orders: Iterable[Order]) -> set[str]:
-    return {node[1] for order in orders for node in (order.source, order.target)}
