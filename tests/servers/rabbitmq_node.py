@@ -235,12 +235,10 @@ class RabbitMQServer:
 
         It takes 40 ms where `ctl` starts an Erlang of its own: half a minute on a busy machine.
         """
-        name = "-sname" if self._place.is_here else "-name"
+        name = ("-sname" if self._place.is_here else "-name", self.name)
+        told = ("-c", self._cookie, "-timeout", f"{within_s:.0f}", "-e")
         done = subprocess.run(  # noqa: S603  # expressions of our own tests
-            [
-                *(*self._place.within, str(ERL_CALL), name, self.name),
-                *("-c", self._cookie, "-timeout", f"{within_s:.0f}", "-e"),
-            ],
+            [*self._place.within, ERL_CALL, *name, *told],
             env=self._base_environment(),
             input=f"{expression.strip()}\n",
             capture_output=True,
