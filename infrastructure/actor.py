@@ -49,7 +49,7 @@ class Actor(ABC, Generic[E]):
     capacity: ClassVar[int] = 100_000
     batch: ClassVar[int] = 1_000
     pause_s: ClassVar[float] = 0.0
-    """Time left after a batch that was not full, for more to gather where a batch costs much."""
+    """Time left at most after a batch that was not full, for more to gather."""
 
     tolerance: ClassVar[int] = 100
     """Poisonous events in a row, not one good among them, that are taken for a fault of ours."""
@@ -118,7 +118,7 @@ class Actor(ABC, Generic[E]):
                         await self._handle(mailbox, wanted)
                         await mailbox.done()
                     if self.pause_s and len(events) < self.batch:
-                        await asyncio.sleep(self.pause_s)
+                        await mailbox.gather(self.pause_s)
             finally:
                 self._mailbox = None
                 self.listening.clear()

@@ -121,6 +121,10 @@ class LocalMailbox:
         self._taken = self._queue.take(at_most)
         return self._taken
 
+    async def gather(self, within_s: float) -> None:
+        """See `Mailbox.gather`."""
+        await asyncio.sleep(within_s)
+
     async def done(self) -> None:
         """See `Mailbox.done`."""
         self._queue.finish(len(self._taken))

@@ -108,6 +108,9 @@ class Mailbox(Protocol):
     async def receive(self, at_most: int) -> Sequence[Event]:
         """Wait for the next events: at least one, and no more than ``at_most``, oldest first."""
 
+    async def gather(self, within_s: float) -> None:
+        """Leave more events time to come: so long, or until the bus sends no more ahead."""
+
     async def done(self) -> None:
         """Acknowledge what the last `receive` returned."""
 

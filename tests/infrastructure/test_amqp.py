@@ -111,6 +111,18 @@ async def test_event_that_no_mailbox_wants_is_counted(connect: Connect) -> None:
     assert bus.counters.confirmed == 2
 
 
+async def test_nobody_waits_for_more_than_the_broker_sends_ahead(connect: Connect) -> None:
+    async with connect() as bus, a_mailbox(bus, capacity=2) as mailbox:
+        for trade in trades_numbered(3):
+            await bus.publish([trade])
+            await bus.flush()
+        async with asyncio.timeout(WITHIN_S):
+            await mailbox.gather(2 * WITHIN_S)
+
+        assert mailbox.waiting == 2
+        assert await read_until_seen(mailbox, {trades_numbered(3)[-1]}) == trades_numbered(3)
+
+
 @pytest.mark.parametrize("overflow", Overflow)
 async def test_of_a_message_of_many_a_mailbox_gets_the_instrument_that_it_asks_for(
     connect: Connect, overflow: Overflow

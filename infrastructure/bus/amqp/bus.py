@@ -33,6 +33,9 @@ from infrastructure.measures import Measure
 from market import BusUnavailableError, Event, codec
 from market.codec import JSON, ContentType
 
+PREFETCH = 32
+"""Messages that the broker sends ahead of their acknowledgement, of a megabyte each at most."""
+
 LAST_FLUSH_S = 2.0
 """How long leaving the bus waits for confirms; a process that stops has little time."""
 
@@ -134,7 +137,8 @@ class AmqpBus:
             SettingsError: it refuses us, or has that queue with other arguments.
 
         """
-        mailbox = AmqpMailbox(name, patterns, self._publisher)
+        prefetch = min(PREFETCH, capacity)
+        mailbox = AmqpMailbox(name, patterns, self._publisher, prefetch=prefetch)
         consumer = Consumer(
             self._broker,
             self._topology,

@@ -12,10 +12,6 @@ from infrastructure.bus.amqp.sessions import Sessions
 from infrastructure.bus.amqp.topology import Topology
 from infrastructure.bus.port import Overflow
 
-PREFETCH = 32
-"""Messages that the broker sends ahead of their acknowledgement, of a megabyte each at most."""
-
-
 PROVE_EVERY_S = 1.0
 
 
@@ -58,7 +54,7 @@ class Consumer:
                 self._mailbox.forget()
 
     async def _queue(self, link: Link) -> AbstractQueue:
-        await link.channel.set_qos(prefetch_count=min(PREFETCH, self._capacity))
+        await link.channel.set_qos(prefetch_count=self._mailbox.prefetch)
         name, patterns = self._mailbox.name, self._mailbox.patterns
         if self._overflow is Overflow.WAIT:
             return await self._topology.mailbox(link.channel, name, patterns, self._partition)

@@ -72,9 +72,12 @@ class AmqpMailbox:
     again over the next one: `done`, `failed` and `dead_letter` of what came before do nothing.
     """
 
-    def __init__(self, name: str, patterns: Sequence[str], publisher: Publisher) -> None:
+    def __init__(
+        self, name: str, patterns: Sequence[str], publisher: Publisher, *, prefetch: int
+    ) -> None:
         self.name = name
         self.patterns = patterns
+        self.prefetch = prefetch
         self._publisher = publisher
         self._wanted = Selection(patterns)
         self._link: Link | None = None
@@ -82,6 +85,7 @@ class AmqpMailbox:
         self._waiting: deque[_Delivery] = deque()
         self._finished: list[_Delivery] = []
         self._something_came = asyncio.Event()
+        self._all_came = asyncio.Event()
 
     @property
     def waiting(self) -> int:
@@ -100,6 +104,14 @@ class AmqpMailbox:
                 return events
             else:
                 await self.done()
+
+    async def gather(self, within_s: float) -> None:
+        """See `Mailbox.gather`; the broker sends ``prefetch`` messages ahead and no more."""
+        if len(self._waiting) < self.prefetch:
+            self._all_came.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within_s):
+                    await self._all_came.wait()
 
     async def done(self) -> None:
         """See `Mailbox.done`; one acknowledgement covers every message that is finished."""
@@ -140,6 +152,8 @@ class AmqpMailbox:
         if link is self._link:
             self._waiting.append(_Delivery(message))
             self._something_came.set()
+            if len(self._waiting) >= self.prefetch:
+                self._all_came.set()
 
     def _take(self, at_most: int) -> Sequence[Event]:
         self._received_over = self._link
