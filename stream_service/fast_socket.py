@@ -87,15 +87,26 @@ class FastSocket(WSListener):
         self._ping_later()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """See `WSListener`."""
+        """See `WSListener`.
+
+        What is longer than the protocol's own words can be is content. To ask for the kind of a
+        frame costs as much as to take its bytes.
+        """
+        if _LONGEST_WORD < frame.payload_size <= self._largest and frame.fin and not self._parts:
+            frames = self._frames  # what `_take` does, without its call
+            if not frames:
+                self._arrived.set()
+            frames.append(frame.get_payload_as_bytes())
+            if len(frames) >= self._frames_waiting:
+                self._pause()
+        else:
+            self._on_rare_frame(transport, frame)
+
+    def _on_rare_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
         is_whole = kind in _WHOLE and frame.fin and not self._parts
         if is_whole and frame.payload_size <= self._largest:
-            self._frames.append(frame.get_payload_as_bytes())
-            if len(self._frames) == 1:
-                self._arrived.set()
-            elif len(self._frames) >= self._frames_waiting:
-                self._pause()
+            self._take(frame.get_payload_as_bytes())
         elif kind in _CONTENT:
             self._join(transport, frame)
         elif kind is _CLOSE:
@@ -135,6 +146,15 @@ class FastSocket(WSListener):
         self._transport.send_ping()
         self._ping_later()
 
+    def _take(self, frame: bytes) -> None:
+        """Note a frame that is whole, and wake who waits; read no more where many wait."""
+        frames = self._frames
+        if not frames:
+            self._arrived.set()
+        frames.append(frame)
+        if len(frames) >= self._frames_waiting:
+            self._pause()
+
     def _pause(self) -> None:
         if not self._is_paused:
             self._is_paused = True
@@ -148,11 +168,11 @@ class FastSocket(WSListener):
             transport.disconnect(graceful=False)
         elif frame.fin:
             whole, self._parts = bytes(self._parts), bytearray()
-            self._frames.append(whole)
-            self._arrived.set()
-            if len(self._frames) >= self._frames_waiting:
-                self._pause()
+            self._take(whole)
 
+
+_LONGEST_WORD = 125
+"""Bytes of a ping, a pong or a close at most (RFC 6455, 5.5)."""
 
 _WHOLE = (WSMsgType.TEXT, WSMsgType.BINARY)
 _CONTENT = (*_WHOLE, WSMsgType.CONTINUATION)

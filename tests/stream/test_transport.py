@@ -59,6 +59,23 @@ async def test_text_and_binary_frames_come_as_bytes_in_order(transport: Transpor
     assert frames == ['{"price": "₩1"}'.encode(), b"\x00\xff", b""]
 
 
+async def test_frames_of_every_length_come_between_pings(transport: TransportName) -> None:
+    told = [b"a" * length for length in (125, 126, 127, 65_535, 65_536)]
+
+    async def talk(socket: ServerConnection) -> None:
+        for frame in told:
+            await socket.ping(f"{len(frame):125}")
+            await socket.send([frame[:9], frame[9:]])
+            await socket.pong(b"p" * 125)
+            await socket.send(frame)
+        await socket.wait_closed()
+
+    async with served(talk) as url, open_socket(url, transport=transport) as socket:
+        frames = [await socket.recv(decode=False) for _ in range(2 * len(told))]
+
+    assert frames == [frame for frame in told for _ in range(2)]
+
+
 async def test_a_frame_of_many_parts_comes_whole(transport: TransportName) -> None:
     async def talk(socket: ServerConnection) -> None:
         await socket.send(["a" * 70_000, "b" * 70_000, "c"])

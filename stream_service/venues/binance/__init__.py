@@ -31,7 +31,6 @@ from market import (
 )
 from stream_service import wire
 from stream_service.books import BEST, BookWatch, crossing, is_ordered
-from stream_service.keyed import Keyed
 from stream_service.rows import readable
 from stream_service.seeded_book import PATIENCE_S, Change, SeededBook
 from stream_service.venue import (
@@ -143,7 +142,7 @@ class BinanceSession(Session):
 
     def __init__(self, listings: Sequence[Listing], options: Options = NO_OPTIONS) -> None:
         super().__init__(listings, options)
-        self._instruments = Keyed(lambda symbol: self.listings[symbol].instrument)
+        self._instruments: dict[str, Instrument] = {}
         self._symbols = {listing.instrument: listing.symbol for listing in listings}
         self._books: dict[str, SeededBook] = {}
         self._watches: dict[str, BookWatch] = {}
@@ -184,7 +183,7 @@ class BinanceSession(Session):
             return (
                 Quote(
                     NAME,
-                    self._instruments[row.symbol],
+                    self._instruments.get(row.symbol) or self._known(row.symbol),
                     bid,
                     row.bid_size,
                     ask,
@@ -289,6 +288,10 @@ class BinanceSession(Session):
         whole = {"symbol": self._symbol(instrument), "limit": str(ROWS_AT_MOST), **query}
         return HttpRequest(f"/api/v3/{route}?{urlencode(whole)}", about=(kind, instrument))
 
+    def _known(self, symbol: str) -> Instrument:
+        instrument = self._instruments[symbol] = self.listings[symbol].instrument
+        return instrument
+
     def _ask_for_book(self, instrument: Instrument) -> None:
         self.ask(self._request("depth", instrument, "depth"))
 
@@ -313,12 +316,13 @@ class BinanceSession(Session):
     def _trade(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         row = decode_trade(frame).data
         time, number = row.time, row.id
-        listing = self.listings[row.symbol]
-        self._newest_trades[row.symbol] = number
+        symbol = row.symbol
+        instrument = self._instruments.get(symbol) or self._known(symbol)
+        self._newest_trades[symbol] = number
         return (
             Trade(
                 NAME,
-                listing.instrument,
+                instrument,
                 str(number),
                 "sell" if row.sold else "buy",
                 row.price,
@@ -349,7 +353,8 @@ class BinanceSession(Session):
         time, start = told.time, row.start
         start_ns = start * MS if start < LATEST_MS else time_ns(start)
         event_ns = time * MS if time < LATEST_MS else time_ns(time)
-        instrument, before = self._instruments[told.symbol], self.numbered
+        symbol, before = told.symbol, self.numbered
+        instrument = self._instruments.get(symbol) or self._known(symbol)
         self.numbered = sequence = received_ns if received_ns > before else before + 1
         return (
             VenueCandle(
