@@ -45,6 +45,7 @@ from storage_service.writer import Writer
 from stream_service.connection import VenueConnection
 from stream_service.gathering import Outlet, gathered
 from stream_service.intake import Tap
+from stream_service.past_candles import history_of
 from stream_service.polled import PolledVenue
 from stream_service.polling import VenuePolling
 from stream_service.simulator.server import simulated, simulated_polled
@@ -242,8 +243,15 @@ class System:
             state=self._past,
             transport=settings.transport,
             tap=self.tap,
+            history=self._history,
             shard=settings.stream_shard,
         )
+
+    @property
+    def _history(self) -> dict[str, int]:
+        """How far back venues are asked for candles; simulated ones begin with us."""
+        days = self.settings.candle_history_days
+        return history_of(days) if self.settings.mode == "live" else {}
 
     @property
     def _spool(self) -> Path | None:

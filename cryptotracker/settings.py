@@ -88,6 +88,13 @@ class Settings(BaseSettings):
         description="Folder, or s3://BUCKET/FOLDER, that days which are over are archived in; what "
         "expires is kept until it is there. Empty: there is none",
     )
+    candle_history_days: float = Field(
+        1.0,
+        ge=0,
+        le=30,
+        description="Days of one-minute candles that real venues are asked for at the first start; "
+        "longer ones go back further, to 730 days of daily ones for each. 0: none are asked for",
+    )
     connect_timeout_s: float = Field(
         30.0, gt=0, description="How long a service waits at its start for broker and store"
     )

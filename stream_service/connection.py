@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from market import BusUnavailableError, Instrument, Listed, Listing, VenueRefuse
 from market.events import VenueState
 from market.spread import is_in_shard, shard_name
 from stream_service.backfill import Backfill
+from stream_service.candle_history import CandleHistory
 from stream_service.gathering import Outlet
 from stream_service.intake import Intake, Tap
 from stream_service.kept import KeptFile
@@ -55,6 +56,7 @@ class VenueConnection:
         state: Directory that keeps what a restart needs to know what it missed; None: nothing is.
         transport: The WebSocket library.
         tap: Hears every frame and answer as it came.
+        history: How far back candles are asked for, by interval in nanoseconds.
         shard: Of the instruments only those are followed that are in it; see `is_in_shard`.
         clock: Nanoseconds since the epoch.
         steady: Nanoseconds of a clock that nobody sets; ``clock`` itself where that cannot be set.
@@ -73,6 +75,7 @@ class VenueConnection:
         state: Path | None = None,
         transport: TransportName = "auto",
         tap: Tap | None = None,
+        history: Mapping[str, int] | None = None,
         shard: str = "",
         clock: Callable[[], int] = time.time_ns,
         steady: Callable[[], int] = time.monotonic_ns,
@@ -89,6 +92,8 @@ class VenueConnection:
         self._options = Options(channels=channels, keys=venue.keys)
         self._kept = KeptFile(state / f"{venue.name}.trades.json" if state else None)
         self._is_kept = True
+        past = KeptFile(state / f"{venue.name}.candles.json" if state else None)
+        self._history = CandleHistory(self.intake, self._link_of, history or {}, past)
         self._transport = transport
         self._clock = clock
         self._listings: dict[Instrument, Listing] = {}
@@ -106,6 +111,11 @@ class VenueConnection:
     def counts(self) -> dict[str, int]:
         """The books, see `infrastructure.books`."""
         return self.intake.counts
+
+    @property
+    def remark(self) -> str:
+        """What else it does than to follow."""
+        return self._history.remark
 
     def measures(self) -> Iterable[Measure]:
         """See `Measured.measures`."""
@@ -127,6 +137,7 @@ class VenueConnection:
             tasks.create_task(self._keep_state())
             tasks.create_task(self._put_aside())
             tasks.create_task(backfill.run())
+            tasks.create_task(self._history.run())
             await self._follow_listing(rest, tasks)
 
     def _start_clean(self) -> None:

@@ -178,10 +178,24 @@ class Session(Outbox, ABC):
         return None
 
     def recall_candles(
-        self, instrument: Instrument, *, start_ns: int, end_ns: int
+        self, instrument: Instrument, *, start_ns: int, end_ns: int, interval: str = "1m"
     ) -> HttpRequest | None:
-        """Return what asks for the one-minute candles of a time; None: the venue has none."""
-        del instrument, start_ns, end_ns
+        """Return what asks for the candles of a time, one page of them.
+
+        A time that holds ``Venue.candles_a_page`` of them or fewer comes whole, where the venue
+        goes back so far.
+
+        Args:
+            instrument: One of ours.
+            start_ns: The start of the first candle that is meant.
+            end_ns: The first start that is meant no more; whether it comes too is the venue's.
+            interval: Of `market.intervals`.
+
+        Returns:
+            None where the venue has no candles of that interval.
+
+        """
+        del instrument, start_ns, end_ns, interval
         return None
 
     def recognise(self, body: bytes, hint: str) -> HttpRequest | None:
@@ -293,6 +307,7 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     ``group``, which parts listings that cannot share a connection), ``send_interval_s`` between two
     of our frames, ``connect_interval_s`` between two connections, ``rest_interval_s`` between two
     requests. ``lifetime_s``: after so long the venue hangs up, so a new connection is made before.
+    ``candles_a_page``: so many past candles one answer has at most.
     ``settle_s``: within so long a subscription stands once the first frame came.
     ``rest_behind_s``: within so long a trade is told over REST, too.
     """
@@ -311,6 +326,7 @@ class Venue(msgspec.Struct, frozen=True, kw_only=True):
     rest_interval_s: float = 0.1
     settle_s: float = 1.0
     rest_behind_s: float = 5.0
+    candles_a_page: int = 300
     symbol: Callable[[Instrument], str] = str
     instrument: Callable[[str], Instrument] = Instrument.parse
     quote_currencies: tuple[str, ...] = ()

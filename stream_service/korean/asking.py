@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from market import Event, FrameError, Instrument, Listing, Trade
+from market.intervals import INTERVALS
 from stream_service import wire
 from stream_service.korean.frames import MARKET_ROW, OBJECTS
 from stream_service.korean.rows import readable
@@ -14,6 +15,16 @@ from stream_service.venue import HttpRequest
 
 TRADES_A_PAGE: Final = 500
 CANDLES_A_PAGE: Final = 200
+PATHS: Final = {
+    **{
+        name: f"/v1/candles/minutes/{length_ns // INTERVALS['1m']}"
+        for name, length_ns in INTERVALS.items()
+        if name not in ("1s", "1d")
+    },
+    "1d": "/v1/candles/days",
+}
+"""Where candles of an interval are; a day is one of UTC."""
+
 DAYS_KEPT: Final = 7
 """How long ago the trades are at most that the venues tell."""
 
@@ -132,13 +143,16 @@ class Pages:
                     self._first_of_day[instrument] = NONE_YET
 
     def candles(
-        self, instrument: Instrument, *, start_ns: int, end_ns: int, to: str
-    ) -> HttpRequest:
-        """Return what asks for the minutes before ``to``, which is how the venue writes it."""
-        count = -(-(end_ns - start_ns) // MINUTE_NS) + 1
+        self, instrument: Instrument, interval: str, *, start_ns: int, end_ns: int, to: str
+    ) -> HttpRequest | None:
+        """Return what asks for the candles before ``to``, which is how the venue writes it."""
+        path = PATHS.get(interval)
+        if path is None:
+            return None
+        count = -(-(end_ns - start_ns) // INTERVALS[interval]) + 1
         count = max(1, min(count, CANDLES_A_PAGE))
         query = urlencode({"market": code_of(instrument), "to": to, "count": count})
-        return HttpRequest(f"/v1/candles/minutes/1?{query}", ("candles", instrument))
+        return HttpRequest(f"{path}?{query}", ("candles", instrument))
 
 
 def _request_of(row: Mapping[str, msgspec.Raw]) -> HttpRequest | None:

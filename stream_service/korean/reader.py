@@ -16,8 +16,10 @@ from market import (
     VenueCandle,
     VenueRefusedError,
 )
+from market.intervals import INTERVALS
 from stream_service import wire
 from stream_service.korean import frames
+from stream_service.korean.asking import PATHS
 from stream_service.korean.books import Books
 from stream_service.korean.frames import CandleRow, OrderBook, Ticker, TradeRow
 from stream_service.korean.rows import readable
@@ -25,10 +27,11 @@ from stream_service.venue import HttpRequest, Session
 from stream_service.ways import Tell, Way
 from stream_service.wire import MS
 
-INTERVALS: Final = {"candle.1s": ("1s", 10**9), "candle.1m": ("1m", 60 * 10**9)}
-"""The candles that are read, and how long they last in nanoseconds."""
+STREAMED: Final = {"candle.1s": "1s", "candle.1m": "1m"}
+"""Intervals of the candles of the stream that are read."""
 
-CANDLE_PATHS: Final = {"/v1/candles/seconds": "candle.1s", "/v1/candles/minutes/1": "candle.1m"}
+CANDLE_PATHS: Final = {"/v1/candles/seconds": "1s"} | {path: name for name, path in PATHS.items()}
+"""The intervals of past candles, by where they are."""
 
 Row = TypeVar("Row", TradeRow, OrderBook, Ticker, CandleRow)
 
@@ -96,8 +99,8 @@ class Reader:
                 case ("trades", Instrument()):
                     return self._past_trades(body, received_ns)
                 case ("candles", Instrument()):
-                    kind = CANDLE_PATHS.get(request.path.partition("?")[0], "")
-                    return self._past_candles(body, kind, received_ns)
+                    interval = CANDLE_PATHS.get(request.path.partition("?")[0], "")
+                    return self._past_candles(body, interval, received_ns)
                 case ("books", None):
                     return self._past_books(body, received_ns)
                 case ("summaries", None):
@@ -170,11 +173,10 @@ class Reader:
 
     def _candles(self, row: CandleRow, received_ns: int) -> Sequence[VenueCandle]:
         """Tell nothing of intervals that are none of ours."""
-        known = row.type in INTERVALS
-        return (self._candle(row, row.type, received_ns),) if known else ()
+        interval = STREAMED.get(row.type)
+        return (self._candle(row, interval, received_ns),) if interval else ()
 
-    def _candle(self, row: CandleRow, kind: str, received_ns: int) -> VenueCandle:
-        interval, length_ns = INTERVALS[kind]
+    def _candle(self, row: CandleRow, interval: str, received_ns: int) -> VenueCandle:
         start_ns = wire.ns_of_second(row.candle_date_time_utc)
         first, high, low, last = row.opening_price, row.high_price, row.low_price, row.trade_price
         if not (low <= first <= high and low <= last <= high):
@@ -193,7 +195,7 @@ class Reader:
             last,
             row.candle_acc_trade_volume,
             None,
-            start_ns + length_ns <= received_ns,
+            start_ns + INTERVALS[interval] <= received_ns,
             event_ns=row.timestamp * MS,
             received_ns=received_ns,
             sequence=sequence,
@@ -206,11 +208,11 @@ class Reader:
 
         return sorted(readable(body, trade), key=lambda one: (one.event_ns, one.sequence))
 
-    def _past_candles(self, body: bytes, kind: str, received_ns: int) -> Sequence[VenueCandle]:
+    def _past_candles(self, body: bytes, interval: str, received_ns: int) -> Sequence[VenueCandle]:
         def candle(raw: msgspec.Raw) -> VenueCandle:
-            return self._candle(self._met(frames.REST_CANDLE.decode(raw)), kind, received_ns)
+            return self._candle(self._met(frames.REST_CANDLE.decode(raw)), interval, received_ns)
 
-        if kind not in INTERVALS:
+        if not interval:
             return ()
         candles = sorted(readable(body, candle), key=lambda one: one.start_ns)
         # they came newest first, so they are numbered once they are in order

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from market import Trade, VenueCandle
+from market.intervals import INTERVALS
 from stream_service import wire
 from stream_service.korean.side import Dialect
 from stream_service.korean.written import (
@@ -19,9 +20,19 @@ from stream_service.korean.written import (
     moment,
     summary_fields,
 )
+from stream_service.longer import of_interval
 from stream_service.venue import Market
 
 DAY_NS: Final = 86_400 * 10**9
+CANDLES_AT: Final = {
+    "/v1/candles/minutes/1": "1m",
+    "/v1/candles/minutes/5": "5m",
+    "/v1/candles/minutes/15": "15m",
+    "/v1/candles/minutes/60": "1h",
+    "/v1/candles/minutes/240": "4h",
+    "/v1/candles/days": "1d",
+}
+"""Where candles of each interval are served."""
 
 
 def answer_of(dialect: Dialect, path: str, market: Market) -> bytes:
@@ -47,10 +58,12 @@ def answer_of(dialect: Dialect, path: str, market: Market) -> bytes:
             code = query["market"]
             trades = _page(market.trades(instruments[code]), query, dialect.days_ago)
             rows = [{"market": code, **_past_trade_fields(trade)} for trade in trades]
-        case "/v1/candles/minutes/1":
-            code = query["market"]
-            candles = _minutes(market.candles(instruments[code]), query, dialect.clock)
-            rows = [{"market": code, **candle_fields(one), "unit": 1} for one in candles]
+        case _ if route in CANDLES_AT:
+            code, interval = query["market"], CANDLES_AT[route]
+            whole = of_interval(market.candles(instruments[code]), interval)
+            unit = INTERVALS[interval] // INTERVALS["1m"]
+            candles = _page_of_candles(whole, query, dialect.clock)
+            rows = [{"market": code, **candle_fields(one), "unit": unit} for one in candles]
         case _:
             raise LookupError(f"{dialect.name} does not serve {path}")
     return msgspec.json.encode(rows)
@@ -74,10 +87,10 @@ def _page(trades: Sequence[Trade], query: dict[str, str], days_ago: str) -> list
     return told[-int(query.get("count", "1")) :][::-1]
 
 
-def _minutes(
+def _page_of_candles(
     candles: Sequence[VenueCandle], query: dict[str, str], clock: timezone
 ) -> list[VenueCandle]:
-    """Return the minutes that start before ``to``, newest first."""
+    """Return the candles that start before ``to``, newest first."""
     if to := query.get("to"):
         end = datetime.fromisoformat(to)
         end = end if end.tzinfo else end.replace(tzinfo=clock)

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from market import Event, Instrument, Listing, Trade
 from stream_service import wire
 from stream_service.korean.asking import (
+    CANDLES_A_PAGE,
     Pages,
     code_of,
     instrument_of,
@@ -99,12 +100,12 @@ class UpbitSession(Session):
         return self._pages.trades(instrument, before)
 
     def recall_candles(
-        self, instrument: Instrument, *, start_ns: int, end_ns: int
+        self, instrument: Instrument, *, start_ns: int, end_ns: int, interval: str = "1m"
     ) -> HttpRequest | None:
         """See `Session.recall_candles`; 200 minutes at most."""
         end = datetime.fromtimestamp(end_ns // 10**9, tz=UTC)
         return self._pages.candles(
-            instrument, start_ns=start_ns, end_ns=end_ns, to=f"{end:%Y-%m-%dT%H:%M:%SZ}"
+            instrument, interval, start_ns=start_ns, end_ns=end_ns, to=f"{end:%Y-%m-%dT%H:%M:%SZ}"
         )
 
     def recognise(self, body: bytes, hint: str) -> HttpRequest | None:
@@ -160,4 +161,5 @@ VENUE = Venue(
     send_interval_s=0.6,  # rate limits: five requests a second and 100 a minute of a connection
     connect_interval_s=0.25,  # rate limits: five connections a second
     rest_interval_s=0.12,  # rate limits: ten requests a second in each group
+    candles_a_page=CANDLES_A_PAGE,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TypeAlias, TypeVar
@@ -116,18 +116,27 @@ class Running:
         return [name for name, count in counted.items() if count > 1]
 
     def connection(
-        self, *wanted: Instrument, state: Path | None = None, **changes: object
+        self,
+        *wanted: Instrument,
+        state: Path | None = None,
+        history: Mapping[str, int] | None = None,
+        **changes: object,
     ) -> VenueConnection:
         """Make a connection to the venue as it is served here, with ``changes``."""
         venue = msgspec.structs.replace(self.served.venue(self.name), **changes)
-        return VenueConnection(venue, wanted or self.instruments, self.bus, state=state)
+        instruments = wanted or self.instruments
+        return VenueConnection(venue, instruments, self.bus, state=state, history=history)
 
     @contextmanager
     def connected(
-        self, *wanted: Instrument, state: Path | None = None, **changes: object
+        self,
+        *wanted: Instrument,
+        state: Path | None = None,
+        history: Mapping[str, int] | None = None,
+        **changes: object,
     ) -> Iterator[VenueConnection]:
         """Run such a connection for as long as the context lasts."""
-        connection = self.connection(*wanted, state=state, **changes)
+        connection = self.connection(*wanted, state=state, history=history, **changes)
         task = asyncio.create_task(connection.run())
         self._tasks.append(task)
         self._connections.append(connection)

@@ -63,6 +63,9 @@ CRYPTO_FEED = "/v1beta3/crypto/us"
 STOCK_FEED = "/v2/iex"  # one market with some 2 % of the volume; the others are not free
 ROWS_AT_MOST = 1_000  # of one answer with trades; 10,000 are allowed
 CANDLES_AT_MOST = 10_000
+TIMEFRAMES = {"1m": "1Min", "5m": "5Min", "15m": "15Min", "1h": "1Hour"}
+"""The venue's names of intervals; its longer ones begin at hours of New York."""
+
 SYMBOLS_AT_MOST = 15  # the free plan has 30 channels, of trades and quotes together
 BOOKS_AT_MOST = 10  # likewise
 AT_KIND = len('[{"T":"')
@@ -160,7 +163,9 @@ class AlpacaSession(Session):
                 case "trades":
                     events = self._past_trades(body, received_ns)
                 case "candles" | "bars":
-                    interval = "1m" if what == "candles" else None
+                    timeframe = wire.route_of(request.path)[1].get("timeframe", "1Min")
+                    told = {name: interval for interval, name in TIMEFRAMES.items()}
+                    interval = told.get(timeframe) if what == "candles" else None
                     events = self._past_candles(body, received_ns, interval)
                 case "quotes":
                     events = self._past_quotes(body, received_ns)
@@ -187,11 +192,13 @@ class AlpacaSession(Session):
         return request_of(self.options.keys, [name], "trades", ("trades", instrument), **query)
 
     def recall_candles(
-        self, instrument: Instrument, *, start_ns: int, end_ns: int
+        self, instrument: Instrument, *, start_ns: int, end_ns: int, interval: str = "1m"
     ) -> HttpRequest | None:
         """See `Session.recall_candles`."""
+        if interval not in TIMEFRAMES:
+            return None
         query = {
-            "timeframe": "1Min",
+            "timeframe": TIMEFRAMES[interval],
             "start": wire.rfc3339_of_ns(start_ns),
             "end": wire.rfc3339_of_ns(end_ns - 1),
             "limit": CANDLES_AT_MOST,
@@ -578,4 +585,5 @@ VENUE = Venue(
     connect_interval_s=1.0,
     rest_interval_s=0.3,  # 200 requests a minute are allowed
     settle_s=2.0,  # the login takes two round trips before the subscription
+    candles_a_page=CANDLES_AT_MOST,
 )

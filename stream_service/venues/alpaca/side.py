@@ -22,6 +22,7 @@ from market import (
 from market.intervals import INTERVALS
 from stream_service import wire
 from stream_service.books import difference
+from stream_service.longer import of_interval
 from stream_service.venue import (
     ExchangeSide,
     Market,
@@ -215,8 +216,13 @@ def answer(path: str, market: Market) -> bytes:
             }
             return _page("trades", trades, query)
         case "bars":
+            frame = query.get("timeframe", "1Min").lower()
+            length = frame.rstrip("abcdefghijklmnopqrstuvwxyz") + frame.lstrip("0123456789")[0]
             bars = {
-                name: [(candle.start_ns, _bar_fields(candle)) for candle in market.candles(of)]
+                name: [
+                    (candle.start_ns, _bar_fields(candle))
+                    for candle in of_interval(market.candles(of), length)
+                ]
                 for name, of in wanted.items()
             }
             return _page("bars", bars, query)

@@ -241,11 +241,11 @@ class BinanceSession(Session):
         return msgspec.structs.replace(older, host=WHOLE)
 
     def recall_candles(
-        self, instrument: Instrument, *, start_ns: int, end_ns: int
+        self, instrument: Instrument, *, start_ns: int, end_ns: int, interval: str = "1m"
     ) -> HttpRequest | None:
         """See `Session.recall_candles`; the first thousand of them."""
         query = {
-            "interval": "1m",
+            "interval": interval,
             "startTime": str(start_ns // MS),
             "endTime": str(-(-end_ns // MS) - 1),
         }
@@ -527,4 +527,5 @@ VENUE = Venue(
     connect_interval_s=1.0,  # 300 in five minutes
     rest_interval_s=REST_INTERVAL_S,
     lifetime_s=23.5 * 3_600,  # of the 24 hours that it lets us stay
+    candles_a_page=ROWS_AT_MOST,
 )

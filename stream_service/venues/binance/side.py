@@ -11,8 +11,10 @@ from typing import TypeVar
 import msgspec
 
 from market import Book, Event, Instrument, Level, Listing, Quote, Summary, Trade, VenueCandle
+from market.intervals import INTERVALS
 from stream_service import wire
 from stream_service.books import difference
+from stream_service.longer import of_interval
 from stream_service.venue import ExchangeSide, Market
 
 ROWS_AT_MOST = 1_000  # of one answer
@@ -129,7 +131,9 @@ def _answer_fields(
         case "/api/v3/trades" | "/api/v3/historicalTrades":
             return _page_of_trades(market.trades(instrument), query)
         case "/api/v3/klines":
-            return _page_of_candles(market.candles(instrument), query)
+            return _page_of_candles(
+                of_interval(market.candles(instrument), query.get("interval", "1m")), query
+            )
         case "/api/v3/ticker/24hr":
             return _summaries_of(market, {query["symbol"]: instrument})[0]
     raise LookupError(f"binance does not serve {route}")
@@ -236,7 +240,7 @@ def _rest_candle_fields(candle: VenueCandle) -> list[object]:
     start = candle.start_ns // wire.MS
     prices = (candle.open, candle.high, candle.low, candle.close, candle.volume)
     notional = wire.plain(candle.volume * candle.close)
-    end = start + 59_999
+    end = start + INTERVALS[candle.interval] // wire.MS - 1
     return [start, *map(wire.plain, prices), end, notional, candle.trades or 0, "0", "0", "0"]
 
 

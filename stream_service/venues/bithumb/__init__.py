@@ -22,6 +22,7 @@ import msgspec
 from market import Event, FrameError, Instrument, Listing, Trade
 from stream_service import wire
 from stream_service.korean.asking import (
+    CANDLES_A_PAGE,
     Pages,
     code_of,
     instrument_of,
@@ -118,12 +119,12 @@ class BithumbSession(Session):
         return self._pages.trades(instrument, before)
 
     def recall_candles(
-        self, instrument: Instrument, *, start_ns: int, end_ns: int
+        self, instrument: Instrument, *, start_ns: int, end_ns: int, interval: str = "1m"
     ) -> HttpRequest | None:
         """See `Session.recall_candles`; 200 minutes at most. The venue takes times of Korea."""
         end = datetime.fromtimestamp(end_ns // 10**9, tz=KST)
         return self._pages.candles(
-            instrument, start_ns=start_ns, end_ns=end_ns, to=f"{end:%Y-%m-%dT%H:%M:%S}"
+            instrument, interval, start_ns=start_ns, end_ns=end_ns, to=f"{end:%Y-%m-%dT%H:%M:%S}"
         )
 
     def recognise(self, body: bytes, hint: str) -> HttpRequest | None:
@@ -234,4 +235,5 @@ VENUE = Venue(
     send_interval_s=0.2,
     connect_interval_s=0.2,  # ten connections a second are allowed, too many are banned for 10 min
     rest_interval_s=0.05,  # 150 requests a second are allowed in each category
+    candles_a_page=CANDLES_A_PAGE,
 )

@@ -31,6 +31,7 @@ from market import (
     VenueCandle,
     VenueRefusedError,
 )
+from market.intervals import INTERVALS
 from stream_service import wire
 from stream_service.books import BookWatch
 from stream_service.keyed import Keyed
@@ -341,7 +342,9 @@ class BitstampSession(Session):
                     return [_rest_trade(row, instrument, received_ns) for row in trades]
                 case ("candles", Instrument() as instrument):
                     self._candle_rounds.answered(symbol(instrument))
-                    return list(self._candles(body, instrument, received_ns))
+                    seconds = int(wire.route_of(request.path)[1].get("step", "60"))
+                    interval = wire.MINUTES[seconds // 60]
+                    return list(self._candles(body, instrument, interval, received_ns))
                 case ("summaries", instrument):
                     self._summary_rounds.answered(NAME)
                     return list(self._summaries(body, instrument, received_ns))
@@ -362,11 +365,17 @@ class BitstampSession(Session):
         path = f"/api/v2/transactions/{symbol(instrument)}/?time={span}"
         return HttpRequest(path, about=("trades", instrument))
 
-    def recall_candles(self, instrument: Instrument, *, start_ns: int, end_ns: int) -> HttpRequest:
+    def recall_candles(
+        self, instrument: Instrument, *, start_ns: int, end_ns: int, interval: str = "1m"
+    ) -> HttpRequest | None:
         """See `Session.recall_candles`; the newest thousand, as the venue gives no more at once."""
-        start_ns = max(start_ns, end_ns - (CANDLES_AT_MOST - 1) * MINUTE)
+        length_ns = INTERVALS[interval]
+        if length_ns < MINUTE:
+            return None
+        start_ns = max(start_ns, end_ns - (CANDLES_AT_MOST - 1) * length_ns)
         start, end = start_ns // SECOND, end_ns // SECOND
-        return _candles_of(instrument, limit=CANDLES_AT_MOST, start=start, end=end)
+        step, limit = length_ns // SECOND, CANDLES_AT_MOST
+        return _candles_of(instrument, step=step, limit=limit, start=start, end=end)
 
     def recognise(self, body: bytes, hint: str) -> HttpRequest | None:
         """See `Session.recognise`; books and trades over REST do not name their market."""
@@ -494,12 +503,12 @@ class BitstampSession(Session):
         return told
 
     def _candles(
-        self, body: bytes, instrument: Instrument, received_ns: int
+        self, body: bytes, instrument: Instrument, interval: str, received_ns: int
     ) -> Iterator[VenueCandle]:
         rows = readable(_candles.decode(body).data.ohlc, _candle_row)
         for row in sorted(rows, key=lambda row: row.timestamp):
             if row.low <= min(row.open, row.close) <= max(row.open, row.close) <= row.high:
-                yield _candle(row, instrument, received_ns, self.number(received_ns))
+                yield _candle(row, instrument, interval, (received_ns, self.number(received_ns)))
 
     def _summaries(
         self, body: bytes, instrument: Instrument | None, received_ns: int
@@ -524,8 +533,8 @@ def _symbol_of(name: str) -> str:
     return name.replace("/", "").lower()
 
 
-def _candles_of(instrument: Instrument, *, limit: int, **times: int) -> HttpRequest:
-    query = urlencode({"step": 60, "limit": limit, **times})
+def _candles_of(instrument: Instrument, *, limit: int, step: int = 60, **times: int) -> HttpRequest:
+    query = urlencode({"step": step, "limit": limit, **times})
     path = f"/api/v2/ohlc/{symbol(instrument)}/?{query}"
     return HttpRequest(path, about=("candles", instrument))
 
@@ -560,13 +569,17 @@ def _rest_trade(row: RestTradeRow, instrument: Instrument, received_ns: int) -> 
     )
 
 
-def _candle(row: CandleRow, instrument: Instrument, received_ns: int, sequence: int) -> VenueCandle:
+def _candle(
+    row: CandleRow, instrument: Instrument, interval: str, stamps: tuple[int, int]
+) -> VenueCandle:
+    received_ns, sequence = stamps
     start_ns = row.timestamp * SECOND
-    is_over = start_ns + MINUTE <= received_ns
+    end_ns = start_ns + INTERVALS[interval]
+    is_over = end_ns <= received_ns
     return VenueCandle(
         NAME,
         instrument,
-        "1m",
+        interval,
         start_ns,
         row.open,
         row.high,
@@ -574,7 +587,7 @@ def _candle(row: CandleRow, instrument: Instrument, received_ns: int, sequence: 
         row.close,
         row.volume,
         closed=is_over,
-        event_ns=start_ns + MINUTE if is_over else received_ns,
+        event_ns=end_ns if is_over else received_ns,
         received_ns=received_ns,
         sequence=sequence,
     )
@@ -635,4 +648,5 @@ VENUE = Venue(
     instruments_at_most=500,  # two channels each, of 1,024 that a connection may have
     rest_interval_s=0.1,  # 10,000 requests in ten minutes are allowed
     lifetime_s=89 * 86_400.0,  # the venue hangs up after 90 days
+    candles_a_page=CANDLES_AT_MOST,
 )

@@ -12,6 +12,7 @@ import msgspec
 from market import Book, Event, Instrument, Level, Listing, Trade, VenueCandle
 from stream_service import wire
 from stream_service.books import difference
+from stream_service.longer import of_interval
 from stream_service.venue import ExchangeSide, Market
 
 US = 1_000
@@ -225,10 +226,9 @@ def _summary_fields(listing: Listing, market: Market) -> dict[str, object]:
 
 
 def _candle_fields(listing: Listing, market: Market, query: dict[str, str]) -> dict[str, object]:
-    if query["step"] != "60":
-        raise LookupError(f"the simulator makes candles of 60 s, not {query['step']}")
+    interval = wire.MINUTES[int(query["step"]) // 60]
     start, end = int(query.get("start", "0")), int(query.get("end", wire.LATEST_NS // SECOND))
-    candles = market.candles(listing.instrument)
+    candles = of_interval(market.candles(listing.instrument), interval)
     wanted = [candle for candle in candles if start <= candle.start_ns // SECOND <= end]
     rows = [_minute_fields(candle) for candle in wanted[-int(query["limit"]) :]]
     return {"data": {"pair": _name(listing), "ohlc": rows}}

@@ -68,6 +68,9 @@ TOO_MANY = 10006
 BUSY_S = 5.0  # the limits are counted over a second, or five
 TRADES_AT_MOST = 60
 CANDLES_AT_MOST = 1_000
+CODES = {"1m": "1", "5m": "5", "15m": "15", "1h": "60", "4h": "240", "1d": "D"}
+"""The venue's names of intervals over REST."""
+
 QUOTE_CURRENCIES = ("USDT", "USDC", "USDE", "USD1", "EUR", "BRL", "TRY", "PLN", "BTC", "ETH", "DAI")
 BARS = {str(minutes): name for minutes, name in wire.MINUTES.items() if minutes} | {"D": "1d"}
 """Intervals by the venue's names."""
@@ -165,7 +168,8 @@ class BybitSession(Session):
                     return [self._past_trade(row, of, received_ns) for row in trades]
                 case ("candles", Instrument() as of):
                     rows = readable(_rows(body), frames.rest_candle_row)
-                    return self._past_candles(rows, of, received_ns)
+                    code = wire.route_of(request.path)[1].get("interval", "")
+                    return self._past_candles(rows, of, code, received_ns)
                 case ("book", _):
                     row = frames.book_row.decode(_result_of(body))
                     return list(self._places[row.symbol].book.seed(_part(row), received_ns))
@@ -186,12 +190,14 @@ class BybitSession(Session):
         return None if before else _request("recent-trade", query, ("trades", instrument))
 
     def recall_candles(
-        self, instrument: Instrument, *, start_ns: int, end_ns: int
+        self, instrument: Instrument, *, start_ns: int, end_ns: int, interval: str = "1m"
     ) -> HttpRequest | None:
         """See `Session.recall_candles`; the newest thousand of them."""
+        if interval not in CODES:
+            return None
         query = {
             "symbol": self._symbol(instrument),
-            "interval": "1",
+            "interval": CODES[interval],
             "start": start_ns // MS,
             "end": end_ns // MS - 1,
             "limit": CANDLES_AT_MOST,
@@ -417,13 +423,14 @@ class BybitSession(Session):
         return events
 
     def _past_candles(
-        self, rows: Sequence[frames.RestCandleRow], of: Instrument, received_ns: int
+        self, rows: Sequence[frames.RestCandleRow], of: Instrument, code: str, received_ns: int
     ) -> list[Event]:
-        """Read candles of REST, of the interval that they lie apart; one alone is a minute."""
+        """Read candles of REST, of the interval asked for, or that they lie apart."""
         rows = sorted(rows, key=lambda row: row.start)
         apart = {later.start - sooner.start for sooner, later in pairwise(rows)} or {60_000}
         lengths = {length: name for name, length in INTERVALS.items()}
-        interval = lengths.get(min(apart) * MS)
+        asked_for = next((name for name, one in CODES.items() if one == code), None)
+        interval = asked_for or lengths.get(min(apart) * MS)
         return [
             _past_candle(row, of, interval, (received_ns, self.number(received_ns)))
             for row in rows
@@ -556,4 +563,5 @@ VENUE = Venue(
     send_interval_s=0.05,
     connect_interval_s=0.6,  # 500 connections in five minutes
     rest_interval_s=0.05,  # 600 requests in five seconds
+    candles_a_page=CANDLES_AT_MOST,
 )

@@ -21,6 +21,7 @@ from market import (
 )
 from stream_service import wire
 from stream_service.books import difference
+from stream_service.longer import of_interval
 from stream_service.venue import (
     ExchangeSide,
     Market,
@@ -29,6 +30,8 @@ from stream_service.venue import (
 TOPICS = ("publicTrade", "orderbook.1", "orderbook.50", "kline.1", "tickers")
 TOPICS_A_FRAME = 10
 TRADES_AT_MOST = 60
+
+INTERVALS_SERVED = {"1": "1m", "5": "5m", "15": "15m", "60": "1h", "240": "4h", "D": "1d"}
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -165,7 +168,9 @@ def answer(path: str, market: Market) -> bytes:
         case "kline":
             first_ns = int(query.get("start", "0")) * wire.MS
             last_ns = int(query.get("end", str(2**53))) * wire.MS
-            found = [one for one in market.candles(of) if first_ns <= one.start_ns <= last_ns]
+            interval = INTERVALS_SERVED[query.get("interval", "1")]
+            candles = of_interval(market.candles(of), interval)
+            found = [one for one in candles if first_ns <= one.start_ns <= last_ns]
             rows = [_rest_candle_fields(one) for one in found[-limit:][::-1]]
             return _answer_with({"category": "spot", "symbol": query["symbol"], "list": rows})
     raise LookupError(f"bybit does not serve {path}")

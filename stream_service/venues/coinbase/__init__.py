@@ -54,6 +54,9 @@ from stream_service.venues.coinbase.side import CoinbaseSide, answer
 TRADES_A_PAGE = 1_000
 MINUTES_A_ROUND = 3
 CANDLES_AT_MOST = 300
+GRANULARITIES = {60: "1m", 300: "5m", 900: "15m", 3_600: "1h", 86_400: "1d"}
+"""Intervals by their seconds; the venue has none of four hours."""
+
 MINUTE_NS = INTERVALS["1m"]
 AT_TYPE = len('{"type":"')
 """The first letter of a type is the cheapest thing to look at: l2update, match, ticker.
@@ -146,7 +149,7 @@ class CoinbaseSession(Session):
                     return frames.past_trades(body, instrument, received_ns)
                 case ("candles", Instrument() as instrument):
                     self._rounds.answered(str(instrument))
-                    return self._candles(body, instrument, received_ns)
+                    return self._candles(body, request, instrument, received_ns)
                 case ("book", Instrument() as instrument):
                     return self._told(self._seed(body, str(instrument), received_ns))
                 case (what, None):
@@ -164,11 +167,16 @@ class CoinbaseSession(Session):
         query = urlencode({"limit": TRADES_A_PAGE, **cursor})
         return HttpRequest(f"/products/{instrument}/trades?{query}", ("trades", instrument))
 
-    def recall_candles(self, instrument: Instrument, *, start_ns: int, end_ns: int) -> HttpRequest:
+    def recall_candles(
+        self, instrument: Instrument, *, start_ns: int, end_ns: int, interval: str = "1m"
+    ) -> HttpRequest | None:
         """See `Session.recall_candles`; the newest three hundred, as more are refused."""
-        first_ns = end_ns - (CANDLES_AT_MOST - 1) * MINUTE_NS  # the last minute counts as well
+        length_ns = INTERVALS[interval]
+        if length_ns // SECOND_NS not in GRANULARITIES:
+            return None
+        first_ns = end_ns - (CANDLES_AT_MOST - 1) * length_ns  # the last one counts as well
         times = {"start": _iso(max(start_ns, first_ns)), "end": _iso(end_ns)}
-        query = urlencode({"granularity": 60, **times})
+        query = urlencode({"granularity": length_ns // SECOND_NS, **times})
         return HttpRequest(f"/products/{instrument}/candles?{query}", ("candles", instrument))
 
     def recognise(self, body: bytes, hint: str) -> HttpRequest | None:
@@ -187,7 +195,8 @@ class CoinbaseSession(Session):
             for product in self._rounds.due(self._products, now_ns):
                 instrument = self.listings[product].instrument
                 start_ns = now_ns - MINUTES_A_ROUND * 60 * SECOND_NS
-                self.ask(self.recall_candles(instrument, start_ns=start_ns, end_ns=now_ns))
+                if request := self.recall_candles(instrument, start_ns=start_ns, end_ns=now_ns):
+                    self.ask(request)
         for book in self._books.values():
             book.tick(now_ns)
 
@@ -351,9 +360,12 @@ class CoinbaseSession(Session):
                 told.append(frames.quote_of(event, self.number(event.received_ns)))
         return told
 
-    def _candles(self, body: bytes, instrument: Instrument, received_ns: int) -> list[Event]:
+    def _candles(
+        self, body: bytes, request: HttpRequest, instrument: Instrument, received_ns: int
+    ) -> list[Event]:
         if _is_list(body):
-            rows, interval = readable(_raws.decode(body), frames.candle_row), "1m"
+            seconds = int(wire.route_of(request.path)[1].get("granularity", "60"))
+            rows, interval = readable(_raws.decode(body), frames.candle_row), GRANULARITIES[seconds]
             rows.sort(key=lambda row: row.start)
         else:
             rows, interval = past_candles(_shape.decode(body).candles or [])
@@ -415,4 +427,5 @@ VENUE = Venue(
     send_interval_s=0.15,  # eight frames a second are allowed
     connect_interval_s=0.15,  # and eight connections
     rest_interval_s=0.12,  # ten requests a second
+    candles_a_page=CANDLES_AT_MOST,
 )

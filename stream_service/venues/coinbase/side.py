@@ -12,6 +12,7 @@ import msgspec
 from market import Book, Event, Instrument, Level, Listing, Summary, Trade, VenueCandle
 from market.intervals import SECOND_NS
 from stream_service import wire
+from stream_service.longer import of_interval
 from stream_service.venue import ExchangeSide, Market
 
 CHANNELS = ("heartbeat", "matches", "ticker", "level2_batch")
@@ -264,10 +265,9 @@ def _past_trades(trades: Sequence[Trade], query: dict[str, str]) -> list[dict[st
 
 def _minutes(market: Market, listing: Listing, query: dict[str, str]) -> list[list[object]]:
     """Return candles, newest first, low and high before open and close."""
-    if query["granularity"] != "60":
-        raise LookupError(f"the simulator makes candles of 60 s, not {query['granularity']}")
+    interval = wire.MINUTES[int(query["granularity"]) // 60]
     start, end = (_second(query.get(key, "")) for key in ("start", "end"))
-    candles = market.candles(listing.instrument)
+    candles = of_interval(market.candles(listing.instrument), interval)
     wanted = [one for one in candles if start <= one.start_ns // SECOND_NS <= (end or 2**63)]
     return [_minute_row(candle) for candle in reversed(wanted[-CANDLES_AT_MOST:])]
 

@@ -156,7 +156,7 @@ class KrakenSession(Session):
 
         """
         try:
-            return self._rest.events(request.about, body, received_ns)
+            return self._rest.events(request, body, received_ns)
         except wire.UNREADABLE as error:
             raise FrameError(NAME, body, str(error)) from error
 
@@ -171,12 +171,15 @@ class KrakenSession(Session):
         return self._rest.request("Trades", "trades", instrument, **since, count=1_000)
 
     def recall_candles(
-        self, instrument: Instrument, *, start_ns: int, end_ns: int
+        self, instrument: Instrument, *, start_ns: int, end_ns: int, interval: str = "1m"
     ) -> HttpRequest | None:
         """See `Session.recall_candles`; the venue goes back 720 minutes at most."""
         del end_ns
+        minutes, rest = divmod(INTERVALS[interval], 60 * SECOND_NS)
+        if rest:
+            return None
         since = start_ns // SECOND_NS - 60
-        return self._rest.request("OHLC", "candles", instrument, interval=1, since=since)
+        return self._rest.request("OHLC", "candles", instrument, interval=minutes, since=since)
 
     def recognise(self, body: bytes, hint: str) -> HttpRequest | None:
         """See `Session.recognise`."""
@@ -519,4 +522,5 @@ VENUE = Venue(
     instrument=instrument_of,
     quote_currencies=QUOTE_CURRENCIES,
     consecutive_trade_ids=True,
+    candles_a_page=720,
 )

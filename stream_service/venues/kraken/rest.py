@@ -171,9 +171,7 @@ class RestReader:
         about = what, self._instrument_hinted(hint, key)
         return HttpRequest(f"/0/public/{call}?{urlencode({'pair': key})}", about)
 
-    def events(
-        self, about: tuple[str, Instrument | None] | None, body: bytes, received_ns: int
-    ) -> Sequence[Event]:
+    def events(self, request: HttpRequest, body: bytes, received_ns: int) -> Sequence[Event]:
         """Read the answer to a request; trades and candles come oldest first.
 
         Raises:
@@ -182,7 +180,7 @@ class RestReader:
 
         """
         result = _result(body)
-        match about:
+        match request.about:
             case ("trades", Instrument() as instrument):
                 trades = _readable(_rows_of(result), _rest_trade_row.decode)
                 trades.sort(key=lambda row: row.trade_id)
@@ -192,8 +190,12 @@ class RestReader:
                 candles = _readable(_rows_of(result), _rest_candle_row.decode)
                 candles.sort(key=lambda row: row.start)
                 traded = [row for row in candles if row.trades]
-                tell = partial(self._candle, instrument=instrument, received_ns=received_ns)
-                return _readable(traded, tell)
+                minutes = int(wire.route_of(request.path)[1].get("interval", "1"))
+                interval = wire.MINUTES[minutes]
+                read_candle = partial(
+                    self._candle, interval=interval, instrument=instrument, received_ns=received_ns
+                )
+                return _readable(traded, read_candle)
             case ("book", Instrument() as instrument):
                 return [self._rest_book(_only(result), instrument, received_ns)]
             case ("summaries", instrument):
@@ -204,12 +206,14 @@ class RestReader:
                 raise ValueError("the answer names no instrument that we know")
         return ()
 
-    def _candle(self, row: RestCandleRow, instrument: Instrument, received_ns: int) -> VenueCandle:
+    def _candle(
+        self, row: RestCandleRow, interval: str, instrument: Instrument, received_ns: int
+    ) -> VenueCandle:
         start_ns = wire.plausible(row.start * SECOND_NS)
         return VenueCandle(
             venue=NAME,
             instrument=instrument,
-            interval="1m",
+            interval=interval,
             start_ns=start_ns,
             open=row.open,
             high=row.high,
@@ -217,7 +221,7 @@ class RestReader:
             close=row.close,
             volume=row.volume,
             trades=row.trades,
-            closed=start_ns + INTERVALS["1m"] <= received_ns,
+            closed=start_ns + INTERVALS[interval] <= received_ns,
             event_ns=received_ns,
             received_ns=received_ns,
             sequence=self._number(received_ns),

@@ -15,6 +15,7 @@ from market.instrument import ALIASES
 from market.intervals import INTERVALS, SECOND_NS
 from stream_service import wire
 from stream_service.books import BEST, difference
+from stream_service.longer import of_interval
 from stream_service.venue import ExchangeSide, Market
 
 OLD_CODES = {code: old for old, code in ALIASES.items()}
@@ -205,7 +206,9 @@ def answer(path: str, market: Market) -> bytes:
         case "/0/public/Trades":
             result = _trades_since(query, market.trades(names[query["pair"]].instrument))
         case "/0/public/OHLC":
-            result = _candles_since(query, market.candles(names[query["pair"]].instrument))
+            minutes = market.candles(names[query["pair"]].instrument)
+            interval = wire.MINUTES[int(query.get("interval", "1"))]
+            result = _candles_since(query, of_interval(minutes, interval))
         case _:
             raise LookupError(f"kraken does not serve {path}")
     return msgspec.json.encode({"error": [], "result": result})

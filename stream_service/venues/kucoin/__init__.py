@@ -129,6 +129,16 @@ TOPICS: Mapping[Channel, str] = {
     "summary": "/market/snapshot",
 }
 MINUTE = "1min"
+KINDS = {
+    "1m": MINUTE,
+    "5m": "5min",
+    "15m": "15min",
+    "1h": "1hour",
+    "4h": "4hour",
+    "1d": "1day",
+}
+"""The venue's names of intervals."""
+
 UNITS = {"min": ("m", 60), "hour": ("h", 3_600), "day": ("d", 86_400), "week": ("w", 604_800)}
 
 Stamps: TypeAlias = tuple[int, int]
@@ -242,11 +252,13 @@ class KucoinSession(Session):
         return None if before else HttpRequest(path, ("trades", instrument))
 
     def recall_candles(
-        self, instrument: Instrument, *, start_ns: int, end_ns: int
+        self, instrument: Instrument, *, start_ns: int, end_ns: int, interval: str = "1m"
     ) -> HttpRequest | None:
         """See `Session.recall_candles`; the venue tells 1,500 of them at most, the newest."""
         times = {"startAt": start_ns // SECOND_NS, "endAt": end_ns // SECOND_NS}
-        query = urlencode({"type": MINUTE, "symbol": self._symbol(instrument), **times})
+        if interval not in KINDS:
+            return None
+        query = urlencode({"type": KINDS[interval], "symbol": self._symbol(instrument), **times})
         return HttpRequest(f"/api/v1/market/candles?{query}", ("candles", instrument))
 
     def recognise(self, body: bytes, hint: str) -> HttpRequest | None:
@@ -575,7 +587,8 @@ class KucoinSession(Session):
                     readable(ROWS.decode(content), REST_CANDLE), key=attrgetter("start")
                 )
                 stamps = (received_ns, received_ns)
-                return [self._candle(row, MINUTE, instrument, stamps) for row in minutes]
+                kind = wire.route_of(request.path)[1].get("type", MINUTE)
+                return [self._candle(row, kind, instrument, stamps) for row in minutes]
             case ("quote", Instrument() as instrument):
                 row = REST_TICKER.decode(content)
                 return self._quote(row, instrument, received_ns, received_ns)
@@ -714,4 +727,5 @@ VENUE = Venue(
     rest_interval_s=0.1,  # 2,000 units within thirty seconds; a book or trades cost up to 4
     lifetime_s=23.5 * 3_600,  # a token is good for a day
     settle_s=1.5,
+    candles_a_page=1500,
 )

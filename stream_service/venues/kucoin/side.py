@@ -12,6 +12,7 @@ from market import Book, Event, Instrument, Level, Listing, Quote, Summary, Trad
 from market.intervals import SECOND_NS
 from stream_service import wire
 from stream_service.books import difference
+from stream_service.longer import of_interval
 from stream_service.venue import ExchangeSide, Market
 
 SERVED = {
@@ -197,7 +198,9 @@ def _of_symbol(asked: str, query: dict[str, str], market: Market) -> object:
         case "histories":
             return [_rest_trade(trade) for trade in market.trades(instrument)[-TRADES_TOLD:]]
         case "candles":
-            candles = _between(market.candles(instrument), query)
+            kind = query.get("type", "1min")
+            interval = kind.rstrip("abcdefghijklmnopqrstuvwxyz") + kind.lstrip("0123456789")[0]
+            candles = _between(of_interval(market.candles(instrument), interval), query)
             return [_candle_fields(candle) for candle in reversed(candles)]
     raise LookupError(f"kucoin does not serve {asked} of a symbol")
 

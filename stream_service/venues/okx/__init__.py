@@ -70,6 +70,7 @@ BARS = {
     "1Dutc": "1d",
 }
 """Intervals by the venue's names; a day without ``utc`` is one of Hong Kong."""
+BAR_OF = {interval: bar for bar, interval in BARS.items()}
 
 ARGS_A_FRAME = 200  # a frame may have 64 KB
 TRADES_AT_MOST = 500  # of the newest
@@ -171,7 +172,8 @@ class OkxSession(Session):
                 case ("candles", Instrument() as of):
                     self._candles.answered(self._symbols.get(of, ""))
                     rows = readable(_rows(body), frames.candle_row)
-                    return self._past_candles(rows, of, "1m", received_ns)
+                    bar = wire.route_of(request.path)[1].get("bar", "1m")
+                    return self._past_candles(rows, of, BARS.get(bar, ""), received_ns)
                 case ("book", Instrument() as of):
                     rows_of = readable(_rows(body), frames.book_row)
                     book = self._places[self._symbol(of)].book
@@ -198,12 +200,12 @@ class OkxSession(Session):
         return _request(path, query, ("trades", instrument))
 
     def recall_candles(
-        self, instrument: Instrument, *, start_ns: int, end_ns: int
+        self, instrument: Instrument, *, start_ns: int, end_ns: int, interval: str = "1m"
     ) -> HttpRequest | None:
         """See `Session.recall_candles`; the newest 300 of them."""
         query = {
             "instId": self._symbol(instrument),
-            "bar": "1m",
+            "bar": BAR_OF[interval],
             "before": start_ns // MS - 1,
             "after": end_ns // MS,
             "limit": CANDLES_AT_MOST,
@@ -531,4 +533,5 @@ VENUE = Venue(
     instruments_at_most=100,
     connect_interval_s=0.35,  # three connections a second
     rest_interval_s=0.1,  # 40 requests in two seconds for candles, 20 for books
+    candles_a_page=CANDLES_AT_MOST,
 )

@@ -22,6 +22,7 @@ from market import (
 )
 from stream_service import wire
 from stream_service.books import difference
+from stream_service.longer import of_interval
 from stream_service.venue import (
     ExchangeSide,
     Market,
@@ -142,7 +143,13 @@ def answer(path: str, market: Market) -> bytes:
         case "/api/v5/market/trades" | "/api/v5/market/history-trades":
             rows = _page_of_trades(market.trades(known[query["instId"]]), query)
         case "/api/v5/market/candles":
-            rows = _page_of_candles(market.candles(known[query["instId"]]), query)
+            rows = _page_of_candles(
+                of_interval(
+                    market.candles(known[query["instId"]]),
+                    query.get("bar", "1m").removesuffix("utc").lower(),
+                ),
+                query,
+            )
         case "/api/v5/market/tickers":
             days = [(symbol, market.summary(of)) for symbol, of in known.items()]
             rows = [{"instId": symbol, **_ticker_fields(day)} for symbol, day in days if day]
