@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from cryptotracker.archive_command import archive
+from cryptotracker.backfill_command import backfill
 from cryptotracker.backtesting.command import backtest
 from cryptotracker.compose import Role
 from cryptotracker.decode_command import decode
@@ -58,6 +59,7 @@ app.command()(venues)
 app.command()(symbols)
 app.command()(fees)
 app.command()(record)
+app.command()(backfill)
 app.command()(replay)
 app.add_typer(quarantine, name="quarantine")
 app.command()(routes)

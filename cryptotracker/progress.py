@@ -21,6 +21,7 @@ class Bar:
         self._clock = clock
         self._begun = clock()
         self._done = 0.0
+        self._total = total
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -31,6 +32,11 @@ class Bar:
         )
         self._task = self._progress.add_task(what, total=total)
         self._is_shown = False
+
+    def expect(self, parts: float) -> None:
+        """Say that there are so many parts more."""
+        self._total = (self._total or 0.0) + parts
+        self._progress.update(self._task, total=self._total)
 
     def advance(self, parts: float = 1.0) -> None:
         """Say that so many parts more are done."""
