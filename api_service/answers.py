@@ -1,5 +1,6 @@
 """What endpoints share: the parts they read from, and answers with rows and what they are worth."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -13,7 +14,8 @@ from api_service.problems import KINDS
 from api_service.rows import NumberFormat, decimal, rfc3339
 from api_service.schemas import Mode
 from api_service.view import LatestView
-from infrastructure.timeseries.port import TimeSeries
+from infrastructure.archive.files import Files
+from infrastructure.timeseries.past import Store
 
 Names: TypeAlias = Annotated[str | None, Field(max_length=4_000)]
 
@@ -41,9 +43,11 @@ class Api(msgspec.Struct, frozen=True):
 
     view: LatestView
     hub: LiveHub
-    store: TimeSeries
+    store: Store
     mode: Mode
     version: str
+    exports: asyncio.Semaphore
+    archive: Files | None = None
 
 
 def api_of(request: Request) -> Api:

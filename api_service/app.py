@@ -1,5 +1,6 @@
 """Puts the API together: endpoints, live feed, page, and what every request passes."""
 
+import asyncio
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from fastapi import FastAPI
 from pydantic import TypeAdapter
 from starlette.routing import WebSocketRoute
 
-from api_service import docs, health, history, premiums, records, rest, routes, signals
+from api_service import docs, exports, health, history, premiums, records, rest, routes, signals
 from api_service.answers import Api
 from api_service.guard import LOCAL_HOSTS, HeadAsGet, HostGuard, SecurityHeaders
 from api_service.live import PATH, LiveFeed
@@ -17,7 +18,8 @@ from api_service.problems import handle_problems
 from api_service.schemas import Mode, ProblemBody
 from api_service.site import Site
 from api_service.view import LatestView
-from infrastructure.timeseries.port import TimeSeries
+from infrastructure.archive.files import Files
+from infrastructure.timeseries.past import Store
 
 DESCRIPTION = (
     "Live prices from many venues, and the best arbitrage routes between them. Prices and sizes "
@@ -29,10 +31,11 @@ DESCRIPTION = (
 def create_app(  # noqa: PLR0913  # what an API is made of
     view: LatestView,
     hub: LiveHub,
-    store: TimeSeries,
+    store: Store,
     *,
     mode: Mode,
     version: str,
+    archive: Files | None = None,
     web: Path | None = None,
     allowed_hosts: Collection[str] = LOCAL_HOSTS,
     write_timeout_s: float = 10.0,
@@ -45,6 +48,7 @@ def create_app(  # noqa: PLR0913  # what an API is made of
         store: Where history is read.
         mode: Told in every answer.
         version: As above.
+        archive: Where days are that were archived; None: nowhere.
         web: The folder of the web page.
         allowed_hosts: Names and addresses that requests may be sent to, without port.
         write_timeout_s: A live client that takes nothing for that long is closed.
@@ -57,10 +61,10 @@ def create_app(  # noqa: PLR0913  # what an API is made of
         docs_url=None,
         redoc_url=None,
     )
-    api = Api(view, hub, store, mode, version)
+    api = Api(view, hub, store, mode, version, asyncio.Semaphore(exports.AT_ONCE), archive)
     app.state.api = api
     handle_problems(app)
-    for part in (rest, routes, premiums, signals, history, records, health, docs):
+    for part in (rest, routes, premiums, signals, history, exports, records, health, docs):
         app.include_router(part.router)
     feed = LiveFeed(api, write_timeout_s=write_timeout_s)
     app.router.routes.append(WebSocketRoute(PATH, feed.serve))

@@ -13,7 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api_service.schemas import Fault, ProblemBody
-from market import CryptoTrackerError, StoreUnavailableError, UnavailableError
+from market import (
+    ArchiveUnavailableError,
+    CryptoTrackerError,
+    StoreUnavailableError,
+    UnavailableError,
+)
 
 log = structlog.get_logger()
 
@@ -74,6 +79,8 @@ KINDS: Mapping[str, Kind] = {
     "refused": Kind(400, "Refused", "The detail says why."),
 }
 """Every kind of problem by the last word of its ``type``."""
+
+_OF_HISTORY = (StoreUnavailableError, ArchiveUnavailableError)
 
 _BY_STATUS = {404: "not-found", 405: "method-not-allowed"}
 
@@ -137,7 +144,7 @@ def _answer(request: Request, error: Exception) -> Response:
             problem = ProblemError(kind, f"{request.method} {request.url.path}: {error.detail}.")
             return _response(problem.body(request.url.path), error.status_code, error.headers)
         case UnavailableError():
-            away = "store" if isinstance(error, StoreUnavailableError) else "bus"
+            away = "store" if isinstance(error, _OF_HISTORY) else "bus"
             problem = ProblemError(f"{away}-unavailable", str(error))
             return _response(problem.body(request.url.path), headers={"retry-after": "5"})
         case _:

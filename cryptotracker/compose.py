@@ -28,6 +28,8 @@ from cryptotracker.settings import Settings
 from cryptotracker.simulating import simulating
 from cryptotracker.strategies import strategies_set
 from infrastructure.actor import patterns_of
+from infrastructure.archive.files import Files
+from infrastructure.archive.reading import files_at
 from infrastructure.bus.local import LocalBus
 from infrastructure.bus.local_letters import ReturnedMail
 from infrastructure.bus.port import Bus
@@ -35,12 +37,12 @@ from infrastructure.probes import bus_probe, store_probe
 from infrastructure.sharing import Share
 from infrastructure.supervisor import Supervised, Supervisor
 from infrastructure.timeseries.past import Store
-from infrastructure.timeseries.port import TimeSeries
 from market.intervals import SECOND_NS
 from market.spread import shard_name, shard_of
 from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
 from refresher_service.signaller import Signaller
+from storage_service.archivist import Archivist
 from storage_service.writer import Writer
 from stream_service.connection import VenueConnection
 from stream_service.gathering import Outlet, gathered
@@ -127,7 +129,7 @@ class System:
             with _out_of_garbage_collection():
                 await supervisor.run(*tiers)
 
-    def _probes(self, bus: Bus, store: TimeSeries | None) -> list[Supervised]:
+    def _probes(self, bus: Bus, store: Store | None) -> list[Supervised]:
         """Make what shows whether bus and store work; an embedded store is part of this process.
 
         Who only reads the store does not probe it: that writes, which his token may not allow.
@@ -198,7 +200,7 @@ class System:
             kernel=settings.route_kernel,
         )
 
-    def _api(self, bus: Bus, store: TimeSeries, ready: Ready | None) -> list[Supervised]:
+    def _api(self, bus: Bus, store: Store, ready: Ready | None) -> list[Supervised]:
         settings = self.settings
         polled_age_s = {venue.name: settings.max_bank_rate_age_s for venue in self.polled}
         view = LatestView(bus, max_age_s=settings.max_quote_age_s, polled_age_s=polled_age_s)
@@ -210,6 +212,7 @@ class System:
             store,
             mode=settings.mode,
             version=__version__,
+            archive=_archive(settings),
             web=WEB,
             allowed_hosts=(*settings.allowed_hosts, settings.host),
         )
@@ -292,7 +295,7 @@ def _of_shard(shard: str, polled: Sequence[PolledVenue]) -> list[PolledVenue]:
     return [one for one in polled if not shard or shard_of(one.name, int(count)) == int(number) - 1]
 
 
-def writing(bus: Bus, store: TimeSeries) -> Supervised:
+def writing(bus: Bus, store: Store) -> Supervised:
     """Make what stores: all share a mailbox that is whole; of a split one each part has one."""
     if bus.partitions == 1:
         return Writer(bus, store)
@@ -302,17 +305,18 @@ def writing(bus: Bus, store: TimeSeries) -> Supervised:
 
 def archiving(store: Store, settings: Settings) -> Supervised:
     """Make what archives days that are over."""
-    from infrastructure.archive.reading import files_at  # noqa: PLC0415  # slow to import
-    from storage_service.archivist import Archivist  # noqa: PLC0415  # as above
-
     return Archivist(store, files_at(settings.archive))
 
 
-def candle_building(bus: Bus, store: TimeSeries) -> Supervised:
+def candle_building(bus: Bus, store: Store) -> Supervised:
     """Make what builds candles: one of all processes does, or one has each partition."""
     make = partial(CandleBuilder, bus, store)
     patterns = patterns_of(CandleBuilder.handles)
     return Share(bus, CandleBuilder.name, patterns, lambda p: make(partition=p))
+
+
+def _archive(settings: Settings) -> Files | None:
+    return files_at(settings.archive) if settings.archive else None
 
 
 @contextmanager

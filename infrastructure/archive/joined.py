@@ -107,7 +107,7 @@ async def _from_store(
 ) -> AsyncIterator[list[Stored]]:
     """Yield what the store has, and the archive where that is read too, an hour at a time."""
     make = maker(wanted.kind, columns_of(wanted.kind))
-    for part in _steps(wanted, span):
+    async for part in _steps(past, archive, wanted, span):
         known: dict[Hashable, Stored] = {}
         if archive is not None:
             told = await asyncio.to_thread(list, _from_archive(archive, wanted, part))
@@ -141,11 +141,21 @@ def _from_archive(archive: Archive, wanted: Wanted, span: Span) -> Iterator[list
     )
 
 
-def _steps(wanted: Wanted, span: Span) -> Iterator[Span]:
-    """Part a range so that what is in each fits into memory."""
+async def _steps(
+    past: Past, archive: Archive | None, wanted: Wanted, span: Span
+) -> AsyncIterator[Span]:
+    """Part a range so that what is in each fits into memory.
+
+    Where only the store is read, times in which it has nothing of the kind are left out.
+    """
     step_ns = INTERVALS["1h"] if wanted.kind in (Quote, Trade) else 30 * DAY_NS
-    for start_ns in range(span.start_ns, span.end_ns, step_ns):
+    start_ns = span.start_ns
+    while start_ns < span.end_ns:
         yield Span(start_ns, min(start_ns + step_ns, span.end_ns))
+        start_ns += step_ns
+        if archive is None:
+            oldest_ns = await past.oldest(wanted.kind, since_ns=start_ns)
+            start_ns = max(start_ns, span.end_ns if oldest_ns is None else oldest_ns)
 
 
 def _take(known: dict[Hashable, Stored], events: Iterable[Stored]) -> None:

@@ -1,9 +1,10 @@
 """Stores that fail: one says so, one says nothing."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import NoReturn
 
+from infrastructure.timeseries.past import Row
 from infrastructure.timeseries.port import GapTerms, SignalTerms, Stored
 from market import Instrument, StoreUnavailableError
 
@@ -99,6 +100,31 @@ class AwayStore:
         await self._answer()
 
     async def probe(self) -> NoReturn:
+        await self._answer()
+
+    async def oldest(self, kind: type[Stored], *, since_ns: int = 0) -> NoReturn:
+        del kind, since_ns
+        await self._answer()
+
+    async def held(self, kind: type[Stored], *, start_ns: int, end_ns: int) -> NoReturn:
+        del kind, start_ns, end_ns
+        await self._answer()
+
+    async def rows(
+        self,
+        kind: type[Stored],
+        venue: str,
+        instrument: Instrument | None = None,
+        *,
+        start_ns: int,
+        end_ns: int,
+    ) -> AsyncIterator[Sequence[Row]]:
+        del kind, venue, instrument, start_ns, end_ns
+        await self._answer()
+        yield ()
+
+    async def keep_from(self, time_ns: int) -> NoReturn:
+        del time_ns
         await self._answer()
 
     async def _answer(self) -> NoReturn:

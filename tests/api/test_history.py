@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from api_service.app import create_app
 from api_service.history import Interval
 from api_service.schemas import Answer, CandleRow, TradeRow
-from infrastructure.timeseries.port import TimeSeries
+from infrastructure.timeseries.past import Store
 from market.intervals import INTERVALS
 from tests.api.serving import Api
 from tests.api.stores import AwayStore, SilentStore
@@ -184,7 +184,7 @@ async def test_more_rows_than_can_be_read_at_once_are_refused(
 
 @pytest.mark.parametrize("store", [AwayStore(), SilentStore()])
 async def test_a_store_that_is_away_is_a_problem_that_passes(
-    store: TimeSeries, api: Api, monkeypatch: pytest.MonkeyPatch
+    store: Store, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api_service.pages.STORE_TIMEOUT_S", 0.05)
     await api.feed(a_quote())

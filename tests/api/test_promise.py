@@ -47,6 +47,7 @@ WITH_PARAMETERS = (
     "/v1/premiums/history",
     "/v1/signals",
     "/v1/signals/latest",
+    "/v1/export/{kind}",
     "/v1/routes/{route_id}",
 )
 
