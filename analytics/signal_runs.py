@@ -34,7 +34,8 @@ Failed: TypeAlias = Callable[[Choice, Exception], None]
 class SignalRuns:
     """Knows the candles that were told lately and what was said that changed something.
 
-    ``last_ns`` is the start of the last candle; None: none was told.
+    ``last_ns`` is the start of the last candle, ``hole_ns`` where one may have been missed that
+    nobody looked for; None: there is none.
 
     Args:
         choices: All of one interval of candles.
@@ -57,6 +58,7 @@ class SignalRuns:
         self.interval = choices[0].interval
         self.length_ns = INTERVALS[self.interval]
         self.last_ns: int | None = None
+        self.hole_ns: int | None = None
         self.recent: dict[int, Candle] = {}
         self.said: dict[tuple[Key, int], Signal] = {}
         self._premium = premium
@@ -68,6 +70,11 @@ class SignalRuns:
         """Tell whether this candle was told with the same figures."""
         known = self.recent.get(candle.start_ns)
         return known is not None and _figures(known) == _figures(candle)
+
+    def note_hole(self, start_ns: int) -> None:
+        """Note that the next candle starts then: before it there may be others."""
+        if self.last_ns is not None and start_ns > self.last_ns + self.length_ns:
+            self.hole_ns = self.hole_ns or self.last_ns + self.length_ns
 
     def take(self, candle: Candle) -> list[Signal]:
         """Tell of the next candle, which is later than all before; return what is said."""

@@ -29,9 +29,9 @@ from api_service.live_protocol import Delivery, write
 from api_service.lossless import (
     EpisodesChannel,
     EveryQuoteChannel,
-    EverySignalChannel,
     LosslessChannel,
     LosslessStream,
+    SignalsThatChangeChannel,
     Told,
     TradesChannel,
 )
@@ -79,7 +79,7 @@ class LiveHub:
             ("status", "latest"): _latest(StatusChannel(view)),
             ("trades", "all"): _lossless(TradesChannel(view)),
             ("signals", "latest"): _latest(SignalsChannel(view)),
-            ("signals", "all"): _lossless(EverySignalChannel(view)),
+            ("signals", "all"): _lossless(SignalsThatChangeChannel(view)),
             ("episodes", "all"): _lossless(EpisodesChannel(view)),
             ("quotes", "all"): _lossless(EveryQuoteChannel(view)),
         }

@@ -48,6 +48,10 @@ class LosslessChannel(ABC, Generic[Told]):
     def row(self, event: Told, now_ns: int) -> object:
         """Return the public form of an event."""
 
+    def tells(self, _event: Told) -> bool:
+        """Tell whether the event is one that is told."""
+        return True
+
     def backfill(self, _wanted: Filter, _start_ns: int, _end_ns: int) -> str | None:
         """Return the path that events of that time can be read at, where there is one."""
         return None
@@ -124,8 +128,8 @@ class EpisodesChannel(LosslessChannel[Episode]):
         return f"/v1/episodes?{urlencode(query, safe=',:')}"
 
 
-class EverySignalChannel(LosslessChannel[Signal]):
-    """Every signal; a snapshot holds those that changed something."""
+class SignalsThatChangeChannel(LosslessChannel[Signal]):
+    """Every signal that changes something, or takes back what did."""
 
     name = "signals"
     kind = Signal
@@ -141,8 +145,12 @@ class EverySignalChannel(LosslessChannel[Signal]):
         del now_ns
         return signal_row(event, decimal)
 
+    def tells(self, event: Signal) -> bool:
+        """See `LosslessChannel.tells`."""
+        return event.side != "hold" or event.corrected
+
     def backfill(self, wanted: Filter, start_ns: int, end_ns: int) -> str | None:
-        """See `LosslessChannel.backfill`; holds are not on record."""
+        """See `LosslessChannel.backfill`."""
         query = {"start": rfc3339(start_ns), "end": rfc3339(end_ns + 1), "limit": "10000"}
         if wanted.venues is not None:
             query["venue"] = ",".join(sorted(wanted.venues))
@@ -185,7 +193,7 @@ class LosslessStream(Stream, Generic[Told]):
 
     def note(self, event: Event) -> None:
         """See `Stream.note`."""
-        if isinstance(event, self.channel.kind):
+        if isinstance(event, self.channel.kind) and self.channel.tells(event):
             self._noted.append(event)
 
     def updates(self) -> Iterable[Frame]:

@@ -43,7 +43,7 @@ def signal_row(signal: Signal, number: NumberFormat) -> SignalRow:
         "ts": rfc3339(signal.event_ns),
         "side": signal.side,
         "target": signal.target,
-        "price": number(signal.price),
+        "price": number(computed(signal.price)),
         "reason": signal.reason,
         "values": {name: computed(value) for name, value in signal.values.items()},
         "corrected": signal.corrected,

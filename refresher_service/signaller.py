@@ -8,9 +8,10 @@ that one said is in the store, what it did not come to say is said now.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Sequence
 from functools import partial
-from math import nan
+from math import inf, nan
 
 import structlog
 
@@ -31,6 +32,9 @@ PAST, MORE = 10_000, 4
 
 PAST_MOST = 1_000_000
 PAST_QUOTES = 5_000
+
+LOOK_EVERY_S = 30.0
+"""How often the store is asked for candles that were missed, of each market."""
 
 CATCH_UP_NS = INTERVALS["1d"]
 """What was to be said in this time and was not is said after a start."""
@@ -67,6 +71,7 @@ class Signaller(Actor[Candle | Quote | Premium]):
         self._candles: dict[Market, SignalRuns] = {}
         self._quotes: dict[Market, QuoteRuns] = {}
         self._premiums: dict[tuple[str, Instrument], PremiumsKnown] = {}
+        self._looked: dict[Market, float] = {}
         self._lead: Lead | None = None
 
     @property
@@ -137,25 +142,30 @@ class Signaller(Actor[Candle | Quote | Premium]):
         for candle in sorted(closed, key=lambda one: (one.start_ns, one.trades)):
             if runs.is_told(candle):
                 continue
-            if runs.last_ns is not None and candle.start_ns <= runs.last_ns:
-                await self._begin(market, closed, since_ns=candle.start_ns)
-                return
-            for missed in await self._missed(market, runs, candle):
-                await self._publish(runs.take(missed))
-            await self._publish(runs.take(candle))
+            for one in (*await self._missed(market, runs, candle), candle):
+                if runs.last_ns is not None and one.start_ns <= runs.last_ns:
+                    await self._begin(market, closed, since_ns=one.start_ns)
+                    return
+                await self._publish(runs.take(one))
 
     async def _publish(self, said: Sequence[Signal]) -> None:
         if said:
             await self.bus.publish(said)
 
     async def _missed(self, market: Market, runs: SignalRuns, candle: Candle) -> Sequence[Candle]:
-        """Return the candles between the last one that was told and this one."""
-        if runs.last_ns is None or candle.start_ns <= runs.last_ns + runs.length_ns:
+        """Return candles before this one that the store has and nobody told us of.
+
+        Where there was no trade there is no candle, so the store is asked once in a while only.
+        """
+        runs.note_hole(candle.start_ns)
+        hole_ns, now = runs.hole_ns, time.monotonic()
+        if hole_ns is None or now - self._looked.get(market, -inf) < LOOK_EVERY_S:
             return ()
-        start_ns = runs.last_ns + runs.length_ns
-        return await self._past.candles(
-            market, limit=PAST_MOST, start_ns=start_ns, end_ns=candle.start_ns
+        found = await self._past.candles(
+            market, limit=PAST, start_ns=hole_ns, end_ns=candle.start_ns
         )
+        self._looked[market], runs.hole_ns = now, None
+        return [one for one in found if not runs.is_told(one)]
 
     async def _begin(
         self, market: Market, closed: Sequence[Candle] = (), *, since_ns: int | None = None
@@ -173,7 +183,7 @@ class Signaller(Actor[Candle | Quote | Premium]):
             known = await self._all_known(market, before, closed, limit)
             is_all = len(known) < limit or limit >= PAST_MOST
             since = _caught_up_from(known, is_all=is_all) if since_ns is None else since_ns
-            stored = await self._past.signals(market, start_ns=since)
+            stored = await self._past.signals(market, start_ns=since) if known else ()
             said = {key_of(one): one for one in stored} | (before.said if before else {})
             runs = await self._runs_of(market, known)
             news = runs.begin(known, said, since, is_all=is_all)

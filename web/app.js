@@ -3,7 +3,7 @@
 import { effect, signal } from "@preact/signals";
 import { render } from "preact";
 import { Banner, Header, switchTheme } from "./header.js";
-import { Help, listenForKeys } from "./keys.js";
+import { help, listenForKeys } from "./keys.js";
 import { keepOrder } from "./ranking.js";
 import { Routes, stepRow } from "./routes.js";
 import { forget, keepSettings, settings } from "./settings.js";
@@ -17,8 +17,9 @@ const chart = signal(/** @type {any} */ ("section"));
 const detail = signal(/** @type {any} */ ("section"));
 const board = signal(/** @type {any} */ ("section"));
 
-/** Loaded when it is first asked for. */
+/** Loaded when they are first asked for. */
 const records = signal(/** @type {any} */ (null));
+const list = signal(/** @type {any} */ (null));
 
 function Page() {
   return html`
@@ -29,7 +30,7 @@ function Page() {
       <${Routes} /><${detail.value} /><${board.value} /><${chart.value} />
     </main>
     <${Footer} />
-    <${Help} />
+    ${list.value && html`<${list.value} />`}
     ${records.value && html`<${records.value} />`}
     <div class="unseen" role="status" aria-live="polite">${announcement.value}</div>
   `;
@@ -72,4 +73,8 @@ import("./chart.js").then(({ Chart }) => (chart.value = Chart));
 effect(() => {
   if (opened.value === null || records.peek()) return;
   import("./records.js").then(({ Records }) => (records.value = Records));
+});
+effect(() => {
+  if (!help.value || list.peek()) return;
+  import("./help.js").then(({ Help }) => (list.value = Help));
 });

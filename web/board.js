@@ -27,23 +27,23 @@ function judged(quote) {
   return { ...quote, stale: true, stale_reason: reason };
 }
 
-/** Loaded when first asked for. */
-const loaded = signal(/** @type {typeof import("./premium.js") | null} */ (null));
+/** Views that are loaded when first asked for. */
+const LATER = { premium: () => import("./premium.js"), advice: () => import("./advice.js") };
+const loaded = signal(/** @type {Record<string, {Body: any, Tools: any}>} */ ({}));
 effect(() => {
-  if (settings.board.value !== "premium" || loaded.peek()) return;
-  import("./premium.js").then((module) => (loaded.value = module));
+  const view = /** @type {keyof typeof LATER} */ (settings.board.value);
+  if (view in loaded.peek()) return;
+  LATER[view]?.().then((module) => (loaded.value = { ...loaded.peek(), [view]: module }));
 });
 
 export function Board() {
-  const { Premiums, PremiumTools } = settings.board.value === "premium" ? (loaded.value ?? {}) : {};
-  const tools = html`<${Views} /><span class="gap"></span><${PremiumTools ?? Tools} />`;
-  return html`
-    <${Panel} name="board" title=${t("board")} tools=${tools}><${Premiums ?? Body} /><//>
-  `;
+  const view = loaded.value[settings.board.value] ?? { Body, Tools };
+  const tools = html`<${Views} /><span class="gap"></span><${view.Tools} />`;
+  return html`<${Panel} name="board" title=${t("board")} tools=${tools}><${view.Body} /><//>`;
 }
 
 function Views() {
-  return ["prices", "premium"].map((view) => html`
+  return ["prices", "premium", "advice"].map((view) => html`
     <button key=${view} class="chip" aria-pressed=${settings.board.value === view}
       data-testid="board-${view}" onClick=${() => set("board")(view)}>${named("view", view)}</button>`);
 }

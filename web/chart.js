@@ -19,6 +19,9 @@ const turn = () => {
   else import("./bars.js").then(({ Table }) => (asTable.value = Table));
 };
 
+/** What is drawn over the bars by whoever has more to say of them. */
+export const overlay = signal(/** @type {typeof import("./marks.js").Marks | null} */ (null));
+
 /** Markets that quotes are known of, as `venue:symbol`. */
 function markets() {
   return [...(quotes.rows.value?.keys() ?? [])].sort(byAsset);
@@ -71,7 +74,7 @@ function Market({ market, interval }) {
   });
   return html`
     ${problem && html`<p class="hint warn-text" role="alert">${problem.title}: ${problem.detail}</p>`}
-    <${Drawing} bars=${bars} gaps=${gaps} seconds=${INTERVALS[interval]} label=${label} older=${older} />
+    <${Drawing} market=${market} bars=${bars} gaps=${gaps} seconds=${INTERVALS[interval]} label=${label} older=${older} />
   `;
 }
 
@@ -108,8 +111,8 @@ const shadeOf = (gap) => ({
   text: gapText(gap),
 });
 
-/** @param {{bars: Bar[], gaps: Shade[], seconds: number, label: string, older: () => void}} props */
-function Drawing({ bars, gaps, seconds, label, older }) {
+/** @param {{market: string, bars: Bar[], gaps: Shade[], seconds: number, label: string, older: () => void}} props */
+function Drawing({ market, bars, gaps, seconds, label, older }) {
   const place = useRef(/** @type {HTMLElement | null} */ (null));
   const [drawing, setDrawing] = useState(/** @type {import("./drawing.js").Drawing | null} */ (null));
   const look = `${theme.value} ${palette.value} ${language.value}`;
@@ -132,6 +135,7 @@ function Drawing({ bars, gaps, seconds, label, older }) {
   return html`
     <div class="canvas" ref=${place} role="img" aria-label=${label} data-testid="chart-canvas"
       data-bars=${bars.length} data-drawn=${drawing ? "true" : "false"}></div>
+    ${drawing && overlay.value && html`<${overlay.value} drawing=${drawing} market=${market} from=${bars[0].time} seconds=${seconds} />`}
   `;
 }
 

@@ -1,6 +1,8 @@
 // @ts-check
 /** Every text of the page in English, by key; `{name}` is filled in. */
 export default {
+  advice_empty: "No signal yet.",
+  advice_hold: "Taken back",
   against: "Against",
   age_of_row: "Age of oldest price",
   all_kinds: "All kinds",
@@ -166,6 +168,7 @@ export default {
   phase_lost: "disconnected",
   premium_empty: "No premium at {venue} now: it takes fresh prices of one asset there and elsewhere.",
   premium_no_rate: "no rate",
+  price: "Price",
   rate: "Rate from",
   reconnecting: "Connecting again …",
   records_hint: "Click: clock, gaps and instruments",
@@ -208,6 +211,7 @@ export default {
   state_refused: "refused",
   state_resyncing: "resyncing",
   state_stale: "stale",
+  strategy: "Strategy",
   takeable: "takeable",
   takeable_only: "Takeable only",
   theme: "Dark or light",
@@ -220,6 +224,7 @@ export default {
   unit_s: "{n} s",
   unknown: "not known",
   venues: "Venues",
+  view_advice: "Signals",
   view_premium: "Premium",
   view_prices: "Prices",
   waiting_feed: "Connecting to the live feed …",

@@ -1,6 +1,8 @@
 // @ts-check
 /** Every text of the page in Korean, by the keys of `en.js`. */
 export default {
+  advice_empty: "아직 신호가 없습니다.",
+  advice_hold: "취소",
   against: "비교 대상",
   age_of_row: "가장 오래된 가격의 경과",
   all_kinds: "모든 종류",
@@ -166,6 +168,7 @@ export default {
   phase_lost: "연결 끊김",
   premium_empty: "지금 {venue}의 프리미엄이 없습니다.",
   premium_no_rate: "환율 없음",
+  price: "가격",
   rate: "환율 출처",
   reconnecting: "다시 연결하는 중 …",
   records_hint: "클릭: 시계, 누락, 종목",
@@ -208,6 +211,7 @@ export default {
   state_refused: "거부됨",
   state_resyncing: "재동기화 중",
   state_stale: "지연됨",
+  strategy: "전략",
   takeable: "실행 가능",
   takeable_only: "실행 가능만",
   theme: "어둡게·밝게",
@@ -220,6 +224,7 @@ export default {
   unit_s: "{n}초",
   unknown: "미확인",
   venues: "거래소",
+  view_advice: "신호",
   view_premium: "프리미엄",
   view_prices: "시세",
   waiting_feed: "실시간 피드에 연결하는 중 …",

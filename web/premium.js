@@ -26,7 +26,7 @@ const pairs = computed(() => {
 const told = computed(() => BASES.filter((basis) => pairs.value.some(({ by }) => by.has(basis))));
 
 /** The venue that may be dearer. */
-export function PremiumTools() {
+export function Tools() {
   const names = [...new Set([settings.dearer.value, ...venues.value.keys()])].sort();
   return html`
     <${Choice} label=${t("dearer_at")} hidden=${false} value=${settings.dearer.value}
@@ -34,7 +34,7 @@ export function PremiumTools() {
   `;
 }
 
-export function Premiums() {
+export function Body() {
   const venue = settings.dearer.value;
   useEffect(
     () => feed.subscribe({ channel: "premiums", venue: [venue], max_hz: 2 }, premiums.listener),

@@ -20,6 +20,7 @@ const SHARED = {
   side: "buy",
   board: "prices",
   dearer: "upbit",
+  strategy: "",
 };
 const PERSONAL = { language: "", theme: "", palette: "", tab: "routes" };
 

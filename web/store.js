@@ -25,6 +25,9 @@ export const asOf = signal(0);
 
 const moving = computed(() => phase.value.name === "live" && !paused.value);
 
+/** @type {LiveTable<any>[]} */
+const tables = [];
+
 /** @type {LiveTable<Route>} */
 export const routes = liveTable((route) => route.id);
 /**
@@ -38,8 +41,6 @@ export const premiums = liveTable(premiumKey);
 export const quotes = liveTable((quote) => `${quote.venue}:${quote.symbol}`);
 /** @type {LiveTable<Status>} */
 export const status = liveTable((item) => item.subject, countVenueGaps);
-
-const tables = [routes, detailed, premiums, quotes, status];
 
 /** Venues by name, in alphabetical order. */
 export const venues = computed(() => {
@@ -85,11 +86,12 @@ function tick() {
 }
 
 /**
+ * Keep what a stream tells by key, the newest rows where there are too many.
  * @template {Heard} T
- * @param {(item: T) => string} keyOf @param {(items: T[]) => void} [onUpdate]
+ * @param {(item: T) => string} keyOf @param {(items: T[]) => void} [onUpdate] @param {number} [most]
  * @returns {LiveTable<T>}
  */
-function liveTable(keyOf, onUpdate) {
+export function liveTable(keyOf, onUpdate, most = Infinity) {
   const rows = signal(/** @type {Map<string, T> | null} */ (null));
   const problem = signal(/** @type {Problem | null} */ (null));
   const hidden = signal(0);
@@ -103,9 +105,10 @@ function liveTable(keyOf, onUpdate) {
     const at = performance.now();
     latest ??= new Map();
     for (const item of items) latest.set(keyOf(item), { ...item, at });
+    for (const key of latest.keys()) if (latest.size > most) latest.delete(key);
     if (moving.peek()) show();
   };
-  return {
+  const table = {
     rows,
     problem,
     hidden,
@@ -126,6 +129,8 @@ function liveTable(keyOf, onUpdate) {
       refused: (refusal) => (problem.value = refusal),
     },
   };
+  tables.push(table);
+  return table;
 }
 
 /** As `gone` names it. @param {Premium} premium */

@@ -39,6 +39,7 @@ interface StreamRequest {
   interval?: string;
   limit?: number;
   max_hz?: number;
+  delivery?: "latest" | "all";
   sort?: string;
   detail?: boolean;
   filter?: Record<string, string | number | boolean>;
@@ -190,6 +191,39 @@ interface Premium extends Heard {
   rate_age_ms: number;
   age_ms: number;
   stale: boolean;
+}
+
+/** What a strategy says of a market: it wants more of it (buy), less (sell), or takes back what it said (hold). */
+interface Advice extends Heard {
+  venue: string;
+  symbol: string;
+  strategy: string;
+  parameters: string;
+  interval: string;
+  /** Start of the candle that it was decided on. */
+  start: string;
+  ts: string;
+  side: "buy" | "sell" | "hold";
+  target: number;
+  price: string;
+  reason: string;
+  values: Record<string, number>;
+  corrected: boolean;
+}
+
+/** A signal on the chart; `time` in seconds. */
+interface Mark {
+  time: number;
+  side: "buy" | "sell";
+  text: string;
+}
+
+/** Whose signals are marked on which chart. */
+interface MarksWanted {
+  drawing: import("./drawing.js").Drawing;
+  market: string;
+  from: number | null;
+  seconds: number;
 }
 
 /** An instrument that is not live while its venue is. */

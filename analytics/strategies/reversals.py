@@ -92,7 +92,7 @@ class PremiumReversion:
         self.warm_up = parameters.period
         self._terms = parameters
         self._scores = ZScore(parameters.period)
-        self._premium = self._score = float("nan")
+        self._premium = self._score = self._told = float("nan")
         self._target: float | None = None
 
     def on_candle(self, bar: Bar, /) -> float | None:
@@ -100,7 +100,10 @@ class PremiumReversion:
         return self._decide(bar.premium_bps)
 
     def on_quote(self, moment: Moment, /) -> float | None:
-        """See `QuoteStrategy.on_quote`."""
+        """See `QuoteStrategy.on_quote`; a premium that was told already says nothing more."""
+        if moment.premium_bps == self._told:
+            return self._target
+        self._told = moment.premium_bps
         return self._decide(moment.premium_bps)
 
     def why(self) -> Reason:

@@ -124,7 +124,7 @@ async def test_every_signal_is_told_once_where_all_are_asked_for(
     async with live(server) as client:
         ack = await client.subscribe("signals", venue="kraken", delivery="all", limit=10)
         snapshot = await client.hear("snapshot")
-        await api.feed(SELL, SELL, taken_back, taken_back)
+        await api.feed(SELL, SELL, replace(HOLD, start_ns=9 * MINUTE), taken_back, taken_back)
         update = await client.hear("update")
 
     assert ack["delivery"] == "all"

@@ -151,6 +151,34 @@ def a_premium(
     }
 
 
+def an_advice(
+    minutes_ago: int = 1,
+    *,
+    venue: str = "binance",
+    symbol: str = "BTC-USDT",
+    strategy: str = "sma-cross",
+    side: str = "buy",
+) -> Item:
+    """Return a signal that was decided on the candle of so many minutes ago."""
+    start = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=minutes_ago)
+    end = start + timedelta(minutes=1)
+    return {
+        "venue": venue,
+        "symbol": symbol,
+        "strategy": strategy,
+        "parameters": "fast=10 slow=30",
+        "interval": "1m",
+        "start": start.isoformat().replace("+00:00", "Z"),
+        "ts": end.isoformat().replace("+00:00", "Z"),
+        "side": side,
+        "target": 1.0 if side == "buy" else 0.0,
+        "price": "67020.5",
+        "reason": "the fast mean is above the slow one",
+        "values": {"fast": 67011.123456, "slow": 66990.0},
+        "corrected": side == "hold",
+    }
+
+
 def a_quote(
     venue: str = "kraken",
     symbol: str = "BTC-USDT",

@@ -26,6 +26,10 @@ KEYS: dict[str, Callable[[Item], str]] = {
     "quotes": lambda item: f"{item['venue']}:{item['symbol']}",
     "candles": lambda item: f"{item['venue']}:{item['symbol']}:{item['interval']}",
     "status": lambda item: item["subject"],
+    "signals": lambda item: (
+        f"{item['venue']}:{item['symbol']}:{item['strategy']} {item['parameters']}"
+        f"@{item['interval']}:{item['start']}"
+    ),
     "premiums": lambda item: (
         f"{item['venue']}:{item['symbol']}>{item['reference_venue']}:{item['reference_symbol']}"
         f":{item['basis']}"
@@ -74,6 +78,7 @@ class FakeApi:
     )
     history: list[Item] = field(default_factory=list)
     gaps: list[Item] = field(default_factory=list)
+    signals: list[Item] = field(default_factory=list)
     streams: list[Stream] = field(default_factory=list)
     asked: list[Item] = field(default_factory=list)
     url: str = ""
@@ -113,6 +118,7 @@ class FakeApi:
         app.router.add_get("/v1/live", self._live)
         app.router.add_get("/v1/candles", self._candles)
         app.router.add_get("/v1/gaps", self._gaps)
+        app.router.add_get("/v1/signals", self._signals)
         app.router.add_get("/{path:.*}", _file)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         await runner.setup()
@@ -152,6 +158,12 @@ class FakeApi:
         ]
         meta = {"mode": self.mode, "as_of": now_text(), "stale": False}
         return web.json_response({"data": found, "next": None, "totals": totals, "meta": meta})
+
+    async def _signals(self, request: web.Request) -> web.Response:
+        asked = {name: request.query[name] for name in ("venue", "symbol")}
+        found = [each for each in self.signals if asked.items() <= each.items()]
+        meta = {"mode": self.mode, "as_of": now_text(), "stale": False}
+        return web.json_response({"data": found, "next": None, "meta": meta})
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         if not self.reachable:

@@ -26,8 +26,11 @@ LATER = {
     "detail.js",
     "curve.js",
     "premium.js",
+    "advice.js",
+    "marks.js",
+    "help.js",
 }  # by import()
-ASKED_FOR = {"records.js", "premium.js", "bars.js"}
+ASKED_FOR = {"records.js", "premium.js", "advice.js", "marks.js", "help.js", "bars.js"}
 KILOBYTE = 1000
 
 

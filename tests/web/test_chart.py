@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.web.canned import a_candle, a_quote
+from tests.web.canned import a_candle, a_quote, an_advice
 from tests.web.conftest import OpenPage
 from tests.web.fake_api import FakeApi
 
@@ -45,6 +45,20 @@ async def test_history_is_drawn_as_candles(api: FakeApi, open_page: OpenPage) ->
 
 async def up(page: Page) -> list[Any]:
     return [await page.get_by_test_id("chart-canvas").element_handle(), "--up"]
+
+
+async def test_signals_are_marked_on_their_candles(api: FakeApi, open_page: OpenPage) -> None:
+    api.history = [a_candle(minutes_ago) for minutes_ago in range(1, 31)]
+    api.signals = [an_advice(20), an_advice(10, side="sell"), an_advice(8, venue="kraken")]
+    page = await open_page()
+
+    await page.get_by_test_id("board-advice").click()
+
+    await expect(drawn(page, 30)).to_have_attribute("data-marks", "2")
+    await api.put("signals", an_advice(4), an_advice(10, side="hold"))
+
+    await api.put("signals", an_advice(2, side="sell"))
+    await expect(drawn(page, 30)).to_have_attribute("data-marks", "3")
 
 
 async def test_the_open_candle_follows_the_feed(api: FakeApi, open_page: OpenPage) -> None:

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.waiting import eventually
-from tests.web.canned import a_premium, a_quote, a_route, a_venue, id_of
+from tests.web.canned import a_premium, a_quote, a_route, a_venue, an_advice, id_of
 from tests.web.conftest import OpenPage
 from tests.web.fake_api import FakeApi
 
@@ -268,6 +268,25 @@ async def test_a_venue_without_premiums_says_so(open_page: OpenPage) -> None:
     await page.get_by_label("Dearer at").select_option("kraken")
 
     await expect(page.get_by_test_id("premium-empty")).to_contain_text("No premium at kraken now")
+
+
+async def test_signals_are_shown_newest_first_with_their_reasons(
+    api: FakeApi, open_page: OpenPage
+) -> None:
+    await api.put("signals", an_advice(5), an_advice(3, strategy="macd", side="sell"))
+    page = await open_page()
+
+    await page.get_by_test_id("board-advice").click()
+
+    rows = page.get_by_test_id("advice-row")
+    await expect(rows).to_have_count(2)
+    await expect(rows.nth(0)).to_contain_text("▼ Sell0 %67,020.5macd")
+    await expect(rows.nth(1)).to_contain_text("fast 67011.1 · slow 66990")
+    await api.put("signals", an_advice(5, side="hold"))
+    await expect(rows.nth(1)).to_contain_text("Taken back")
+    await page.get_by_label("Strategy").select_option("macd")
+    await expect(rows).to_have_count(1)
+    await eventually(lambda: "strategy=macd" in page.url)
 
 
 async def test_a_venue_that_is_down_strikes_its_routes_only(
