@@ -139,19 +139,23 @@ class Refresher(Actor[Quote | Book | Listed | Summary | VenueStatus | Episode]):
         if self._closings.note(leads=leads, now_ns=now_ns):
             log.info("routes.taken_over")
             self._board.touch_all()
-        due = [base for base in self._board.changed(now_ns) if self._pace.admits(base, now_ns)]
-        for base in sorted(due):
-            routes = self._board.refresh(base, now_ns)
-            if leads:
-                self._told.append(routes)
-            if len(self._told) >= TOLD_TOGETHER:
-                await self._tell()
-            await asyncio.sleep(0)  # between two base currencies others have their turn
+        while due := self._due(now_ns):  # what is found of one may change the routes of another
+            for base in due:
+                routes = self._board.refresh(base, now_ns)
+                if leads:
+                    self._told.append(routes)
+                if len(self._told) >= TOLD_TOGETHER:
+                    await self._tell()
+                await asyncio.sleep(0)  # between two base currencies others have their turn
         self._told += self._closings.due(now_ns)
         await self._tell()
         if leads and not 0 <= now_ns - self._premiums_ns < PREMIUM_EVERY_NS:
             self._premiums_ns = now_ns
             await self.bus.publish(self._board.premiums(now_ns))
+
+    def _due(self, now_ns: int) -> list[str]:
+        changed = self._board.changed(now_ns)
+        return sorted(base for base in changed if self._pace.admits(base, now_ns))
 
     async def _tell(self) -> None:
         """Publish what was found, in that order, whoever of those that refresh comes first."""

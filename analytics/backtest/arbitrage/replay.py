@@ -125,19 +125,20 @@ class Replay:
         self.now_ns = now_ns
         if self._pace is None:
             self.board.settle(now_ns)
-            while changed := self._changed(now_ns, bases):
-                self._tell(changed, now_ns)
-        else:
-            changed = self.board.changed(now_ns)
-            self._tell([one for one in changed if self._pace.admits(one, now_ns)], now_ns)
+        while due := self._due(now_ns, bases):
+            self._tell(due, now_ns)
+        self.board.lives.closed(now_ns)  # lives that are over are let go of, as a refresher does
         self.carry_out(now_ns)
 
-    def _changed(self, now_ns: int, bases: Collection[str] | None) -> set[str]:
+    def _due(self, now_ns: int, bases: Collection[str] | None) -> list[str]:
+        """Return the base currencies to tell of; to tell of one may change routes of another."""
         changed = self.board.changed(now_ns)
-        return changed if bases is None else changed.intersection(bases)
+        meant = changed if bases is None else changed.intersection(bases)
+        pace = self._pace
+        return sorted(one for one in meant if pace is None or pace.admits(one, now_ns))
 
     def _tell(self, bases: Collection[str], now_ns: int) -> None:
-        for base in sorted(bases):
+        for base in bases:
             routes = self.board.refresh(base, now_ns)
             if self._hear is not None:
                 self._hear(routes)
