@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from api_service.backtest_desk import BacktestDesk
 from api_service.live_hub import LiveHub
 from api_service.problems import KINDS
 from api_service.rows import NumberFormat, decimal, rfc3339
@@ -48,6 +49,7 @@ class Api(msgspec.Struct, frozen=True):
     version: str
     exports: asyncio.Semaphore
     archive: Files | None = None
+    backtests: BacktestDesk = msgspec.field(default_factory=BacktestDesk)
 
 
 def api_of(request: Request) -> Api:

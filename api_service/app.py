@@ -9,7 +9,18 @@ from fastapi import FastAPI
 from pydantic import TypeAdapter
 from starlette.routing import WebSocketRoute
 
-from api_service import docs, exports, health, history, premiums, records, rest, routes, signals
+from api_service import (
+    backtests,
+    docs,
+    exports,
+    health,
+    history,
+    premiums,
+    records,
+    rest,
+    routes,
+    signals,
+)
 from api_service.answers import Api
 from api_service.guard import LOCAL_HOSTS, HeadAsGet, HostGuard, SecurityHeaders
 from api_service.live import PATH, LiveFeed
@@ -26,6 +37,8 @@ DESCRIPTION = (
     "are decimal strings (numbers=float: JSON numbers), _bps are hundredths of a percent, times "
     "are RFC 3339 in UTC. Unknown parameters are refused; faults are application/problem+json."
 )
+
+PARTS = (rest, routes, premiums, signals, history, exports, records, backtests, health, docs)
 
 
 def create_app(  # noqa: PLR0913  # what an API is made of
@@ -64,7 +77,7 @@ def create_app(  # noqa: PLR0913  # what an API is made of
     api = Api(view, hub, store, mode, version, asyncio.Semaphore(exports.AT_ONCE), archive)
     app.state.api = api
     handle_problems(app)
-    for part in (rest, routes, premiums, signals, history, exports, records, health, docs):
+    for part in PARTS:
         app.include_router(part.router)
     feed = LiveFeed(api, write_timeout_s=write_timeout_s)
     app.router.routes.append(WebSocketRoute(PATH, feed.serve))
@@ -84,7 +97,8 @@ class _Application(FastAPI):
         if self.openapi_schema is None:
             document = super().openapi()
             for methods in document["paths"].values():
-                methods["get"]["responses"].pop("422", None)
+                for operation in methods.values():
+                    operation["responses"].pop("422", None)
             schemas = document["components"]["schemas"]
             for unused in ("HTTPValidationError", "ValidationError"):
                 del schemas[unused]

@@ -17,7 +17,11 @@ router = APIRouter(include_in_schema=False)
 async def docs(request: Request) -> HTMLResponse:
     """Show every path with its parameters."""
     document = request.app.openapi()
-    paths = (_path(path, methods["get"]) for path, methods in document["paths"].items())
+    paths = (
+        _path(method, path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    )
     return _page(
         f"CryptoTracker {document['info']['version']}",
         f"<p>{escape(document['info']['description'])}</p>",
@@ -44,13 +48,12 @@ async def problem(kind: str) -> HTMLResponse:
     )
 
 
-def _path(path: str, operation: Mapping[str, Any]) -> str:
+def _path(method: str, path: str, operation: Mapping[str, Any]) -> str:
     parameters = operation.get("parameters", [])
     rows = "".join(_parameter(parameter) for parameter in parameters)
     table = f"<table>{rows}</table>" if rows else ""
-    return (
-        f"<h2><code>GET {escape(path)}</code></h2><p>{escape(operation['description'])}</p>{table}"
-    )
+    head = f"<h2><code>{method.upper()} {escape(path)}</code></h2>"
+    return f"{head}<p>{escape(operation['description'])}</p>{table}"
 
 
 def _parameter(parameter: Mapping[str, Any]) -> str:

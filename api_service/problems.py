@@ -52,7 +52,9 @@ KINDS: Mapping[str, Kind] = {
     "upgrade-required": Kind(
         426, "A WebSocket, no page", "Connect with a WebSocket client; /docs tells how to go on."
     ),
-    "method-not-allowed": Kind(405, "Read only", "Everything here is read with GET."),
+    "method-not-allowed": Kind(
+        405, "Not that method", "All is read with GET; only /v1/backtests is asked with POST."
+    ),
     "unknown-symbol": Kind(404, "No such symbol", "GET /v1/instruments lists what is followed."),
     "unknown-venue": Kind(404, "No such venue", "GET /v1/venues lists the venues."),
     "unknown-route": Kind(
@@ -64,6 +66,11 @@ KINDS: Mapping[str, Kind] = {
     ),
     "range-too-large": Kind(
         413, "Too much at once", "Name fewer symbols or venues, or a shorter range."
+    ),
+    "no-candles": Kind(404, "No candles", "GET /v1/candles tells what there is."),
+    "too-many-backtests": Kind(429, "Too many backtests", "Wait until another is done."),
+    "backtest-too-long": Kind(
+        413, "A backtest takes too long", "Ask for fewer candles, or use `cryptotracker backtest`."
     ),
     "too-many-subscriptions": Kind(
         429, "Too many subscriptions", "Unsubscribe, or take several symbols in one subscription."

@@ -1,0 +1,196 @@
+"""The endpoint of backtests: a strategy and stored candles in, figures, equity and trades out."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import Field
+from starlette.responses import Response
+from typing_extensions import TypedDict
+
+from analytics.backtest import DEFINITIONS, Bars, Terms, bars_of, joined
+from analytics.strategies import SHIPPED, parameters_of
+from api_service.answers import ASKED_WRONGLY, Api, Query, Reads, json_answer, promised
+from api_service.backtest_worker import Done, job_of
+from api_service.history import Interval
+from api_service.names import read_instruments, read_venue
+from api_service.problems import ProblemError, fault
+from api_service.ranges import Time
+from api_service.rows import rfc3339
+from api_service.schemas import Meta
+from api_service.times import read_time
+from market import Instrument
+
+CANDLES_AT_MOST = 600_000
+"""More than a year of minutes."""
+
+PIECE = 10_000
+
+router = APIRouter(
+    prefix="/v1",
+    tags=["backtests"],
+    responses=promised(
+        *ASKED_WRONGLY,
+        "range-too-large",
+        "too-many-backtests",
+        "backtest-too-long",
+        "store-unavailable",
+    ),
+)
+
+
+class BacktestQuery(Query):
+    """What is to be tried, on what."""
+
+    strategy: str = Field(max_length=100, description=f"One of {', '.join(SHIPPED)}")
+    parameters: dict[str, float] = Field(
+        {}, max_length=20, description="Those that are not as they are by default, by name"
+    )
+    venue: str = Field(max_length=100, description="Venue of the candles")
+    symbol: str = Field(max_length=100, description="Symbol of the candles")
+    interval: Interval = Field("1m", description="Length of a candle")
+    start: Time | None = Field(None, description="From then on: RFC 3339, a day, -1h or now")
+    end: Time | None = Field(None, description="Until then, exclusive; to the last if left out")
+    capital: float = Field(10_000.0, gt=0, le=1e15, description="In the quote currency")
+    fee_bps: float = Field(10.0, ge=0, lt=10_000, description="Fee of a fill")
+    slippage_bps: float = Field(0.0, ge=0, lt=10_000, description="How much worse than the open")
+    points: int = Field(500, ge=2, le=5_000, description="Points of the equity at most")
+    trades: int = Field(100, ge=1, le=10_000, description="Newest trades that are told")
+
+
+class TripRow(TypedDict):
+    """A round trip, from the first purchase to the sale of all."""
+
+    bought: Annotated[str, Field(description="When it began, RFC 3339 UTC")]
+    sold: Annotated[str | None, Field(description="When it ended; null: it is open")]
+    entry: Annotated[float, Field(description="Average price of purchases")]
+    leave: Annotated[float, Field(description="Average price of sales, or the last close")]
+    profit: Annotated[float, Field(description="After fees, in the quote currency")]
+    gain: Annotated[float, Field(description="Profit as a share of what was paid in")]
+
+
+class BacktestRow(TypedDict):
+    """What came of it; all that is computed is JSON numbers."""
+
+    strategy: Annotated[str, Field(description="What was tried")]
+    parameters: Annotated[dict[str, float], Field(description="All of them")]
+    venue: Annotated[str, Field(description="Venue of the candles")]
+    symbol: Annotated[str, Field(description="Symbol of the candles")]
+    interval: Annotated[str, Field(description="Length of a candle")]
+    candles: Annotated[int, Field(description="How many there were")]
+    start: Annotated[str, Field(description="When the first begins, RFC 3339 UTC")]
+    end: Annotated[str, Field(description="When the last ends, RFC 3339 UTC")]
+    figures: Annotated[
+        dict[str, float | None], Field(description="By name; null: without meaning here")
+    ]
+    definitions: Annotated[dict[str, str], Field(description="What each figure is")]
+    equity: Annotated[
+        list[tuple[str, float]], Field(description="Worth of all at closes that are evenly apart")
+    ]
+    trades: Annotated[list[TripRow], Field(description="The newest round trips, oldest first")]
+
+
+class BacktestAnswer(TypedDict):
+    """A backtest, and what the answer is worth."""
+
+    data: Annotated[BacktestRow, Field(description="What came of it")]
+    meta: Annotated[Meta, Field(description="What the answer is worth")]
+
+
+@router.post("/backtests", response_model=BacktestAnswer)
+async def run(api: Reads, asked: BacktestQuery) -> Response:
+    """Run a shipped strategy over stored candles, as it would have run live."""
+    _check(asked)
+    venue = read_venue(asked.venue, api.view) or asked.venue
+    found = read_instruments([asked.symbol], api.view, be_strict=False)
+    instrument = next(iter(found or ()))
+    bars = await _read(api, asked, venue, instrument)
+    terms = Terms(capital=asked.capital, fee_bps=asked.fee_bps, slippage_bps=asked.slippage_bps)
+    job = job_of(
+        bars,
+        strategy=asked.strategy,
+        parameters=asked.parameters,
+        terms=terms,
+        points=asked.points,
+        trades=asked.trades,
+    )
+    done = await api.backtests.do(job)
+    about = {"venue": venue, "symbol": str(instrument), "strategy": asked.strategy}
+    return json_answer(api, {"data": about | _row(bars, done)})
+
+
+def _check(asked: BacktestQuery) -> None:
+    """Refuse what cannot be run.
+
+    Raises:
+        ProblemError: there is no such strategy or parameter, or a value is out of bounds.
+
+    """
+    if asked.strategy not in SHIPPED:
+        faults = [
+            fault(
+                "strategy",
+                asked.strategy,
+                f"one of {', '.join(SHIPPED)}",
+                close_to=asked.strategy,
+                known=SHIPPED,
+            )
+        ]
+        raise ProblemError("invalid-parameter", f"There is no strategy {asked.strategy}.", faults)
+    try:
+        parameters_of(SHIPPED[asked.strategy], asked.parameters)
+    except ValueError as error:
+        faults = [fault("parameters", asked.parameters, str(error))]
+        raise ProblemError("invalid-parameter", f"{error}.", faults) from error
+
+
+async def _read(api: Api, asked: BacktestQuery, venue: str, instrument: Instrument) -> Bars:
+    """Read the candles piece by piece, the newest first.
+
+    Raises:
+        ProblemError: there are none, or too many.
+
+    """
+    now_ns = api.view.clock()
+    start_ns = read_time(asked.start, now_ns) if asked.start else 0
+    end_ns = read_time(asked.end, now_ns) if asked.end else now_ns
+    pieces: list[Bars] = []
+    while start_ns < end_ns:
+        piece = await api.store.candles(
+            venue, instrument, asked.interval, start_ns=start_ns, end_ns=end_ns, limit=PIECE
+        )
+        if piece:
+            pieces.insert(0, bars_of(piece, asked.interval))
+            end_ns = piece[0].start_ns
+        if len(piece) < PIECE:
+            break
+        if sum(map(len, pieces)) > CANDLES_AT_MOST:
+            raise ProblemError(
+                "range-too-large", f"There are more than {CANDLES_AT_MOST:,} candles of that time."
+            )
+    if not pieces:
+        read_instruments([asked.symbol], api.view)
+        raise ProblemError(
+            "no-candles", f"There are no {asked.interval} candles of {venue} {instrument} then."
+        )
+    return joined(pieces)
+
+
+def _row(bars: Bars, done: Done) -> dict[str, Any]:
+    return {
+        "parameters": done.parameters,
+        "interval": bars.interval,
+        "candles": len(bars),
+        "start": rfc3339(int(bars.start_ns[0])),
+        "end": rfc3339(int(bars.start_ns[-1]) + bars.length_ns),
+        "figures": done.figures,
+        "definitions": DEFINITIONS,
+        "equity": [(rfc3339(at_ns), value) for at_ns, value in done.equity],
+        "trades": [
+            {
+                "bought": rfc3339(trip.bought_ns),
+                "sold": None if trip.sold_ns is None else rfc3339(trip.sold_ns),
+                **{name: getattr(trip, name) for name in ("entry", "leave", "profit", "gain")},
+            }
+            for trip in done.trips
+        ],
+    }
