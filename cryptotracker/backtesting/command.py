@@ -16,6 +16,7 @@ from analytics.backtest.report import table as html_table
 from cryptotracker.backtesting.candles import asked_for, read_bars
 from cryptotracker.backtesting.choosing import candle_strategy, combinations, given_values, swept
 from cryptotracker.backtesting.files import write_csv, write_text
+from cryptotracker.backtesting.markets_command import of_markets
 from cryptotracker.backtesting.telling import tables, tell
 from cryptotracker.backtesting.work import Work, done
 from cryptotracker.settings import read_settings
@@ -40,6 +41,9 @@ backtest = typer.Typer(
     no_args_is_help=True,
     help="What would have come of a strategy: STRATEGY INSTRUMENT [OPTIONS].",
 )
+
+
+backtest.command("markets")(of_markets)
 
 
 @backtest.command(CANDLES)

@@ -1,0 +1,108 @@
+"""Many markets: the same of each, whichever engine does the work."""
+
+import importlib.util
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from analytics.backtest import Terms, backtest, bars_of
+from analytics.strategies import SmaCross
+from cryptotracker.backtesting.markets import Asked, files_of, on_each_market
+from cryptotracker.cli import app
+from infrastructure.scale import DuckDbEngine, SparkEngine
+from market import Candle, SettingsError
+from tests.analytics.backtest.candles import walk
+from tests.archive.making import keep_days
+from tests.making import a_candle
+
+PAIRS = [{"fast": 3, "slow": 10}, {"fast": 5, "slow": 20}]
+
+
+def candles(symbol: str, seed: int) -> list[Candle]:
+    bars = walk(1_000, seed=seed)
+    rows = zip(bars.start_ns.tolist(), bars.close.tolist(), strict=True)
+    return [a_candle("kraken", symbol, start_ns=at, close=close) for at, close in rows]
+
+
+BTC, ETH = candles("BTC-USDT", 1), candles("ETH-USDT", 2)
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> str:
+    keep_days(tmp_path, [*BTC, *ETH])
+    return str(tmp_path)
+
+
+def asked(interval: str = "1m", *, with_fills: bool = True) -> Asked:
+    return Asked(
+        named="sma-cross",
+        tried=PAIRS,
+        terms=Terms(),
+        interval=interval,
+        start_ns=0,
+        end_ns=2**62,
+        with_fills=with_fills,
+    )
+
+
+def test_each_market_has_what_a_backtest_of_it_has(archive: str) -> None:
+    found = on_each_market(DuckDbEngine(), files_of(archive), asked())
+
+    assert [(market.venue, market.base) for market, _ in found] == [
+        ("kraken", "BTC"),
+        ("kraken", "ETH"),
+    ]
+    for (_, tried), own in zip(found, (BTC, ETH), strict=True):
+        for one, pair in zip(tried, PAIRS, strict=True):
+            alone = backtest(SmaCross, bars_of(own, "1m"), Terms(), **pair)
+            assert one.figures == alone.figures
+            assert one.fills == tuple((f.index, f.size, f.price) for f in alone.account.fills)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("pyspark") is None or shutil.which("java") is None,
+    reason="Spark is not installed: pip install 'cryptotracker[spark]' beside Java 17",
+)
+def test_spark_gives_the_same_to_the_last_bit(
+    archive: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
+    )
+    files = files_of(archive)
+
+    found = on_each_market(SparkEngine("local[2]"), files, asked("5m"))
+
+    assert found == on_each_market(DuckDbEngine(), files, asked("5m"))
+
+
+def test_spark_that_is_not_there_says_how_to_have_it(
+    archive: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "pyspark.sql", None)
+
+    with pytest.raises(SettingsError, match=r"cryptotracker\[spark\]"):
+        on_each_market(SparkEngine("local[2]"), files_of(archive), asked())
+
+
+def test_the_command_tells_a_row_a_market_and_trial(archive: str) -> None:
+    words = ["markets", "sma-cross", archive, "--sweep", "fast=3,5", "--set", "slow=20", "--json"]
+
+    found = CliRunner().invoke(app, ["backtest", *words], catch_exceptions=False)
+
+    rows = [json.loads(line) for line in found.stdout.splitlines()]
+    assert [(row["symbol"], row["fast"]) for row in rows] == [
+        ("BTC-USDT", 3),
+        ("BTC-USDT", 5),
+        ("ETH-USDT", 3),
+        ("ETH-USDT", 5),
+    ]
+
+
+def test_a_folder_without_candles_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no Parquet files of candles below"):
+        files_of(str(tmp_path))
