@@ -29,7 +29,8 @@ from infrastructure.timeseries.port import Stored
 LINES_A_REQUEST = 3_500
 """Making them holds up the event loop for some 5 ms; larger bodies than a megabyte do so longer."""
 
-REQUESTS_IN_FLIGHT = 2
+REQUESTS_IN_FLIGHT = 4
+"""A whole batch of the writer: with two the server waits for the next lines to be made."""
 
 log = structlog.get_logger()
 
