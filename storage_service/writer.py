@@ -52,7 +52,7 @@ class Writer(Actor[Stored]):
         Signal,
     )
     batch = 14_000
-    pause_s = 0.2
+    pause_s = 0.05
 
     def __init__(self, bus: Bus, store: TimeSeries, *, partition: int | None = None) -> None:
         super().__init__(bus, partition=partition)
