@@ -126,6 +126,19 @@ async def test_trades_that_come_too_late_are_dropped_and_the_others_stored(
     assert [line["event"] for line in lines] == ["store.expired"]
 
 
+async def test_bucket_keeps_longer_what_is_to_be_kept(connect_store: ConnectInflux) -> None:
+    now = time.time_ns()
+    old = a_trade(at_ns=now - 47 * 3_600 * SECOND)
+
+    async with connect_store(raw_retention_s=86_400) as store:
+        await store.keep_from(now - 48 * 3_600 * SECOND)
+        await store.keep_from(now - 3_600 * SECOND)  # a shorter time changes nothing
+        await store.write([old])
+
+        assert store.expired == 0
+        assert await store.trades("kraken", BTC, **EVER, limit=10) == [old]
+
+
 async def test_candles_and_gaps_never_come_too_late(connect_store: ConnectInflux) -> None:
     candle, gap = a_candle(start_ns=0), a_gap(start_ns=0)
 
