@@ -79,10 +79,15 @@ export function marksOf(told, from, seconds) {
 
 /** A few are named; more would cover one another. @param {Mark[]} marks @param {HTMLElement} place */
 function drawn(marks, place) {
-  const style = getComputedStyle(place);
+  /** A colour of the page, resolved for its theme. @param {string} name */
+  const resolved = (name) => {
+    place.style.color = `var(${name})`;
+    return getComputedStyle(place).color;
+  };
+  const colours = { buy: resolved(LOOKS.buy.colour), sell: resolved(LOOKS.sell.colour) };
   return marks.map(({ time, side, text }) => {
-    const { shape, position, colour } = LOOKS[side];
-    const color = style.getPropertyValue(colour);
+    const { shape, position } = LOOKS[side];
+    const color = colours[side];
     const name = marks.length > NAMED_AT_MOST ? "" : text;
     return { time: /** @type {any} */ (time), shape, position, color, text: name };
   });

@@ -108,7 +108,7 @@ export function liveTable(keyOf, onUpdate, most = Infinity) {
     for (const key of latest.keys()) if (latest.size > most) latest.delete(key);
     if (moving.peek()) show();
   };
-  const table = {
+  /** @type {LiveTable<T>} */ const table = {
     rows,
     problem,
     hidden,
