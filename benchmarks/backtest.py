@@ -1,9 +1,10 @@
 """A year of one-minute candles, an SMA cross with fees and all figures: what it costs, each way.
 
 The strategy object as it runs live, the compiled form, NumPy by hand (the floor), and vectorbt and
-backtesting.py where they are installed; a sweep of twenty pairs; and a cold process from a Parquet
-file to a report. All in processor time, in alternating rounds of one run; each way must find the
-same trades, and the floor all of our figures, or nothing is printed.
+backtesting.py where they are installed; a sweep of twenty pairs; a cold process from a Parquet file
+to a report; and the replay of routes (`benchmarks.arbitrage_replay`). All in processor time, in
+alternating rounds of one run; each way must find the same trades, and the floor all of our figures,
+or nothing is printed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from analytics.backtest import Bars, Figures, Terms, account, decide, figures
 from analytics.backtest.compiled import compiled_form
 from analytics.strategies import SmaCross
 from analytics.strategies.crosses import Periods
+from benchmarks.arbitrage_replay import figures as arbitrage
 from benchmarks.backtest_floor import by_hand
 from benchmarks.backtest_peers import MISSING, Vectorbt, backtesting, is_there
 from benchmarks.report import Figure, arguments, report
@@ -45,7 +47,7 @@ def main() -> None:
     rounds = QUICK_ROUNDS if given.quick else ROUNDS
     _same_figures(bars)
     found = [*_single(bars, rounds), *_swept(bars, rounds), *_cold(bars, 1 if given.quick else 3)]
-    report("backtest", found, as_json=given.json)
+    report("backtest", [*found, *arbitrage(quick=given.quick)], as_json=given.json)
 
 
 def made(count: int, seed: int = 1) -> Bars:

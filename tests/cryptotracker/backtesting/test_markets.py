@@ -67,6 +67,9 @@ def test_each_market_has_what_a_backtest_of_it_has(archive: str) -> None:
     importlib.util.find_spec("pyspark") is None or shutil.which("java") is None,
     reason="Spark is not installed: pip install 'cryptotracker[spark]' beside Java 17",
 )
+@pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # of py4j, which leaves its sockets to the collector
 def test_spark_gives_the_same_to_the_last_bit(
     archive: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
