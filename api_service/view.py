@@ -5,6 +5,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias, TypeVar
 
+import structlog
 from msgspec import structs
 
 from api_service.rows import S
@@ -16,6 +17,7 @@ from infrastructure.measures import Measure
 from market import (
     ActorStatus,
     Book,
+    BusUnavailableError,
     Candle,
     Episode,
     Event,
@@ -49,6 +51,8 @@ E = TypeVar("E", Quote, Book, Summary, Listed, Routes, Premium)
 M = TypeVar("M", Quote, Book, Summary, Listed)
 
 Listener: TypeAlias = Callable[[Sequence[Event]], None]
+
+log = structlog.get_logger()
 
 TRADES_KEPT = 500
 CANDLES_KEPT = 20
@@ -147,6 +151,16 @@ class LatestView(Actor[Event]):
     def tell(self, listener: Listener) -> None:
         """Call ``listener`` with each batch of events that were news, after taking them in."""
         self._listeners.append(listener)
+
+    async def recover(self) -> None:
+        """See `Actor.recover`; what seldom changes, such as listings, would be missing for long."""
+        try:
+            recent = await self.bus.recent(self.patterns)
+        except BusUnavailableError as error:
+            log.warning("view.begun_without_past", why=str(error))
+            return
+        if recent:
+            await self.receive(recent)
 
     async def receive(self, events: Sequence[Event]) -> None:
         """Take in the events; what was known already is no news."""

@@ -48,7 +48,7 @@ ACTOR = kind_of(ActorStatus)
 COMPUTED = frozenset(map(kind_of, (Routes, Episode, Premium, Candle, Signal)))
 
 RIGHTS = (
-    Rights(user="stream", publishes=sorted(KINDS - COMPUTED)),
+    Rights(user="stream", publishes=sorted(KINDS - COMPUTED), tells_recent=True),
     Rights(
         user="store",
         publishes=[ACTOR],
@@ -64,12 +64,15 @@ RIGHTS = (
         mailboxes=[CandleBuilder.name],
         views=[Refresher.name, Signaller.name, members_of(CandleBuilder.name)],
         leads=[Refresher.name, Signaller.name, CandleBuilder.name],
+        tells_recent=True,
+        reads_recent=True,
     ),
     Rights(
         user="serve",
         publishes=[ACTOR],
         hears=sorted(map(kind_of, LatestView.handles)),
         views=[LatestView.name],
+        reads_recent=True,
         reads_dead_letters=True,
     ),
     Rights(
@@ -77,6 +80,7 @@ RIGHTS = (
         publishes=sorted(KINDS),
         hears=[ACTOR],
         views=[DOCTOR],
+        tells_recent=True,
         reads_dead_letters=True,
         gives_back=True,
     ),
@@ -92,7 +96,7 @@ def topology_of(partitions: int, *, is_cluster: bool = False) -> Topology:
 def plan_of(topology: Topology) -> Plan:
     """Return all that lasts at the broker, of all services together."""
     partitions = topology.partitions
-    plan = topology.core()
+    plan = topology.core() + topology.recent_plan()
     for reader in KEPT:
         patterns = patterns_of(reader.handles)
         plan += topology.mailbox_plan(reader.name, patterns, is_split=partitions > 1)

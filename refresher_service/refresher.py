@@ -22,7 +22,17 @@ from infrastructure.actor import Actor
 from infrastructure.bus.port import Bus, Lead, Overflow
 from infrastructure.measures import Measure
 from infrastructure.timeseries.port import TimeSeries
-from market import Book, Episode, Listed, Quote, Routes, StoreUnavailableError, Summary, VenueStatus
+from market import (
+    Book,
+    BusUnavailableError,
+    Episode,
+    Listed,
+    Quote,
+    Routes,
+    StoreUnavailableError,
+    Summary,
+    VenueStatus,
+)
 from market.intervals import SECOND_NS
 from market.routing import kind_of
 from refresher_service.closings import Closings
@@ -99,6 +109,7 @@ class Refresher(Actor[Quote | Book | Listed | Summary | VenueStatus | Episode]):
     async def recover(self) -> None:
         """See `Actor.recover`; what came while nobody listened is missing, so all starts anew."""
         self._board.forget()
+        await self._hear_recent()
         if self._store is None:
             return
         try:
@@ -113,6 +124,17 @@ class Refresher(Actor[Quote | Book | Listed | Summary | VenueStatus | Episode]):
                 )
         except (TimeoutError, StoreUnavailableError) as error:
             log.warning("routes.begun_without_past", why=str(error) or "the store is too slow")
+
+    async def _hear_recent(self) -> None:
+        """Hear of rates and listings again; a quote must not outlive a venue's end unheard of."""
+        try:
+            recent = await self.bus.recent(self.patterns)
+        except BusUnavailableError as error:
+            log.warning("routes.begun_without_rates", why=str(error))
+            return
+        for event in recent:
+            if isinstance(event, Listed | Summary):
+                self._board.take(event)
 
     async def run(self) -> None:
         """See `Actor.run`; beside it, what waits for its slot or grew too old is published."""

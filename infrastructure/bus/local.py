@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from infrastructure.bus.local_letters import RETURNED, LocalLetters, Returned
 from infrastructure.bus.port import Check, DeadLetter, Decide, Overflow, of_bus
+from infrastructure.bus.recent import Recent
 from infrastructure.measures import Measure
 from market import Event
 from market.routing import Selection, partition_of
@@ -190,6 +191,7 @@ class LocalBus:
             None if dead_letters is None else Returned(dead_letters.with_name(RETURNED))
         )
         self._standing: dict[str, deque[LocalLead]] = {}
+        self._recent = Recent()
         self._since_turn = 0
         self._published = 0
 
@@ -217,6 +219,7 @@ class LocalBus:
         for queue in self._open:
             if wanted := queue.wanted(events, self.partitions):
                 queue.put(wanted)
+        self._recent.note(events)
         self._published += len(events)
         self._since_turn += len(events)
 
@@ -247,9 +250,8 @@ class LocalBus:
         if overflow is Overflow.WAIT:
             self._kept[name, partition] = queue
         queue.capacity = capacity
-        queue.selection = Selection(
-            patterns
-        )  # a reader that was changed may want others than before
+        # a reader that was changed may want others than before
+        queue.selection = Selection(patterns)
         mailbox = LocalMailbox(name, queue, self._dead_letters)
         try:
             yield mailbox
@@ -280,6 +282,10 @@ class LocalBus:
             return
 
         yield nothing
+
+    async def recent(self, patterns: Sequence[str]) -> Sequence[Event]:
+        """See `Bus.recent`."""
+        return self._recent.of(patterns)
 
     async def keep(self, name: str, patterns: Sequence[str]) -> None:
         """See `Bus.keep`; its size is told by who opens it."""

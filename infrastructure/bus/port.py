@@ -55,6 +55,13 @@ A venue's status is none of them: that it was down ends the life of its quotes a
 again, and its time closes candles, so it must not overtake the trades before it.
 """
 
+RECENT: tuple[type[Event], ...] = (Quote, Summary, Listed, Routes)
+"""Kinds of event that are told again to a view that begins (`Bus.recent`).
+
+A book is none of them: one that is not followed from its beginning may be broken. Statuses and
+actors tell of themselves every few seconds, and what they told before may be over.
+"""
+
 Check: TypeAlias = Callable[[], Awaitable[None]]
 """Makes one round trip; raises `UnavailableError`, saying what to do, if it does not come back."""
 
@@ -197,6 +204,17 @@ class Bus(Protocol):
 
         Raises:
             BusUnavailableError: on entering, or of a round trip; the text says what to do.
+
+        """
+
+    async def recent(self, patterns: Sequence[str]) -> Sequence[Event]:
+        """Return the newest event of each routing key that ``patterns`` cover, of `RECENT` kinds.
+
+        Of all processes that publish now; where the bus is a server, what came within the last
+        seconds may be missing, so open the mailbox first: hearing an event twice does no harm.
+
+        Raises:
+            BusUnavailableError: the bus does not answer.
 
         """
 

@@ -4,6 +4,8 @@ import asyncio
 
 from msgspec import structs
 
+from api_service.view import LatestView
+from infrastructure.bus.local import LocalBus
 from market import ActorStatus, Event, Instrument, VenueStatus
 from market.events import VenueState
 from market.spread import is_in_shard
@@ -13,6 +15,7 @@ from tests.making import (
     SECOND,
     a_book,
     a_candle,
+    a_listed,
     a_quote,
     a_route,
     a_routes,
@@ -51,6 +54,22 @@ async def test_what_is_published_is_seen(api: Api) -> None:
         running.cancel()
 
     assert len(api.view.quotes) == len(api.view.candles) == len(api.view.routes) == 1
+
+
+async def test_view_that_begins_later_knows_what_was_told_before() -> None:
+    bus = LocalBus()
+    await bus.publish([a_listed(), a_quote(at_ns=1), a_quote(at_ns=2), a_book()])
+    await bus.publish([a_routes("BTC", a_route(), at_ns=1)])
+    view = LatestView(bus)
+
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(view.run())
+        await eventually(view.listening.is_set)
+        running.cancel()
+
+    assert list(view.quotes.values()) == [a_quote(at_ns=2)]
+    assert len(view.listings) == len(view.routes) == 1
+    assert view.books == {}
 
 
 async def test_an_older_quote_does_not_replace_a_newer_one(api: Api) -> None:

@@ -434,3 +434,17 @@ async def _assert_nothing_else(bus: Bus, mailbox: Mailbox) -> None:
     last = a_status("the-last")
     await bus.publish([last])
     assert await _read(mailbox, 1) == [last]
+
+
+async def test_who_begins_is_told_the_newest_of_each_key(bus: Bus) -> None:
+    older, newer = a_quote(at_ns=1), a_quote(at_ns=2)
+    other, trade = a_quote(venue="upbit", at_ns=1), a_trade()
+
+    await bus.publish([older, trade, other, newer])
+    await bus.flush()
+    async with asyncio.timeout(WITHIN_S):
+        while not (found := await bus.recent(["quote.#", "trade.#"])):
+            pass
+
+    assert found == [other, newer]
+    assert await bus.recent(["quote.upbit.#"]) == [other]

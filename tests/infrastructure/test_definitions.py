@@ -34,6 +34,12 @@ from tests.waiting import eventually
 
 PARTITIONS = 3
 SAFE_ARGUMENTS = {
+    "stream": {
+        "x-queue-type",
+        "x-max-age",
+        "x-max-length-bytes",
+        "x-stream-max-segment-size-bytes",
+    },
     "quorum": {
         "x-queue-type",
         "x-delivery-limit",
@@ -114,9 +120,8 @@ def test_queues_have_only_arguments_that_all_versions_know(
 def test_in_a_cluster_no_queue_lives_on_one_node_alone() -> None:
     queues = broker_definitions(4, is_cluster=True)["queues"]
 
-    assert {cast("dict[str, str]", one["arguments"])["x-queue-type"] for one in queues} == {
-        "quorum"
-    }
+    kinds = {cast("dict[str, str]", one["arguments"])["x-queue-type"] for one in queues}
+    assert kinds == {"quorum", "stream"}
 
 
 @pytest.mark.rabbitmq
@@ -136,13 +141,14 @@ async def test_broker_that_is_given_the_file_has_what_the_services_declare(
             for name in places_of(reader.name, PARTITIONS):
                 await opened.enter_async_context(bus.lead(name))
         await opened.enter_async_context(bus.lead(Refresher.name))
+        assert await bus.recent(["#"]) == []
 
         found = [await asyncio.to_thread(_entities, node, vhost) for vhost in (given, declared)]
     await asyncio.to_thread(node.ctl, "delete_vhost", declared)
 
     for kind, rows in found[0].items():
         assert rows == found[1][kind], kind
-    assert len(found[0]["queues"]) == 2 + 2 * PARTITIONS + 1 + 2 * PARTITIONS
+    assert len(found[0]["queues"]) == 3 + 2 * PARTITIONS + 1 + 2 * PARTITIONS
 
 
 @pytest.mark.rabbitmq
@@ -197,6 +203,24 @@ async def test_each_service_does_all_that_it_does_with_its_own_user(
     assert stream.counters.resent == 0
 
 
+@pytest.mark.rabbitmq
+async def test_views_are_told_what_is_newest_with_their_own_users(
+    connect_as: Callable[[str], str],
+) -> None:
+    async with (
+        _bus(connect_as("stream")) as stream,
+        _bus(connect_as("refresh")) as refresh,
+        _bus(connect_as("serve")) as serve,
+        asyncio.timeout(60),
+    ):
+        await stream.publish([a_quote()])
+        while await refresh.recent(["quote.#"]) != [a_quote()]:
+            continue
+        found = await serve.recent(["quote.#"])
+
+    assert found == [a_quote()]
+
+
 async def _nothing(_letter: DeadLetter) -> None:
     return
 
@@ -240,6 +264,7 @@ FORBIDDEN: list[tuple[str, str, Try]] = [
     ("stream", "read dead letters", _read("market.dead")),
     ("stream", "declare a queue", _declare("market.storage.writer.extra")),
     ("stream", "give away leads", _publish("market.leads", "market.refresher.routes.lead")),
+    ("store", "tell what is newest", _publish("market.recent", "")),
     ("store", "publish trades", _publish("market", "trade.kraken.BTC.USD")),
     ("store", "read what candles are built of", _read("market.refresher.candles.of-3.0")),
     ("store", "listen to trades", _listen("market.storage.writer.members.0a", "trade.#")),

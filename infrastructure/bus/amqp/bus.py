@@ -24,11 +24,13 @@ from infrastructure.bus.amqp.mailbox import AmqpMailbox
 from infrastructure.bus.amqp.outbox import Outbox
 from infrastructure.bus.amqp.probe import round_trips
 from infrastructure.bus.amqp.publisher import Counters, Publisher
+from infrastructure.bus.amqp.retelling import Reteller, read_recent
 from infrastructure.bus.amqp.sessions import beside
 from infrastructure.bus.amqp.spill import Spill
 from infrastructure.bus.amqp.spool import Spool
 from infrastructure.bus.amqp.topology import EXCHANGE, Topology
 from infrastructure.bus.port import Check, DeadLetter, Decide, Overflow, of_bus
+from infrastructure.bus.recent import Recent
 from infrastructure.measures import Measure
 from market import BusUnavailableError, Event, codec
 from market.codec import JSON, ContentType
@@ -68,12 +70,14 @@ class AmqpBus:
         broker: Broker,
         topology: Topology,
         publisher: Publisher,
+        recent: Recent,
         *,
         connect_timeout_s: float,
     ) -> None:
         self._broker = broker
         self._topology = topology
         self._publisher = publisher
+        self._recent = recent
         self._connect_timeout_s = connect_timeout_s
         self._lasting: dict[str, str] = {}
         """Mailboxes that are open here, by the queues that they come by."""
@@ -105,6 +109,7 @@ class AmqpBus:
 
     async def publish(self, events: Sequence[Event]) -> None:
         """See `Bus.publish`."""
+        self._recent.note(events)
         await self._publisher.publish(events)
 
     async def flush(self) -> None:
@@ -187,6 +192,10 @@ class AmqpBus:
         for queue, mailbox in self._lasting.items():
             found[mailbox] += self._ready.get(queue, 0)
         return found
+
+    async def recent(self, patterns: Sequence[str]) -> Sequence[Event]:
+        """See `Bus.recent`; what was told more than ten minutes ago is gone."""
+        return await read_recent(self._broker, self._topology, patterns)
 
     async def keep(self, name: str, patterns: Sequence[str]) -> None:
         """See `Bus.keep`."""
@@ -293,8 +302,11 @@ async def connect_amqp(  # noqa: PLR0913  # what an operator chooses, all with d
             await opened.enter_async_context(beside(disk.kept(), name="bus.spool"))
         outbox.begin()
         await opened.enter_async_context(publisher.running(within_s=connect_timeout_s))
+        recent = Recent()
+        reteller = Reteller(broker, topology, recent, content_type=content_type)
+        await opened.enter_async_context(reteller.running())
         try:
-            yield AmqpBus(broker, topology, publisher, connect_timeout_s=connect_timeout_s)
+            yield AmqpBus(broker, topology, publisher, recent, connect_timeout_s=connect_timeout_s)
         finally:
             try:
                 await publisher.flush(within_s=LAST_FLUSH_S)

@@ -31,6 +31,7 @@ PROBE = "probe"
 class Rights(Struct, frozen=True, kw_only=True):
     """What one user does on the bus; more it may not.
 
+    ``tells_recent`` and ``reads_recent``: what is newest, for views that begin (`Bus.recent`).
     ``publishes`` and ``hears`` are first words of routing keys. ``mailboxes`` are those that wait
     for it, ``views`` those that it makes (`Overflow`). ``gives_back``: to one mailbox alone.
     """
@@ -41,6 +42,8 @@ class Rights(Struct, frozen=True, kw_only=True):
     mailboxes: Sequence[str] = ()
     views: Sequence[str] = ()
     leads: Sequence[str] = ()
+    tells_recent: bool = False
+    reads_recent: bool = False
     reads_dead_letters: bool = False
     gives_back: bool = False
 
@@ -79,6 +82,8 @@ def _permissions(topology: Topology, rights: Rights, vhost: str) -> Row:
         for name in (PROBE, *rights.views)
     ]
     exchanges = [topology.exchange, topology.dead, *([topology.leads] if rights.leads else [])]
+    if rights.tells_recent:
+        exchanges.append(topology.recent)
     if rights.gives_back:
         exchanges.append("amq.default")
     mailboxes = [
@@ -89,13 +94,16 @@ def _permissions(topology: Topology, rights: Rights, vhost: str) -> Row:
         f"{re.escape(f'{topology.exchange}.{name}')}(\\.of-[0-9]+\\.[0-9]+)?\\.lead"
         for name in rights.leads
     ]
-    dead = [re.escape(topology.dead)] if rights.reads_dead_letters else []
+    shared = [
+        *([re.escape(topology.recent)] if rights.reads_recent else []),
+        *([re.escape(topology.dead)] if rights.reads_dead_letters else []),
+    ]
     return {
         "user": rights.user,
         "vhost": vhost,
         "configure": _one_of(own),
         "write": _one_of([*map(re.escape, exchanges), *own]),
-        "read": _one_of([re.escape(topology.exchange), *own, *mailboxes, *leads, *dead]),
+        "read": _one_of([re.escape(topology.exchange), *own, *mailboxes, *leads, *shared]),
     }
 
 

@@ -46,7 +46,7 @@ class Sessions:
             SettingsError: the broker refuses the first one.
 
         """
-        async with beside(self._keep(), name=f"bus.{self.name}"):
+        async with beside(self.keep(), name=f"bus.{self.name}"):
             try:
                 async with asyncio.timeout(within_s):
                     await self.up.wait()
@@ -54,7 +54,13 @@ class Sessions:
                 raise BusUnavailableError(f"{self.why_down} (tried for {within_s:g} s)") from None
             yield
 
-    async def _keep(self) -> None:
+    async def keep(self) -> None:
+        """Keep a session until cancelled.
+
+        Raises:
+            SettingsError: the broker refuses the first one.
+
+        """
         async for attempt in AsyncRetrying(
             retry=retry_if_exception(self._may_heal),
             after=self._note_down,

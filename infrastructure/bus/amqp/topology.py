@@ -9,6 +9,7 @@
                                      broker of one node a classic queue
 <exchange>.leads            direct   where tokens are given
 <exchange>.probe.…          quorum   round trips of one process, see `infrastructure.probes`
+<exchange>.recent           fanout   what is newest, told again and again, and a stream of it
 <exchange>.dead             fanout   what a mailbox's actor could not handle, and the queue of it
 <exchange>.unrouted         topic    what no mailbox wanted, and a queue of what one should have
 
@@ -50,6 +51,10 @@ MUST_ARRIVE: tuple[type[Event], ...] = (Trade, Candle, VenueCandle, Gap, Episode
 Nobody may want the rest, such as books while no view runs, and nothing is amiss.
 """
 
+RECENT_BYTES = 256 * 1024**2
+RECENT_SEGMENT_BYTES = 8 * 1024**2
+RECENT_AGE = "10m"
+
 UNROUTED_BYTES = 16 * 1024**2
 UNROUTED_MS = 3_600_000
 
@@ -77,6 +82,11 @@ class Topology(msgspec.Struct, frozen=True):
     def unrouted(self) -> str:
         """The name of the exchange of what nobody wanted, and of its queue."""
         return f"{self.exchange}.unrouted"
+
+    @property
+    def recent(self) -> str:
+        """The name of the exchange of what is told again, and of its stream."""
+        return f"{self.exchange}.recent"
 
     @property
     def leads(self) -> str:
@@ -124,6 +134,16 @@ class Topology(msgspec.Struct, frozen=True):
         """Return the queue of dead letters, as it is now."""
         await self._ensure(self.core(), channel)
         return await channel.get_queue(self.dead)
+
+    async def recent_exchange(self, channel: AbstractChannel) -> AbstractExchange:
+        """Return the exchange of what is told again; it is there, and its stream too."""
+        await self._ensure(self.recent_plan(), channel)
+        return await channel.get_exchange(self.recent, ensure=False)
+
+    async def recent_stream(self, channel: AbstractChannel) -> AbstractQueue:
+        """Return the stream of what is told again."""
+        await self._ensure(self.recent_plan(), channel)
+        return await channel.get_queue(self.recent, ensure=False)
 
     async def lead(self, channel: AbstractChannel, name: str) -> AbstractQueue:
         """Return the queue of a lead, with a token in it unless one waits there."""
@@ -184,6 +204,17 @@ class Topology(msgspec.Struct, frozen=True):
                 Binding(self.dead, self.dead),
                 *_bindings(self.unrouted, self.unrouted, (f"{kind_of(k)}.#" for k in MUST_ARRIVE)),
             ),
+        )
+
+    def recent_plan(self) -> Plan:
+        """Return what is needed to tell views that begin what is newest.
+
+        It is no part of what everybody needs: where a broker makes no stream all else goes on.
+        """
+        return Plan(
+            exchanges=(Exchange(self.recent, "fanout"),),
+            queues=(Queue(self.recent, _recent_arguments()),),
+            bindings=(Binding(self.recent, self.recent),),
         )
 
     def lead_plan(self, name: str) -> Plan:
@@ -267,6 +298,16 @@ def _bindings(
     to: Literal["queue", "exchange"] = "queue",
 ) -> tuple[Binding, ...]:
     return tuple(Binding(source, destination, to, pattern) for pattern in patterns)
+
+
+def _recent_arguments() -> Arguments:
+    """Return how long a stream is kept: whole segments go, the oldest first."""
+    return {
+        "x-queue-type": "stream",
+        "x-max-age": RECENT_AGE,
+        "x-max-length-bytes": RECENT_BYTES,
+        "x-stream-max-segment-size-bytes": RECENT_SEGMENT_BYTES,
+    }
 
 
 def _dead_arguments() -> Arguments:
