@@ -86,6 +86,20 @@ async def test_what_an_earlier_process_left_is_sent_first(tmp_path: Path) -> Non
     assert outbox.published == 40
 
 
+async def test_what_was_written_one_by_one_is_sent_many_at_once(tmp_path: Path) -> None:
+    trades = trades_numbered(40)
+    with _outbox(tmp_path) as outbox:
+        for trade in trades:
+            await outbox.add([trade])
+        outbox.park()
+
+    with _outbox(tmp_path) as outbox:
+        await _send(outbox, 100)  # what was in memory, parked together
+        first, then = await _send(outbox, 100), await _send(outbox, 100)
+
+    assert len(first) == len(then) == LIMIT // 2
+
+
 async def test_what_is_not_confirmed_in_the_end_is_parked_but_for_quotes(tmp_path: Path) -> None:
     trades = trades_numbered(40)
     with _outbox(tmp_path, partitions=2) as outbox:

@@ -10,6 +10,9 @@ from market import Event, VenueStatus, routing_key
 
 _LATEST_ONLY = frozenset(LATEST_ONLY)
 
+STOCK = 4_096
+"""Events from disk that wait to be sent, where as many may: one by one they never catch up."""
+
 
 class Outbox:
     """Bounded. Above ``conflate_above`` waiting events it conflates, at ``limit`` it is full.
@@ -81,7 +84,7 @@ class Outbox:
         if self._waiting < self._conflate_above:
             self._newest.clear()  # what comes now is appended and must not be overtaken
         if self.spill and self.spill.is_active:
-            self._move_back(len(events), self.spill)
+            self._move_back(self.spill)
         self._emptied.set()
         return events
 
@@ -93,7 +96,7 @@ class Outbox:
 
         """
         if self.spill:
-            self._move_back(1, self.spill)
+            self._move_back(self.spill)
 
     def park(self) -> int:
         """Bring what is not safe and must not be lost to disk; return how many events that is.
@@ -151,7 +154,7 @@ class Outbox:
             await self._room()
         self._published += len(kept)
         if self._waiting < self._conflate_above:  # nobody takes what is not there
-            self._move_back(1, spill)
+            self._move_back(spill)
 
     def _put_latest(self, event: Event, spill: Spill) -> None:
         """Take it in, however full it is: there is one of each key at most."""
@@ -162,13 +165,12 @@ class Outbox:
             self._put(event, even_if_full=True)
         self._published += 1
 
-    def _move_back(self, number: int, spill: Spill) -> None:
-        """Move so many events at least from disk to the lanes, if there is room for them."""
-        full = max(1, self._limit // 2)
-        while number > 0 and self._waiting < full and (events := spill.next()):
+    def _move_back(self, spill: Spill) -> None:
+        """Move events from disk to the lanes until the next message can be a large one."""
+        enough = max(1, min(self._limit // 2, STOCK))
+        while self._waiting < enough and (events := spill.next()):
             for event in events:
                 self._append_new(event)
-            number -= len(events)
         spill.note_moved(self.lanes.ends)
         self._moved.set()
 
