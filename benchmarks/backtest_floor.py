@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.backtest import Bars
+from analytics.strategies.crosses import ABOVE
 
 YEAR_NS = 365 * 86_400_000_000_000
 DAY_NS = 86_400_000_000_000
@@ -55,7 +56,7 @@ def _crossings(close: _Floats, fast: int, slow: int) -> _Places:
     sums = np.concatenate(([0.0], np.cumsum(close)))
     quick = (sums[slow:] - sums[slow - fast : -fast]) / fast
     lazy = (sums[slow:] - sums[:-slow]) / slow
-    above = np.concatenate(([False], quick > lazy))
+    above = np.concatenate(([False], quick > lazy * ABOVE))
     found: _Places = np.flatnonzero(above[1:] != above[:-1]) + slow - 1
     return found
 

@@ -9,6 +9,9 @@ from analytics.strategies.strategy import Bar, Reason
 
 Period: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 
+ABOVE = 1.0 + 1e-9
+"""A mean that is above another by less than a billionth is not: rounding is no crossing."""
+
 FADED = 8
 """Exponential means forget what they began with after so many periods."""
 
@@ -39,14 +42,14 @@ class _Cross:
         self._slow_value = slow = self._slow.update(close)
         if fast is None or slow is None:
             return None
-        return 1.0 if fast > slow else 0.0
+        return 1.0 if fast > slow * ABOVE else 0.0
 
     def why(self) -> Reason:
         """See `Strategy.why`."""
         fast, slow = self._fast_value, self._slow_value
         if fast is None or slow is None:
             return Reason("the slow mean has too few candles yet", {})
-        side = "above" if fast > slow else "not above"
+        side = "above" if fast > slow * ABOVE else "not above"
         return Reason(f"the fast mean is {side} the slow one", {"fast": fast, "slow": slow})
 
 

@@ -56,6 +56,14 @@ class Engine(Protocol):
 
         """
 
+    def asked(self, files: Sequence[str], text: str) -> Columns:
+        """Return what SQL says of the view ``candles``, as columns.
+
+        Raises:
+            SettingsError: as `each`.
+
+        """
+
 
 def text_of(*, interval: str, start_ns: int, end_ns: int) -> str:
     """Return the question, for an interval that is one of ours."""

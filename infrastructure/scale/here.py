@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import duckdb
 
-from infrastructure.scale.engine import COLUMNS, Market, Work, text_of
+from infrastructure.scale.engine import COLUMNS, Columns, Market, Work, text_of
 from market import SettingsError
 
 
@@ -18,13 +19,8 @@ class DuckDbEngine:
     ) -> Iterator[tuple[Market, bytes]]:
         """See `Engine.each`."""
         text = text_of(interval=interval, start_ns=start_ns, end_ns=end_ns)
-        with duckdb.connect(":memory:") as database:
-            try:
-                database.read_parquet(list(files), union_by_name=True).create_view("candles")
-                database.execute(f"CREATE TABLE meant AS {text}")
-            except duckdb.Error as error:
-                why = str(error).partition("\n")[0]
-                raise SettingsError(f"The candles cannot be read: {why}") from error
+        with _over(files) as database:
+            database.execute(f"CREATE TABLE meant AS {text}")
             names = ", ".join(Market._fields)
             markets = database.execute(f"SELECT DISTINCT {names} FROM meant ORDER BY ALL")  # noqa: S608  # our names
             for market in [Market(*row) for row in markets.fetchall()]:
@@ -34,3 +30,25 @@ class DuckDbEngine:
                     market._asdict(),
                 )
                 yield market, work(found.fetchnumpy())
+
+    def asked(self, files: Sequence[str], text: str) -> Columns:
+        """See `Engine.asked`."""
+        with _over(files) as database:
+            return database.execute(text).fetchnumpy()
+
+
+@contextmanager
+def _over(files: Sequence[str]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database with a view of the files.
+
+    Raises:
+        SettingsError: they, or what is asked of them, cannot be read.
+
+    """
+    with duckdb.connect(":memory:") as database:
+        try:
+            database.read_parquet(list(files), union_by_name=True).create_view("candles")
+            yield database
+        except duckdb.Error as error:
+            why = str(error).partition("\n")[0]
+            raise SettingsError(f"The candles cannot be read: {why}") from error

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from infrastructure.scale.engine import COLUMNS, Market, Work, text_of
+from infrastructure.scale.engine import COLUMNS, Columns, Market, Work, text_of
 from market import SettingsError
 
 OUT = "venue string, base string, quote_currency string, told binary"
@@ -39,17 +39,17 @@ class SparkEngine:
     ) -> Iterator[tuple[Market, bytes]]:
         """See `Engine.each`."""
         text = text_of(interval=interval, start_ns=start_ns, end_ns=end_ns)
-        with _session(self._master) as (session, failure):
-            try:
-                candles = session.read.option("mergeSchema", "true").parquet(*files)
-                candles.createOrReplaceTempView("candles")
-                markets = session.sql(text).groupBy(*Market._fields)
-                rows = markets.applyInArrow(_each(work), OUT).collect()
-            except failure as error:
-                why = str(error).strip().partition("\n")[0]
-                raise SettingsError(f"Spark at {self._master} failed: {why}") from error
+        with _session(self._master, files) as session:
+            markets = session.sql(text).groupBy(*Market._fields)
+            rows = markets.applyInArrow(_each(work), OUT).collect()
         found = [(Market(*row[:3]), bytes(row[3])) for row in rows]
         yield from sorted(found, key=lambda one: one[0])
+
+    def asked(self, files: Sequence[str], text: str) -> Columns:
+        """See `Engine.asked`."""
+        with _session(self._master, files) as session:
+            found = session.sql(text).toArrow()
+        return {name: found[name].to_numpy() for name in found.column_names}
 
 
 def _each(work: Work) -> Callable[[Any, Any], Any]:
@@ -68,11 +68,11 @@ def _each(work: Work) -> Callable[[Any, Any], Any]:
 
 
 @contextmanager
-def _session(master: str) -> Iterator[tuple[Any, type[Exception]]]:
-    """Start a session, and give the error that it fails with.
+def _session(master: str, files: Sequence[str]) -> Iterator[Any]:
+    """Start a session with a view of the files.
 
     Raises:
-        SettingsError: Spark or Java is not there.
+        SettingsError: Spark or Java is not there, or it fails.
 
     """
     try:
@@ -92,8 +92,13 @@ def _session(master: str) -> Iterator[tuple[Any, type[Exception]]]:
         session = builder.getOrCreate()
     except (failure, OSError, RuntimeError) as error:
         raise SettingsError(f"Spark at {master} cannot be started: {error}") from error
-    session.sparkContext.setLogLevel("ERROR")
     try:
-        yield session, failure
+        session.sparkContext.setLogLevel("ERROR")
+        candles = session.read.option("mergeSchema", "true").parquet(*files)
+        candles.createOrReplaceTempView("candles")
+        yield session
+    except failure as error:
+        why = str(error).strip().partition("\n")[0]
+        raise SettingsError(f"Spark at {master} failed: {why}") from error
     finally:
         session.stop()

@@ -7,6 +7,7 @@ bits. They run as they stand, too, slowly.
 from math import nan, sqrt
 
 from analytics.indicators.history import Series
+from analytics.strategies.crosses import ABOVE
 
 
 def sma_cross(close: Series, fast: int, slow: int, out: Series) -> None:
@@ -18,7 +19,7 @@ def sma_cross(close: Series, fast: int, slow: int, out: Series) -> None:
         slow_sum += value - close[at - slow] if at >= slow else value
         out[at] = nan
         if at >= slow - 1:
-            out[at] = 1.0 if fast_sum / fast > slow_sum / slow else 0.0
+            out[at] = 1.0 if fast_sum / fast > slow_sum / slow * ABOVE else 0.0
 
 
 def ema_cross(close: Series, fast: int, slow: int, out: Series) -> None:
@@ -33,7 +34,7 @@ def ema_cross(close: Series, fast: int, slow: int, out: Series) -> None:
         lazy = lazy_sum / slow if at < slow else lazy + lazy_weight * (value - lazy)
         out[at] = nan
         if at >= slow - 1:
-            out[at] = 1.0 if quick > lazy else 0.0
+            out[at] = 1.0 if quick > lazy * ABOVE else 0.0
 
 
 def macd(  # numbers and arrays only

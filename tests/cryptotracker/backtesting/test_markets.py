@@ -10,14 +10,15 @@ import pytest
 from typer.testing import CliRunner
 
 from analytics.backtest import Terms, backtest, bars_of
+from analytics.indicators.history import Series
 from analytics.strategies import SmaCross
 from cryptotracker.backtesting.markets import Asked, files_of, on_each_market
 from cryptotracker.cli import app
-from infrastructure.scale import DuckDbEngine, SparkEngine
+from infrastructure.scale import DuckDbEngine, Engine, SparkEngine, crossing_text
 from market import Candle, SettingsError
 from tests.analytics.backtest.candles import walk
 from tests.archive.making import keep_days
-from tests.making import a_candle
+from tests.making import MINUTE, a_candle
 
 PAIRS = [{"fast": 3, "slow": 10}, {"fast": 5, "slow": 20}]
 
@@ -63,6 +64,41 @@ def test_each_market_has_what_a_backtest_of_it_has(archive: str) -> None:
             assert one.fills == tuple((f.index, f.size, f.price) for f in alone.account.fills)
 
 
+def crossed(engine: Engine, files: list[str]) -> list[tuple[list[tuple[int, int]], Series]]:
+    """Return purchases and sales of each market, by place, and the equity, out of SQL."""
+    text = crossing_text(interval="1m", fast=3, slow=10, capital=10_000.0, rate=0.001)
+    found = engine.asked(files, text)
+    parts = (found["base"] == base for base in ("BTC", "ETH"))
+    return [
+        (
+            [(at, int(way)) for at, way in enumerate(found["traded"][part]) if way],
+            found["equity"][part],
+        )
+        for part in parts
+    ]
+
+
+def test_sql_finds_the_trades_and_the_equity_of_the_object(archive: str) -> None:
+    found = crossed(DuckDbEngine(), files_of(archive))
+
+    for (trades, equity), own in zip(found, (BTC, ETH), strict=True):
+        alone = backtest(SmaCross, bars_of(own, "1m"), Terms(), **PAIRS[0]).account
+        assert trades == [(fill.index, 1 if fill.size > 0 else -1) for fill in alone.fills]
+        assert equity == pytest.approx(alone.equity, rel=1e-10)
+
+
+def test_prices_that_stand_still_cross_nothing_in_sql_or_out_of_it(tmp_path: Path) -> None:
+    closes = [100.1, 100.3, *[100.7] * 40, 100.2, *[100.1] * 40]
+    still = [a_candle(start_ns=n * MINUTE, close=close) for n, close in enumerate(closes)]
+    keep_days(tmp_path, still)
+
+    ((trades, _), _) = crossed(DuckDbEngine(), files_of(str(tmp_path)))
+
+    alone = backtest(SmaCross, bars_of(still, "1m"), Terms(), **PAIRS[0]).account
+    assert trades == [(fill.index, 1 if fill.size > 0 else -1) for fill in alone.fills]
+    assert len(trades) == 2
+
+
 @pytest.mark.skipif(
     importlib.util.find_spec("pyspark") is None or shutil.which("java") is None,
     reason="Spark is not installed: pip install 'cryptotracker[spark]' beside Java 17",
@@ -81,6 +117,10 @@ def test_spark_gives_the_same_to_the_last_bit(
     found = on_each_market(SparkEngine("local[2]"), files, asked("5m"))
 
     assert found == on_each_market(DuckDbEngine(), files, asked("5m"))
+    both = zip(crossed(SparkEngine("local[2]"), files), crossed(DuckDbEngine(), files), strict=True)
+    for (trades, equity), (trades_here, equity_here) in both:
+        assert trades == trades_here
+        assert equity == pytest.approx(equity_here, rel=1e-10)
 
 
 def test_spark_that_is_not_there_says_how_to_have_it(
