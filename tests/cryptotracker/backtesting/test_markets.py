@@ -103,6 +103,7 @@ def test_prices_that_stand_still_cross_nothing_in_sql_or_out_of_it(tmp_path: Pat
     importlib.util.find_spec("pyspark") is None or shutil.which("java") is None,
     reason="Spark is not installed: pip install 'cryptotracker[spark]' beside Java 17",
 )
+@pytest.mark.timeout(600)  # two sessions, each of many processes
 @pytest.mark.filterwarnings(
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
 )  # of py4j, which leaves its sockets to the collector
