@@ -23,7 +23,7 @@ from analytics.backtest.arbitrage.tape import QUOTE, Floats, Ints, Tape
 from analytics.routes.board import RouteBoard
 from analytics.routes.costs import Costs, Facts, Fee
 from analytics.routes.terms import BoardTerms
-from analytics.strategies.route_taker import RouteTaker
+from analytics.strategies.route_taker import RouteTaker, TakeTerms
 from benchmarks.report import Figure, arguments, report
 from market import Instrument, VenueStatus
 from market.intervals import SECOND_NS
@@ -44,7 +44,7 @@ STEPWISE = 20_000
 ROUNDS = 3
 FEES = Costs(Facts(fees={(venue,): Fee(bps=10.0, source="made up") for venue in VENUES}))
 TERMS = BoardTerms(max_age_ns=10 * SECOND_NS, kernel="auto")
-TAKER = RouteTaker.Parameters(despite="transfer_unknown")
+TAKER = TakeTerms(despite="transfer_unknown")
 
 
 class Played(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from cryptotracker.arbitrage_backtest_command import of_routes
 from cryptotracker.archive_command import archive
 from cryptotracker.backfill_command import backfill
 from cryptotracker.backtesting.command import backtest
@@ -63,6 +64,7 @@ app.command()(backfill)
 app.command()(replay)
 app.add_typer(quarantine, name="quarantine")
 app.command()(routes)
+backtest.command("routes")(of_routes)
 app.add_typer(backtest, name="backtest")
 app.command()(explain)
 app.command()(strategies)

@@ -15,13 +15,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from analytics.routes.terms import BoardTerms
 from api_service.app import create_app
 from api_service.live_hub import LiveHub
 from api_service.server import ApiServer
 from api_service.view import LatestView
 from cryptotracker import __version__
 from cryptotracker.adapters import open_bus, open_store
+from cryptotracker.board_terms import board_terms
 from cryptotracker.choice import chosen_polled, chosen_venues, with_keys
 from cryptotracker.costs import read_costs
 from cryptotracker.settings import Settings
@@ -37,7 +37,6 @@ from infrastructure.probes import bus_probe, store_probe
 from infrastructure.sharing import Share
 from infrastructure.supervisor import Supervised, Supervisor
 from infrastructure.timeseries.past import Store
-from market.intervals import SECOND_NS
 from market.spread import shard_name, shard_of
 from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
@@ -180,25 +179,13 @@ class System:
         if "serve" in self.roles:
             keeping.extend(self._api(bus, store, ready))
         if "refresh" in self.roles:
-            costs, terms = read_costs(self.settings), self._board_terms
+            costs = read_costs(self.settings)
+            terms = board_terms(self.settings, (venue.name for venue in self.polled))
             computing.append(Refresher(bus, costs, terms, store=store))
             computing.append(candle_building(bus, store))
             if choices := strategies_set(self.settings.strategies):
                 computing.append(Signaller(bus, store, choices))
         return [keeping, computing]
-
-    @property
-    def _board_terms(self) -> BoardTerms:
-        settings = self.settings
-        return BoardTerms(
-            max_age_ns=round(settings.max_quote_age_s * SECOND_NS),
-            max_skew_ns=round(settings.max_skew_s * SECOND_NS),
-            capital_usd=settings.route_capital_usd,
-            bank_venues=frozenset(venue.name for venue in self.polled),
-            bank_age_ns=round(settings.max_bank_rate_age_s * SECOND_NS),
-            reference_venue=settings.premium_reference,
-            kernel=settings.route_kernel,
-        )
 
     def _api(self, bus: Bus, store: Store, ready: Ready | None) -> list[Supervised]:
         settings = self.settings

@@ -1,6 +1,7 @@
 """The strategy on routes: what a board tells of a base currency in, the routes to take now out.
 
-It takes what pays enough, with nothing that speaks against it, at the size that the board found.
+It takes what pays enough, with nothing that speaks against it, at the size that the board found,
+and no side of a book for two routes at one moment, as their sizes count on it alone.
 The same object hears the routes live and in a replay; of what becomes of a route it hears nothing,
 so it rests a while before it takes the same one again.
 """
@@ -37,46 +38,50 @@ class Take(msgspec.Struct, frozen=True):
     reason: Reason
 
 
+class TakeTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """What a route must bring, at the size that it is taken at.
+
+    ``rest_s`` is how long one route is left alone once taken. ``despite`` names what may be
+    said against a route that is taken all the same, joined by ``+``: ``transfer_unknown``
+    where funds at all venues are put back by other ways, ``fee_assumed``, ``fx_comparison``
+    for routes that end in another currency, at the rate of then.
+    """
+
+    min_return_bps: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = 0.0
+    min_profit_usd: Annotated[float, msgspec.Meta(ge=0, le=1e9)] = 1.0
+    rest_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 1.0
+    despite: str = ""
+
+    def __post_init__(self) -> None:
+        """Check that every word of ``despite`` is one that can be lived with.
+
+        Raises:
+            ValueError: one is not.
+
+        """
+        for word in self.lived_with - set(LIVED_WITH):
+            known = "+".join(LIVED_WITH)
+            raise ValueError(f"despite is {self.despite!r}: {word!r} is none of {known}")
+
+    @property
+    def lived_with(self) -> frozenset[str]:
+        """The words of ``despite``."""
+        return frozenset(filter(None, self.despite.split("+")))
+
+
 class RouteTaker:
     """Takes routes between funds that wait at every venue; a transfer is too slow for a quote."""
 
-    name: ClassVar = "route-taker"
+    name: ClassVar[str] = "route-taker"
+    Parameters: ClassVar[type[msgspec.Struct]] = TakeTerms
 
-    class Parameters(msgspec.Struct, frozen=True, kw_only=True):
-        """What a route must bring, at the size that it is taken at.
-
-        ``rest_s`` is how long one route is left alone once taken. ``despite`` names what may be
-        said against a route that is taken all the same, joined by ``+``: ``transfer_unknown``
-        where funds at all venues are put back by other ways, ``fee_assumed``, ``fx_comparison``
-        for routes that end in another currency, at the rate of then.
-        """
-
-        min_return_bps: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = 0.0
-        min_profit_usd: Annotated[float, msgspec.Meta(ge=0, le=1e9)] = 1.0
-        rest_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 1.0
-        despite: str = ""
-
-        def __post_init__(self) -> None:
-            """Check that every word of ``despite`` is one that can be lived with.
-
-            Raises:
-                ValueError: one is not.
-
-            """
-            for word in self.lived_with - set(LIVED_WITH):
-                known = "+".join(LIVED_WITH)
-                raise ValueError(f"despite is {self.despite!r}: {word!r} is none of {known}")
-
-        @property
-        def lived_with(self) -> frozenset[str]:
-            """The words of ``despite``."""
-            return frozenset(filter(None, self.despite.split("+")))
-
-    def __init__(self, parameters: Parameters, /) -> None:
+    def __init__(self, parameters: TakeTerms, /) -> None:
         self._least = parameters
         self._rest_ns = round(parameters.rest_s * SECOND_NS)
         self._lived_with = parameters.lived_with
         self._taken_ns: dict[str, int] = {}
+        self._now_ns = 0
+        self._used: set[tuple[object, ...]] = set()
 
     @property
     def least_usd(self) -> float:
@@ -98,13 +103,21 @@ class RouteTaker:
     def on_routes(self, routes: Routes, /) -> list[Take]:
         """Return what is to be taken of the routes of one base currency, best first."""
         now_ns = routes.received_ns
-        takes = [
-            Take(route, now_ns, self._why(route))
+        if now_ns != self._now_ns:
+            self._now_ns = now_ns
+            self._used.clear()
+        return [
+            self._take(route, now_ns)
             for route in routes.routes
-            if self._pays(route) and self._is_rested(route, now_ns)
+            if self._pays(route)
+            and self._is_rested(route, now_ns)
+            and self._used.isdisjoint(_books_of(route))
         ]
-        self._taken_ns |= {take.route.id: now_ns for take in takes}
-        return takes
+
+    def _take(self, route: Route, now_ns: int) -> Take:
+        self._taken_ns[route.id] = now_ns
+        self._used |= _books_of(route)
+        return Take(route, now_ns, self._why(route))
 
     def _pays(self, route: Route) -> bool:
         if route.mode == "transfer" or route.profit_usd is None or not route.amount_in:
@@ -139,3 +152,10 @@ class RouteTaker:
             f"{route.return_bps:.1f} bps after all fees, limited by {route.limited_by or 'nothing'}"
         )
         return Reason(text, values)
+
+
+def _books_of(route: Route) -> set[tuple[object, ...]]:
+    """Return the sides of books that a route takes from."""
+    return {
+        (leg.venue, leg.instrument, leg.kind) for leg in route.legs if leg.instrument is not None
+    }

@@ -50,24 +50,28 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 class Parametric(Protocol):
-    """Parameters in, one instance an instrument; what all strategies have, users' own too."""
+    """Has a name and parameters, as all strategies do."""
 
     name: ClassVar[str]
     Parameters: ClassVar[type[msgspec.Struct]]
     """What can be chosen, each with a default and bounds (`msgspec.Meta`)."""
 
-    warm_up: int
-    """Candles, or quotes, until the answer no longer depends on where they began."""
-
     def __init__(self, parameters: Any, /) -> None:
         """Begin, with an instance of `Parameters`."""
+
+
+class OfInstrument(Parametric, Protocol):
+    """One instance an instrument; what all strategies on one have, users' own too."""
+
+    warm_up: int
+    """Candles, or quotes, until the answer no longer depends on where they began."""
 
     def why(self) -> Reason:
         """Explain the last answer."""
 
 
 @runtime_checkable
-class Strategy(Parametric, Protocol):
+class Strategy(OfInstrument, Protocol):
     """Decides on candles."""
 
     def on_candle(self, bar: Bar, /) -> float | None:
@@ -75,7 +79,7 @@ class Strategy(Parametric, Protocol):
 
 
 @runtime_checkable
-class QuoteStrategy(Parametric, Protocol):
+class QuoteStrategy(OfInstrument, Protocol):
     """Decides on quotes; the same class may decide on candles as well."""
 
     def on_quote(self, moment: Moment, /) -> float | None:
@@ -85,7 +89,7 @@ class QuoteStrategy(Parametric, Protocol):
 AnyStrategy: TypeAlias = Strategy | QuoteStrategy
 
 
-def parameters_of(strategy: type[AnyStrategy], given: Mapping[str, Any]) -> msgspec.Struct:
+def parameters_of(strategy: type[Parametric], given: Mapping[str, Any]) -> msgspec.Struct:
     """Return the parameters, with defaults where none is given; texts are read as numbers.
 
     Raises:
@@ -103,7 +107,7 @@ def parameters_of(strategy: type[AnyStrategy], given: Mapping[str, Any]) -> msgs
 
 
 def _in_words(
-    strategy: type[AnyStrategy], given: Mapping[str, Any], error: msgspec.ValidationError
+    strategy: type[Parametric], given: Mapping[str, Any], error: msgspec.ValidationError
 ) -> str:
     """Name the parameter, its value and what it may be, where that is what is wrong."""
     name = str(error).rpartition("$.")[2].rstrip("`")

@@ -11,7 +11,7 @@ from analytics.backtest.arbitrage.tape import Tape, tape_of
 from analytics.routes.board import RouteBoard
 from analytics.routes.costs import Costs, Facts, Fee
 from analytics.routes.terms import BoardTerms
-from analytics.strategies.route_taker import RouteTaker
+from analytics.strategies.route_taker import RouteTaker, TakeTerms
 from infrastructure.bus.local import LocalBus
 from market import Event, Routes
 from refresher_service import refresher as refreshing
@@ -64,7 +64,7 @@ async def never(interval_s: float, action: Callable[[], Awaitable[None]]) -> Non
 
 def replayed(tape: Tape) -> list[Routes]:
     told: list[Routes] = []
-    taker = RouteTaker(RouteTaker.Parameters())
+    taker = RouteTaker(TakeTerms())
     Replay(RouteBoard(COSTS, TERMS), taker, [], pace=Pace(HZ), hear=told.append).play(tape)
     return told
 

@@ -62,7 +62,7 @@ class Matching:
             return Got(order=order, at_ns=now_ns, short=depth.why)
         within = tuple(self._within(order, depth))
         if not within:
-            return Got(order=order, at_ns=now_ns, short="price")
+            return Got(order=order, at_ns=now_ns, short=self._why_none(order, depth))
         market = self._standing.market(order.place)
         there = sum(size for _, size in within)
         quantity = whole_lots(min(order.quantity, there), market.lot)
@@ -75,22 +75,30 @@ class Matching:
 
     def _within(self, order: Order, depth: Depth[float]) -> Iterator[tuple[float, float]]:
         """Yield the levels as good as the limit, less what was taken of them."""
-        is_buy = order.kind == "buy"
         stamp, taken = self._taken.get((order.place, order.kind), ((0, 0), 0.0))
         gone = taken if stamp == _stamp(depth) else 0.0
-        for price, size in depth.asks if is_buy else depth.bids:
-            if (price > order.limit) if is_buy else (price < order.limit):
+        for price, size in depth.asks if order.kind == "buy" else depth.bids:
+            if not _is_within(order, price):
                 return
             left = size - gone
             gone = max(gone - size, 0.0)
             if left > size * (1.0 - ENOUGH):
                 yield price, left
 
+    def _why_none(self, order: Order, depth: Depth[float]) -> Short:
+        """Tell whether no level was as good as the limit, or those that were are taken."""
+        best = (depth.asks if order.kind == "buy" else depth.bids)[:1]
+        return "depth" if any(_is_within(order, price) for price, _ in best) else "price"
+
     def _take(self, order: Order, depth: Depth[float], quantity: float) -> None:
         key = order.place, order.kind
         stamp, taken = self._taken.get(key, ((0, 0), 0.0))
         before = taken if stamp == _stamp(depth) else 0.0
         self._taken[key] = _stamp(depth), before + quantity
+
+
+def _is_within(order: Order, price: float) -> bool:
+    return price <= order.limit if order.kind == "buy" else price >= order.limit
 
 
 def _stamp(depth: Depth[float]) -> tuple[int, int]:

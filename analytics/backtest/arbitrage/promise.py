@@ -23,15 +23,22 @@ class Promise:
     Args:
         tape: The tape.
         row_of: The last row of a market that was passed; None: it is of a book, or of another tape.
+        kept: What a market's taker fee leaves of a unit.
         standing: What assets are worth.
 
     """
 
     def __init__(
-        self, tape: Tape, row_of: Callable[[Place], int | None], standing: Standing
+        self,
+        tape: Tape,
+        *,
+        row_of: Callable[[Place], int | None],
+        kept: Callable[[Place], float],
+        standing: Standing,
     ) -> None:
         self._tape = tape
         self._row_of = row_of
+        self._kept = kept
         self._standing = standing
 
     def reaches(self, cycle: Cycle, top_rate: float, least_usd: float) -> bool:
@@ -49,7 +56,7 @@ class Promise:
                 return True
             size, rate = self._level(leg, row)
             through = min(through, size / kept)
-            kept *= rate * (1.0 - self._standing.market(place).taker_fee)
+            kept *= rate * self._kept(place)
         return through * (top_rate - 1.0) * usd >= least_usd * (1.0 - ROUNDING)
 
     def _level(self, leg: Leg, row: int) -> tuple[float, float]:

@@ -77,7 +77,7 @@ class Scout:
             if market is not None:
                 self._engine.list_market(market)
         self._tops = self._tops_of(tape, set(new))
-        self._promise = Promise(tape, self._row_of, self._standing)
+        self._promise = Promise(tape, row_of=self._row_of, kept=self._kept, standing=self._standing)
         self._follow()
         self._set_wakes()
 

@@ -15,7 +15,7 @@ from analytics.backtest.arbitrage.scout import Scout
 from analytics.backtest.arbitrage.tape import tape_of
 from analytics.routes.board import RouteBoard
 from analytics.routes.kernels import KernelName
-from analytics.strategies.route_taker import RouteTaker
+from analytics.strategies.route_taker import RouteTaker, TakeTerms
 from market import Event
 from market.events import VenueState
 from tests.analytics.backtest.arbitrage.test_replay import MS, NOW, TERMS, a_market, costs
@@ -30,9 +30,7 @@ def played(events: list[Event], *, kernel: KernelName | None) -> list[list[Outco
     funds = Holdings(funds_usd=10_000.0), Holdings(funds_usd=10_000.0)
     latencies = Latency(0.0), Latency(20.0, 90.0)
     desks = [Desk(board.standing, *one) for one in zip(latencies, funds, strict=True)]
-    taker = RouteTaker(
-        RouteTaker.Parameters(despite="transfer_unknown", rest_s=0.1, min_profit_usd=0.01)
-    )
+    taker = RouteTaker(TakeTerms(despite="transfer_unknown", rest_s=0.1, min_profit_usd=0.01))
     replay = Replay(board, taker, desks)
     tape = tape_of(events)
     if kernel is None:

@@ -15,7 +15,7 @@ from analytics.backtest.arbitrage.tape import Tape, tape_of
 from analytics.routes.board import RouteBoard
 from analytics.routes.costs import Costs, Facts, Fee, fee_key
 from analytics.routes.terms import BoardTerms
-from analytics.strategies.route_taker import RouteTaker
+from analytics.strategies.route_taker import RouteTaker, TakeTerms
 from market import Event
 from tests.making import SECOND, a_book, a_listed, a_quote, a_status
 
@@ -23,7 +23,7 @@ NOW = 1_000 * SECOND
 MS = SECOND // 1_000
 TERMS = BoardTerms(max_age_ns=10 * SECOND, kernel="python")
 FUNDS = 1e6
-HERE = RouteTaker.Parameters(despite="transfer_unknown")
+HERE = TakeTerms(despite="transfer_unknown")
 
 
 def costs(**fees: float) -> Costs:
@@ -175,7 +175,7 @@ def test_without_funds_a_route_is_missed() -> None:
 
 def test_a_route_that_is_on_its_way_is_not_taken_again() -> None:
     again = a_quote("kraken", bid=102.0, ask=103.0, bid_size=2.0, at_ns=NOW + 20 * MS)
-    taker = RouteTaker(RouteTaker.Parameters(despite="transfer_unknown", rest_s=0.0))
+    taker = RouteTaker(TakeTerms(despite="transfer_unknown", rest_s=0.0))
     cheap = replace(CHEAP, ask_size=5.0)
 
     fast, slow = played([*alive(NOW), cheap, DEAR, again, LATER], 10.0, 50.0, taker=taker)
@@ -187,7 +187,7 @@ def test_a_route_that_is_on_its_way_is_not_taken_again() -> None:
 def test_no_level_is_taken_twice_before_its_market_tells_of_it_anew() -> None:
     """The ask of 3 is taken by 2, and it is told of no more: 1 is left of it."""
     again = a_quote("kraken", bid=102.0, ask=103.0, bid_size=2.0, at_ns=NOW + 20 * MS)
-    taker = RouteTaker(RouteTaker.Parameters(despite="transfer_unknown", rest_s=0.0))
+    taker = RouteTaker(TakeTerms(despite="transfer_unknown", rest_s=0.0))
 
     (desk,) = played([*alive(NOW), CHEAP, DEAR, again, LATER], 0.0, taker=taker)
     _, second = desk.outcomes
@@ -202,7 +202,7 @@ def test_a_comparison_is_worth_the_rate_of_when_it_is_done() -> None:
     won = a_quote("upbit", "USDT-KRW", bid=1_349.0, ask=1_351.0, at_ns=NOW)
     dear = a_quote("upbit", "BTC-KRW", bid=137_000.0, ask=140_000.0, bid_size=1.0, at_ns=NOW)
     weaker = a_quote("upbit", "USDT-KRW", bid=1_369.0, ask=1_371.0, at_ns=NOW + 20 * MS)
-    taker = RouteTaker(RouteTaker.Parameters(despite="fx_comparison+transfer_unknown"))
+    taker = RouteTaker(TakeTerms(despite="fx_comparison+transfer_unknown"))
 
     at_once, late = played(
         [*venues, won, CHEAP, dear, weaker, LATER],
@@ -255,7 +255,7 @@ def a_market(count: int = 200, seed: int = 5) -> list[Event]:
 def taken_of(tape: Tape, latency_ms: float = 60.0) -> list[Outcome]:
     board = RouteBoard(FREE, TERMS)
     desk = Desk(board.standing, Latency(latency_ms), Holdings(funds_usd=1_000.0))
-    parameters = RouteTaker.Parameters(despite="transfer_unknown", rest_s=0.1, min_profit_usd=0.1)
+    parameters = TakeTerms(despite="transfer_unknown", rest_s=0.1, min_profit_usd=0.1)
     replay = Replay(board, RouteTaker(parameters), [desk])
     replay.play(tape)
     replay.end()

@@ -1,0 +1,1 @@
+"""`cryptotracker backtest routes`: what was received in, what taking routes brought out."""
