@@ -11,6 +11,7 @@ from market import (
     Event,
     FrameError,
     Instrument,
+    Listing,
     Summary,
     Trade,
     VenueCandle,
@@ -64,6 +65,7 @@ class Reader:
         self._known = dict(session.listings)
         self._session = session
         self._books = Books(venue, session, only_changes=only_changes)
+        self._summaries = _telling_summaries(venue, session, self._known)
         tells: Mapping[str, Tell] = {
             "trade": self._trades,
             "orderbook": self._books.show,
@@ -143,34 +145,6 @@ class Reader:
             ),
         )
 
-    def _summaries(self, row: Ticker, received_ns: int) -> Sequence[Summary]:
-        """Tell nothing of what was never traded."""
-        code, price = row.code, row.trade_price
-        listing = self._known[code]
-        if not price:
-            return ()
-        session = self._session
-        last = session.numbered
-        session.numbered = sequence = received_ns if received_ns > last else last + 1
-        return (
-            Summary(
-                self._venue,
-                listing.instrument,
-                code,
-                price,
-                listing.name,
-                row.opening_price or None,
-                row.high_price or None,
-                row.low_price or None,
-                row.acc_trade_volume_24h,
-                None,
-                None,
-                event_ns=row.timestamp * MS,
-                received_ns=received_ns,
-                sequence=sequence,
-            ),
-        )
-
     def _candles(self, row: CandleRow, received_ns: int) -> Sequence[VenueCandle]:
         """Tell nothing of intervals that are none of ours."""
         interval = STREAMED.get(row.type)
@@ -232,3 +206,38 @@ class Reader:
             return self._summaries(self._met(frames.REST_TICKER.decode(raw)), received_ns)
 
         return [event for events in readable(body, summary) for event in events]
+
+
+def _telling_summaries(venue: str, session: Session, known: Mapping[str, Listing]) -> Tell:
+    """Return what tells a summary, but nothing of what was never traded.
+
+    It is a closure: these frames are so short that reading attributes of an object shows.
+    """
+
+    def tell(row: Ticker, received_ns: int) -> Sequence[Summary]:
+        code, price = row.code, row.trade_price
+        listing = known[code]
+        if not price:
+            return ()
+        last = session.numbered
+        session.numbered = sequence = received_ns if received_ns > last else last + 1
+        return (
+            Summary(
+                venue,
+                listing.instrument,
+                code,
+                price,
+                listing.name,
+                row.opening_price or None,
+                row.high_price or None,
+                row.low_price or None,
+                row.acc_trade_volume_24h,
+                None,
+                None,
+                event_ns=row.timestamp * MS,
+                received_ns=received_ns,
+                sequence=sequence,
+            ),
+        )
+
+    return tell
