@@ -54,11 +54,11 @@ class Ladder:
             for book in self.rungs:
                 book.miss(gap.instrument, gap.start_ns, gap.end_ns)
 
-    def above(self, book: Rung) -> FoldedBook | None:
-        """Return the book that is made of the candles of this one; it knows what time it is."""
-        folded = self._above.get(book.interval)
+    def above(self, interval: str, now_ns: int) -> FoldedBook | None:
+        """Return the book that is made of candles of this interval; it is told the venue's time."""
+        folded = self._above.get(interval)
         if folded is not None:
-            folded.advance(book.now_ns, book.now_ns)
+            folded.advance(now_ns, now_ns)
         return folded
 
     def finished(self, number: Callable[[], int]) -> Sequence[Candle]:
@@ -70,7 +70,7 @@ class Ladder:
         for book in self.rungs:
             keys = book.finished()
             candles = [book.candle(key, sequence=number()) for key in keys]
-            if (folded := self.above(book)) is not None:
+            if (folded := self.above(book.interval, book.now_ns)) is not None:
                 for candle in candles:
                     folded.take(candle)
             book.settle(keys)

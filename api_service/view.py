@@ -8,6 +8,7 @@ from typing import TypeAlias, TypeVar
 import structlog
 from msgspec import structs
 
+from analytics.across import ACROSS
 from api_service.rows import S
 from api_service.signal_board import SignalBoard
 from api_service.venues import VenueBoard
@@ -264,7 +265,8 @@ class LatestView(Actor[Event]):
         key = candle.venue, candle.instrument, candle.interval
         kept = known.get(key)
         if kept is None:
-            self._meet(key[:2])
+            if candle.venue != ACROSS:  # which is no venue, so that who names none is not given it
+                self._meet(key[:2])
             kept = known[key] = {}
         before = kept.get(candle.start_ns)
         if before is not None and fullness(before) > fullness(candle):

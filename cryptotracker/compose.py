@@ -38,6 +38,7 @@ from infrastructure.sharing import Share
 from infrastructure.supervisor import Supervised, Supervisor
 from infrastructure.timeseries.past import Store
 from market.spread import shard_name, shard_of
+from refresher_service.across_venues import AcrossVenues
 from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
 from refresher_service.signaller import Signaller
@@ -183,6 +184,7 @@ class System:
             terms = board_terms(self.settings, (venue.name for venue in self.polled))
             computing.append(Refresher(bus, costs, terms, store=store))
             computing.append(candle_building(bus, store))
+            computing.append(AcrossVenues(bus, store))
             if choices := strategies_set(self.settings.strategies):
                 computing.append(Signaller(bus, store, choices))
         return [keeping, computing]

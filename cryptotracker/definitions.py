@@ -36,6 +36,7 @@ from infrastructure.bus.amqp.topology import EXCHANGE, Topology
 from infrastructure.sharing import members_of, places_of
 from market import ActorStatus, Candle, Episode, Event, Premium, Routes, Signal
 from market.routing import kind_of
+from refresher_service.across_venues import AcrossVenues
 from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
 from refresher_service.signaller import Signaller
@@ -62,8 +63,13 @@ RIGHTS = (
         publishes=sorted(COMPUTED | {ACTOR}),
         hears=sorted({ACTOR, *map(kind_of, Refresher.handles), *map(kind_of, Signaller.handles)}),
         mailboxes=[CandleBuilder.name],
-        views=[Refresher.name, Signaller.name, members_of(CandleBuilder.name)],
-        leads=[Refresher.name, Signaller.name, CandleBuilder.name],
+        views=[
+            Refresher.name,
+            Signaller.name,
+            AcrossVenues.name,
+            members_of(CandleBuilder.name),
+        ],
+        leads=[Refresher.name, Signaller.name, AcrossVenues.name, CandleBuilder.name],
         tells_recent=True,
         reads_recent=True,
     ),
@@ -100,7 +106,12 @@ def plan_of(topology: Topology) -> Plan:
     for reader in KEPT:
         patterns = patterns_of(reader.handles)
         plan += topology.mailbox_plan(reader.name, patterns, is_split=partitions > 1)
-    leads = [Refresher.name, Signaller.name, *places_of(CandleBuilder.name, partitions)]
+    leads = [
+        Refresher.name,
+        Signaller.name,
+        AcrossVenues.name,
+        *places_of(CandleBuilder.name, partitions),
+    ]
     if partitions > 1:
         leads += places_of(Writer.name, partitions)
     for name in leads:

@@ -60,8 +60,7 @@ class CandleBuilder(Actor[Trade | Gap | VenueStatus]):
         self._ladders: dict[str, Ladder] = {}
         self._past = StoredPast(store, clock)
         self._paces = {
-            interval: Pace[tuple[str, Instrument]](hz)
-            for interval, hz in _hertz(publish_hz).items()
+            interval: Pace[tuple[str, Instrument]](hz) for interval, hz in hertz(publish_hz).items()
         }
         self._tick_s = Pace[str](publish_hz).tick_s
         self._clock = clock
@@ -167,24 +166,12 @@ class CandleBuilder(Actor[Trade | Gap | VenueStatus]):
             await self.bus.publish(growing)
 
     async def _hand_up(self, ladder: Ladder, told: Sequence[Told]) -> None:
-        """Give candles to those that they are pieces of, which the store may know more pieces of.
-
-        Raises:
-            StoreUnavailableError: it is to be done again.
-
-        """
-        above = ladder.above(told[0][0]) if told else None
-        if above is None:
+        """Give candles to the longer ones that they are pieces of."""
+        if not told:
             return
-        needed: dict[Instrument, list[int]] = {}
-        for _, (instrument, start_ns), _ in told:
-            key = instrument, start_ns - start_ns % above.length_ns
-            if self._past.is_needed(above, key):
-                needed.setdefault(instrument, []).append(key[1])
-        for instrument, starts in needed.items():
-            await self._past.restore_folded(above, instrument, min(starts), max(starts))
-        for _, _, candle in told:
-            above.take(candle)
+        book = told[0][0]
+        if above := ladder.above(book.interval, book.now_ns):
+            await self._past.fold(above, [candle for _, _, candle in told])
 
     def _due(self, book: Rung) -> Iterator[CandleKey]:
         """Yield the open candles that are to be told now."""
@@ -212,7 +199,7 @@ class CandleBuilder(Actor[Trade | Gap | VenueStatus]):
             ladder.miss(gap)
 
 
-def _hertz(publish_hz: float) -> Mapping[str, float]:
+def hertz(publish_hz: float) -> Mapping[str, float]:
     """Return how often an open candle is told; of an hour and more, every ten seconds."""
     long = {
         interval: 1.0 / min(length_ns / (60 * SECOND_NS), 10.0)

@@ -11,7 +11,7 @@ from analytics.closing import CandleKey
 from analytics.folding import FoldedBook
 from analytics.ladder import Ladder, Rung
 from infrastructure.timeseries.port import GapTerms, TimeSeries
-from market import Gap, Instrument
+from market import Candle, Gap, Instrument
 from market.intervals import INTERVALS, SECOND_NS, start_of
 
 AT_MOST = 100_000
@@ -122,6 +122,27 @@ class StoredPast:
         for piece in pieces:
             book.take(piece)
         self._folded.add((book.interval, market))
+
+    async def fold(self, above: FoldedBook, pieces: Sequence[Candle]) -> None:
+        """Give candles to the book that is made of them; the store may know more of its pieces.
+
+        Raises:
+            StoreUnavailableError: it is to be done again.
+
+        """
+        needed: dict[Instrument, list[int]] = {}
+        for piece in pieces:
+            key = piece.instrument, start_of(piece.start_ns, above.interval)
+            if self.is_needed(above, key):
+                needed.setdefault(piece.instrument, []).append(key[1])
+        for instrument, starts in needed.items():
+            await self.restore_folded(above, instrument, min(starts), max(starts))
+        for piece in pieces:
+            above.take(piece)
+
+    def knows(self, venue: str, instrument: Instrument, last_closed_ns: int) -> None:
+        """Note when the last closed candle of a market began, where that is known otherwise."""
+        self._last_closed_ns.setdefault((venue, instrument), last_closed_ns)
 
     async def restore_again(self) -> set[Ladder]:
         """Repeat what was read a minute ago; return the ladders that it went to.

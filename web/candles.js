@@ -1,5 +1,5 @@
 // @ts-check
-/** Candles of one market and interval: history by REST, what follows from the feed, in one sorted list. */
+/** Candles of one market: history by REST, what follows from the feed. */
 import { feed, serverTime } from "./store.js";
 
 /** Seconds of each interval offered. */
@@ -25,7 +25,7 @@ const barOf = ({ start, open, high, low, close, volume, trades, complete = true 
 });
 
 /**
- * Let the last bar go with the minutes, which are told more often; its volume follows by itself.
+ * Let the last bar go with the minutes, which are told more often.
  * @param {Bar[]} bars Rising in time. @param {Bar[]} minutes Rising too. @param {number} seconds
  */
 export function broughtUpToDate(bars, minutes, seconds) {
@@ -124,7 +124,7 @@ export class Candles {
   }
 }
 
-/** What was told with more trades is newer. @param {Map<number, Bar>} kept @param {Candle[]} candles */
+/** @param {Map<number, Bar>} kept @param {Candle[]} candles */
 function keep(kept, candles) {
   for (const bar of candles.map(barOf)) {
     if (bar.trades >= (kept.get(bar.time)?.trades ?? 0)) kept.set(bar.time, bar);

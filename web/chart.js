@@ -22,9 +22,11 @@ const turn = () => {
 /** What is drawn over the bars by whoever has more to say of them. */
 export const overlay = signal(/** @type {typeof import("./marks.js").Marks | null} */ (null));
 
-/** Markets that quotes are known of, as `venue:symbol`. */
+/** Markets that quotes are known of, as `venue:symbol`; `all` is an asset across them. */
 function markets() {
-  return [...(quotes.rows.value?.keys() ?? [])].sort(byAsset);
+  const known = [...(quotes.rows.value?.keys() ?? [])];
+  const across = known.map((market) => market.replace(/.*:(.*)-.*/, "all:$1-USD"));
+  return [...new Set(known.concat(across))].sort(byAsset);
 }
 
 /** @param {string[]} known */

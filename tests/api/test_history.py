@@ -222,3 +222,17 @@ async def test_what_we_have_no_candle_of_is_filled_from_the_venue(
     ]
     assert all(row["complete"] for row in whole["data"])
     assert [*before["data"], *page["data"]] == whole["data"][1:]
+
+
+async def test_candles_across_venues_are_given_to_whoever_asks_for_them(
+    api: Api, client: httpx2.AsyncClient
+) -> None:
+    across = a_candle("all", "BTC-USD", start_ns=MINUTE)
+    await api.store.write([a_candle("kraken", "BTC-USD"), across])
+    await api.feed(a_candle("kraken", "BTC-USD"), replace(across, start_ns=2 * MINUTE))
+
+    asked = (await client.get("/v1/candles?symbol=BTC-USD&venue=all")).json()
+    every = (await client.get("/v1/candles?symbol=BTC-USD")).json()
+
+    assert [row["venue"] for row in asked["data"]] == ["all", "all"]
+    assert [row["venue"] for row in every["data"]] == ["kraken"]
