@@ -1,9 +1,13 @@
 """What the broker rejects: said once a spell, and a link that does nothing else is left.
 
-A quorum queue takes nothing while it is full, and while most of its members are away. A channel of
-RabbitMQ 3.10 asks each queue once whether it may publish there, and then goes by what the leader
-tells it of a change: where that one dies before it has told, the channel rejects for ever, however
-empty the queue is. Another channel asks anew, so none is kept for longer than `PATIENCE_S`.
+A quorum queue takes nothing while it is full, and while most of its members are away. But a channel
+of RabbitMQ 3.10 may go on rejecting when that is over, and another one would not:
+
+* before its first message to a queue it asks the node that led when it looked, and no other; while
+  that node is down it rejects at once, though another one leads by now;
+* it takes a queue for full until a leader tells it otherwise, who may have died before it did.
+
+So no link is kept that rejects for longer than `PATIENCE_S`, which doubles each time in vain.
 """
 
 import time
@@ -14,7 +18,8 @@ import structlog
 from infrastructure.bus.amqp.lanes import Lane
 from market import BusUnavailableError
 
-PATIENCE_S = 10.0
+PATIENCE_S = 2.0
+LONGEST_PATIENCE_S = 60.0
 
 WHY = (
     "rejects what is published, so a mailbox is full or its queue has no leader: `rabbitmqctl "
@@ -32,6 +37,7 @@ class Rejections:
         self._clock = clock
         self._since: dict[Lane, float] = {}
         self._linked_at = 0.0
+        self._patience_s = PATIENCE_S
 
     @property
     def lasting(self) -> bool:
@@ -55,11 +61,13 @@ class Rejections:
         if not self._since:
             log.warning("bus.rejected", events=events, why=why)
         since = self._since.setdefault(lane, now)
-        if now - max(since, self._linked_at) > PATIENCE_S:
+        if now - max(since, self._linked_at) > self._patience_s:
+            self._patience_s = min(2.0 * self._patience_s, LONGEST_PATIENCE_S)
             raise BusUnavailableError(why)
 
     def over(self, lane: Lane) -> None:
         """Note that a message of the lane was taken."""
         since = self._since.pop(lane, None)
         if since is not None and not self._since:
+            self._patience_s = PATIENCE_S
             log.info("bus.taken_again", after_s=round(self._clock() - since, 1))
