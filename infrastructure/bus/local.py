@@ -11,7 +11,9 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from infrastructure.bus.local_lead import LocalLead
 from infrastructure.bus.local_letters import RETURNED, LocalLetters, Returned
+from infrastructure.bus.local_mailbox import LocalMailbox, LocalQueue
 from infrastructure.bus.port import Check, DeadLetter, Decide, Overflow, of_bus
 from infrastructure.bus.recent import Recent
 from infrastructure.measures import Measure
@@ -20,157 +22,6 @@ from market.routing import Selection, partition_of
 
 TURN = 256
 """After so many events the mailboxes get a turn before the next one is published."""
-
-
-class _Queue:
-    """What waits under one mailbox name, whoever has the mailbox open."""
-
-    def __init__(
-        self,
-        name: str,
-        patterns: Sequence[str],
-        capacity: int,
-        overflow: Overflow,
-        partition: int | None = None,
-    ) -> None:
-        self.selection = Selection(patterns)
-        self.name = name
-        self.partition = partition
-        self.capacity = capacity
-        self.overflow = overflow
-        self.waiting: deque[Event] = deque(
-            maxlen=capacity if overflow is Overflow.DROP_OLDEST else None
-        )
-        self.arrived = asyncio.Event()
-        self.has_room = asyncio.Event()
-        self.has_room.set()
-        self.is_full = False
-        self.in_hand = 0
-        self.finished = 0
-        self.was_finished = asyncio.Event()
-
-    def wanted(self, events: Sequence[Event], partitions: int) -> Sequence[Event]:
-        picked = self.selection.of(events)
-        if self.partition is None:
-            return picked
-        ours = (None, self.partition)
-        return [event for event in picked if partition_of(event, partitions) in ours]
-
-    def put(self, events: Sequence[Event]) -> None:
-        self.waiting.extend(events)
-        self.arrived.set()
-        if self.overflow is Overflow.WAIT and len(self.waiting) >= self.capacity:
-            self.has_room.clear()
-            self.is_full = True
-
-    def take(self, at_most: int) -> list[Event]:
-        waiting = self.waiting
-        taken = [waiting.popleft() for _ in range(min(at_most, len(waiting)))]
-        self.in_hand += len(taken)
-        self._note_levels()
-        return taken
-
-    def finish(self, count: int) -> None:
-        self.in_hand -= count
-        self.finished += count
-        self.was_finished.set()
-
-    async def settle(self) -> None:
-        """Return once all that is there now is dealt with."""
-        due = self.finished + self.in_hand + len(self.waiting)
-        while self.finished < due:
-            self.was_finished.clear()
-            await self.was_finished.wait()
-
-    def give_back(self, events: Sequence[Event]) -> None:
-        self.in_hand -= len(events)
-        if self.overflow is Overflow.DROP_OLDEST:
-            room = self.capacity - len(self.waiting)
-            events = events[max(len(events) - room, 0) :]
-        self.waiting.extendleft(reversed(events))
-        self._note_levels()
-
-    def _note_levels(self) -> None:
-        if self.waiting:
-            self.arrived.set()
-        else:
-            self.arrived.clear()
-        if len(self.waiting) < self.capacity:
-            self.has_room.set()
-            self.is_full = False
-
-
-class LocalMailbox:
-    """One reader of a queue."""
-
-    def __init__(self, name: str, queue: _Queue, dead_letters: LocalLetters) -> None:
-        self._name = name
-        self._queue = queue
-        self._dead_letters = dead_letters
-        self._taken: list[Event] = []
-
-    @property
-    def waiting(self) -> int:
-        """See `Mailbox.waiting`."""
-        return len(self._queue.waiting)
-
-    async def receive(self, at_most: int) -> Sequence[Event]:
-        """See `Mailbox.receive`."""
-        await asyncio.sleep(0)  # a full mailbox must not keep the others from running
-        while not self._queue.waiting:
-            await self._queue.arrived.wait()
-        self._taken = self._queue.take(at_most)
-        return self._taken
-
-    async def gather(self, within_s: float) -> None:
-        """See `Mailbox.gather`."""
-        await asyncio.sleep(within_s)
-
-    async def done(self) -> None:
-        """See `Mailbox.done`."""
-        self._queue.finish(len(self._taken))
-        self._taken = []
-
-    async def failed(self) -> None:
-        """See `Mailbox.failed`."""
-        self._queue.give_back(self._taken)
-        self._taken = []
-
-    async def dead_letter(self, event: Event, reason: str) -> None:
-        """See `Mailbox.dead_letter`."""
-        self._dead_letters.add([DeadLetter(mailbox=self._name, reason=reason, event=event)])
-
-
-class LocalLead:
-    """The lead of one of those that stand for it."""
-
-    def __init__(self) -> None:
-        self._held = asyncio.Event()
-        self._lost = asyncio.Event()
-        self._lost.set()
-
-    @property
-    def is_held(self) -> bool:
-        """See `Lead.is_held`."""
-        return self._held.is_set()
-
-    async def held(self) -> None:
-        """See `Lead.held`."""
-        await self._held.wait()
-
-    async def lost(self) -> None:
-        """See `Lead.lost`."""
-        await self._lost.wait()
-
-    def grant(self) -> None:
-        """Make it ours."""
-        self._held.set()
-        self._lost.clear()
-
-    def take_away(self) -> None:
-        """Make it ours no more."""
-        self._held.clear()
-        self._lost.set()
 
 
 class LocalBus:
@@ -184,8 +35,8 @@ class LocalBus:
 
     def __init__(self, dead_letters: Path | None = None, *, partitions: int = 1) -> None:
         self.partitions = partitions
-        self._kept: dict[tuple[str, int | None], _Queue] = {}
-        self._open: list[_Queue] = []
+        self._kept: dict[tuple[str, int | None], LocalQueue] = {}
+        self._open: list[LocalQueue] = []
         self._dead_letters = LocalLetters(dead_letters)
         self._returned = (
             None if dead_letters is None else Returned(dead_letters.with_name(RETURNED))
@@ -245,7 +96,7 @@ class LocalBus:
         """See `Bus.mailbox`; a WAIT mailbox lives on when its reader is restarted."""
         queue = self._kept.get((name, partition)) if overflow is Overflow.WAIT else None
         if queue is None:
-            queue = _Queue(name, patterns, capacity, overflow, partition)
+            queue = LocalQueue(name, patterns, capacity, overflow, partition)
             self._open.append(queue)
         if overflow is Overflow.WAIT:
             self._kept[name, partition] = queue
@@ -292,7 +143,7 @@ class LocalBus:
         parts = range(self.partitions) if self.partitions > 1 else (None,)
         for part in parts:
             if (name, part) not in self._kept:
-                queue = _Queue(name, patterns, sys.maxsize, Overflow.WAIT, part)
+                queue = LocalQueue(name, patterns, sys.maxsize, Overflow.WAIT, part)
                 self._kept[name, part] = queue
                 self._open.append(queue)
 
@@ -346,7 +197,7 @@ class LocalBus:
                 queue.put([event])
         return bool(queues)
 
-    def _full_among(self, events: Sequence[Event]) -> _Queue | None:
+    def _full_among(self, events: Sequence[Event]) -> LocalQueue | None:
         """Return a mailbox that has no room for one of the events; None: all have."""
         for queue in self._open:
             if queue.is_full and queue.wanted(events, self.partitions):
