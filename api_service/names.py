@@ -4,6 +4,7 @@ import heapq
 import re
 from collections.abc import Iterable, Sequence
 
+from analytics.across import ACROSS
 from api_service.problems import ProblemError, fault
 from api_service.rows import symbol_of
 from api_service.view import Key, LatestView
@@ -33,7 +34,7 @@ def read_instruments(
     plain = {symbol_of(known).replace("-", ""): known for known in view.known}
     found = {name: _read_instrument(name, plain, view) for name in names}
     for name, instrument in found.items():
-        if be_strict and view.known and instrument not in view.known:
+        if be_strict and view.known and not _is_known(instrument, view):
             raise _unknown_symbol(name, f"No venue lists {instrument}", view)
     return frozenset(found.values())
 
@@ -50,7 +51,7 @@ def read_venues(names: Sequence[str], view: LatestView) -> frozenset[str] | None
     _check_count("venue", names)
     known = {*view.venues.names, *(venue for venues in view.known.values() for venue in venues)}
     for name in names:
-        if known and name.lower() not in known:
+        if known and name.lower() not in {*known, ACROSS}:
             raise ProblemError(
                 "unknown-venue",
                 f"There is no venue {name}.",
@@ -111,6 +112,11 @@ def near_routes(route_id: str, view: LatestView) -> list[str]:
 
 def _way(route_id: str) -> set[str]:
     return set(re.split(r"[|>:]", route_id)) - {""}
+
+
+def _is_known(instrument: Instrument, view: LatestView) -> bool:
+    """Tell whether a venue lists it, or candles across venues are of it."""
+    return instrument in view.known or (ACROSS, instrument, "1m") in view.candles
 
 
 def _read_instrument(name: str, plain: dict[str, Instrument], view: LatestView) -> Instrument:

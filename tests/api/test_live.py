@@ -138,6 +138,18 @@ async def test_a_quote_that_grows_old_is_told_without_any_event(
     assert update["data"][0]["stale_reason"] == "kraken is stale: no status for more than 5 s"
 
 
+async def test_candles_across_venues_are_told_to_whoever_subscribes_to_them(
+    api: Api, server: ApiServer
+) -> None:
+    await api.feed(a_quote("kraken", "BTC-USDT"), a_candle("all", "BTC-USD"))
+
+    async with live(server) as client:
+        await client.subscribe("candles", venue=["all"], symbol=["BTC-USD"], interval="1m")
+        snapshot = await client.hear()
+
+    assert [row["venue"] for row in snapshot["data"]] == ["all"]
+
+
 async def test_closed_candles_are_all_told_however_many_close_at_once(
     api: Api, server: ApiServer
 ) -> None:
