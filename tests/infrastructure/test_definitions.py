@@ -18,6 +18,7 @@ from aiormq.exceptions import ChannelAccessRefused
 from api_service.view import LatestView
 from cryptotracker.compose import KEPT, writing
 from cryptotracker.definitions import FILE, RIGHTS, broker_definitions, written
+from cryptotracker.strategies import chosen_strategies
 from infrastructure.actor import patterns_of
 from infrastructure.bus.amqp import AmqpBus, connect_amqp
 from infrastructure.bus.amqp.definitions import with_users
@@ -27,10 +28,14 @@ from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from market import Event
 from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
+from refresher_service.signaller import Signaller
 from storage_service.writer import Writer
-from tests.making import a_book, a_candle, a_quote, a_status, a_trade
+from tests.making import a_book, a_candle, a_quote, a_signal, a_status, a_trade
 from tests.servers.rabbitmq_node import RabbitMQServer
 from tests.waiting import eventually
+
+TOLD_ALL = "premium-reversion@1m, premium-reversion@quotes"
+"""Strategies that are told of all that there is."""
 
 PARTITIONS = 3
 SAFE_ARGUMENTS = {
@@ -140,7 +145,8 @@ async def test_broker_that_is_given_the_file_has_what_the_services_declare(
             await bus.keep(reader.name, patterns_of(reader.handles))
             for name in places_of(reader.name, PARTITIONS):
                 await opened.enter_async_context(bus.lead(name))
-        await opened.enter_async_context(bus.lead(Refresher.name))
+        for leader in (Refresher, Signaller):
+            await opened.enter_async_context(bus.lead(leader.name))
         assert await bus.recent(["#"]) == []
 
         found = [await asyncio.to_thread(_entities, node, vhost) for vhost in (given, declared)]
@@ -148,7 +154,7 @@ async def test_broker_that_is_given_the_file_has_what_the_services_declare(
 
     for kind, rows in found[0].items():
         assert rows == found[1][kind], kind
-    assert len(found[0]["queues"]) == 3 + 2 * PARTITIONS + 1 + 2 * PARTITIONS
+    assert len(found[0]["queues"]) == 3 + 2 * PARTITIONS + 2 + 2 * PARTITIONS
 
 
 @pytest.mark.rabbitmq
@@ -170,7 +176,7 @@ async def test_each_service_does_all_that_it_does_with_its_own_user(
         for reader in KEPT:
             await stream.keep(reader.name, patterns_of(reader.handles))
         writer, view = writing(storing, store), LatestView(serve)
-        for part in (writer, view):
+        for part in (writer, view, Signaller(refresh, store, chosen_strategies(TOLD_ALL))):
             await opened.enter_async_context(_running(part))
         lead = await opened.enter_async_context(
             refresh.lead(places_of(CandleBuilder.name, PARTITIONS)[0])
@@ -187,7 +193,7 @@ async def test_each_service_does_all_that_it_does_with_its_own_user(
         await stream.publish(told)
         await stream.put_aside([letter])
         await stream.flush()
-        await refresh.publish([a_candle()])
+        await refresh.publish([a_candle(), a_signal()])
         await refresh.flush()
         await eventually(lambda: writer.handled >= 3, within_s=20)
         await eventually(lambda: view.handled >= len(told), within_s=20)
