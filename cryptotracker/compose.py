@@ -26,7 +26,7 @@ from cryptotracker.choice import chosen_polled, chosen_venues, with_keys
 from cryptotracker.costs import read_costs
 from cryptotracker.settings import Settings
 from cryptotracker.simulating import simulating
-from cryptotracker.strategies import strategies_set
+from cryptotracker.strategies import strategies_set, take_terms
 from infrastructure.actor import patterns_of
 from infrastructure.archive.files import Files
 from infrastructure.archive.reading import files_at
@@ -41,6 +41,7 @@ from market.spread import shard_name, shard_of
 from refresher_service.across_venues import AcrossVenues
 from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
+from refresher_service.route_signaller import RouteSignaller
 from refresher_service.signaller import Signaller
 from storage_service.archivist import Archivist
 from storage_service.writer import Writer
@@ -187,6 +188,8 @@ class System:
             computing.append(AcrossVenues(bus, store))
             if choices := strategies_set(self.settings.strategies):
                 computing.append(Signaller(bus, store, choices))
+            if (least := take_terms(self.settings.route_taker)) is not None:
+                computing.append(RouteSignaller(bus, least))
         return [keeping, computing]
 
     def _api(self, bus: Bus, store: Store, ready: Ready | None) -> list[Supervised]:

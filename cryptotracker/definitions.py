@@ -39,6 +39,7 @@ from market.routing import kind_of
 from refresher_service.across_venues import AcrossVenues
 from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
+from refresher_service.route_signaller import RouteSignaller
 from refresher_service.signaller import Signaller
 from storage_service.writer import Writer
 
@@ -47,6 +48,9 @@ FILE = Path(__file__).parent.parent / "infrastructure" / "docker" / "rabbitmq" /
 KINDS = frozenset(map(kind_of, get_args(Event)))
 ACTOR = kind_of(ActorStatus)
 COMPUTED = frozenset(map(kind_of, (Routes, Episode, Premium, Candle, Signal)))
+
+LEADING = (Refresher, Signaller, RouteSignaller, AcrossVenues)
+"""Parts of which one leads; each has a mailbox of its own."""
 
 RIGHTS = (
     Rights(user="stream", publishes=sorted(KINDS - COMPUTED), tells_recent=True),
@@ -61,15 +65,10 @@ RIGHTS = (
     Rights(
         user="refresh",
         publishes=sorted(COMPUTED | {ACTOR}),
-        hears=sorted({ACTOR, *map(kind_of, Refresher.handles), *map(kind_of, Signaller.handles)}),
+        hears=sorted({ACTOR, *(kind_of(kind) for part in LEADING for kind in part.handles)}),
         mailboxes=[CandleBuilder.name],
-        views=[
-            Refresher.name,
-            Signaller.name,
-            AcrossVenues.name,
-            members_of(CandleBuilder.name),
-        ],
-        leads=[Refresher.name, Signaller.name, AcrossVenues.name, CandleBuilder.name],
+        views=[*(part.name for part in LEADING), members_of(CandleBuilder.name)],
+        leads=[*(part.name for part in LEADING), CandleBuilder.name],
         tells_recent=True,
         reads_recent=True,
     ),
@@ -106,12 +105,7 @@ def plan_of(topology: Topology) -> Plan:
     for reader in KEPT:
         patterns = patterns_of(reader.handles)
         plan += topology.mailbox_plan(reader.name, patterns, is_split=partitions > 1)
-    leads = [
-        Refresher.name,
-        Signaller.name,
-        AcrossVenues.name,
-        *places_of(CandleBuilder.name, partitions),
-    ]
+    leads = [*(part.name for part in LEADING), *places_of(CandleBuilder.name, partitions)]
     if partitions > 1:
         leads += places_of(Writer.name, partitions)
     for name in leads:

@@ -173,6 +173,12 @@ class Settings(BaseSettings):
         "quotes. Own ones by path/to/file.py:Class; `cryptotracker strategies` lists the others. "
         "Empty: there are no signals",
     )
+    route_taker: str = Field(
+        "",
+        description="What a route must bring for a signal to take it, such as "
+        "min_profit_usd=5,despite=transfer_unknown; see `cryptotracker backtest routes`. Empty: "
+        "there are none",
+    )
     premium_reference: str = Field(
         "binance", description="Venue that premiums are told over, where it has a market"
     )

@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 from analytics.strategies import SHIPPED, AnyStrategy, parameters_of
 from analytics.strategies.choice import QUOTES, Choice
+from analytics.strategies.route_taker import RouteTaker, TakeTerms
 from cryptotracker.own_strategies import of_file, of_packages
 from cryptotracker.settings import PREFIX
 from market import SettingsError
@@ -46,6 +48,23 @@ def strategies_set(text: str) -> list[Choice]:
         return chosen_strategies(text)
     except SettingsError as error:
         raise SettingsError(f"{PREFIX}STRATEGIES: {error}") from error
+
+
+def take_terms(text: str) -> TakeTerms | None:
+    """Return what the setting says that a route must bring; None: no route is taken.
+
+    Raises:
+        SettingsError: it names the setting, and what is wrong.
+
+    """
+    parts = [part.partition("=") for part in text.split(",") if part.strip()]
+    if not parts:
+        return None
+    try:
+        given = {name.strip(): value.strip() for name, _, value in parts}
+        return cast("TakeTerms", parameters_of(RouteTaker, given))
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}ROUTE_TAKER is {text!r}: {error}.") from error
 
 
 def strategy_named(name: str) -> type[AnyStrategy]:

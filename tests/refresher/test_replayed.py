@@ -1,4 +1,4 @@
-"""What a refresher tells of quotes as they come, a replay tells of them later, to the last bit."""
+"""What is told and taken of quotes as they come is told and taken in a replay, to the last bit."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,15 +8,17 @@ import pytest
 
 from analytics.backtest.arbitrage.replay import Replay
 from analytics.backtest.arbitrage.tape import Tape, tape_of
+from analytics.route_signals import signals_of
 from analytics.routes.board import RouteBoard
 from analytics.routes.costs import Costs, Facts, Fee
 from analytics.routes.terms import BoardTerms
-from analytics.strategies.route_taker import RouteTaker, TakeTerms
+from analytics.strategies.route_taker import RouteTaker, Take, TakeTerms
 from infrastructure.bus.local import LocalBus
-from market import Event, Routes
+from market import Event, Routes, Signal
 from refresher_service import refresher as refreshing
 from refresher_service.pace import Pace
 from refresher_service.refresher import Refresher
+from refresher_service.route_signaller import RouteSignaller
 from tests.making import SECOND, a_book, a_quote, a_status
 from tests.refresher.listening import HandClock, hearing, running
 from tests.waiting import eventually
@@ -26,6 +28,7 @@ HZ = 10.0
 VENUES = ("binance", "kraken", "upbit")
 COSTS = Costs(Facts(fees={(venue,): Fee(bps=5.0, source="a page") for venue in VENUES}))
 TERMS = BoardTerms(max_age_ns=10 * SECOND, kernel="python")
+LEAST = TakeTerms(min_profit_usd=0.1, despite="transfer_unknown")
 MARKETS = {"BTC-USDT": 100.0, "ETH-USDT": 10.0, "ETH-BTC": 0.1}
 
 
@@ -62,27 +65,38 @@ async def never(interval_s: float, action: Callable[[], Awaitable[None]]) -> Non
     await asyncio.Event().wait()
 
 
-def replayed(tape: Tape) -> list[Routes]:
+def replayed(tape: Tape) -> tuple[list[Routes], list[Take]]:
     told: list[Routes] = []
-    taker = RouteTaker(TakeTerms())
-    Replay(RouteBoard(COSTS, TERMS), taker, [], pace=Pace(HZ), hear=told.append).play(tape)
-    return told
+    board, taker = RouteBoard(COSTS, TERMS), RouteTaker(LEAST)
+    replay = Replay(board, taker, [], pace=Pace(HZ), hear=told.append)
+    replay.play(tape)
+    return told, replay.taken
 
 
-async def test_replayed_routes_are_those_that_were_told_live(
+async def test_replayed_routes_and_takes_are_those_of_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(refreshing, "every", never)
-    expected = replayed(half_a_minute())
+    expected, taken = replayed(half_a_minute())
     tape, bus, clock = half_a_minute(), LocalBus(), HandClock(NOW)
     refresher = HearsNoEcho(bus, COSTS, TERMS, publish_hz=HZ, clock=clock)
 
-    async with hearing(bus, "routes.#") as heard, running(refresher):
+    taking = RouteSignaller(bus, LEAST)
+
+    async with (
+        hearing(bus, "routes.#", "signal.#") as heard,
+        running(taking),
+        running(refresher),
+    ):
         for now_ns, events in tape.moments():
             clock.now_ns = now_ns
             await refresher.receive(events)
+        signals = [signal for take in taken for signal in signals_of(take, LEAST)]
         await eventually(lambda: len(heard.of(Routes)) >= len(expected))
+        await eventually(lambda: len(heard.of(Signal)) >= len(signals))
 
     live = heard.of(Routes)
     assert sum(route.profit > 0 for routes in live for route in routes.routes) > 50
     assert live == expected
+    assert len(taken) > 5
+    assert heard.of(Signal) == signals

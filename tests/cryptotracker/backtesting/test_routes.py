@@ -11,7 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from analytics.backtest.arbitrage.figures import DEFINITIONS
+from analytics.strategies.route_taker import TakeTerms
 from cryptotracker.cli import app
+from cryptotracker.strategies import take_terms
 from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from market import Event, Quote, SettingsError
 from tests.making import SECOND, a_listed, a_quote, a_status
@@ -125,3 +127,12 @@ def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsError, match=r"other.jsonl, line 1 is no event"):
         ran(tmp_path / "other.jsonl")
+
+
+def test_what_a_setting_asks_of_routes_is_checked_by_name() -> None:
+    assert take_terms("") is None
+    assert take_terms("min_profit_usd=5, despite=fee_assumed") == TakeTerms(
+        min_profit_usd=5.0, despite="fee_assumed"
+    )
+    with pytest.raises(SettingsError, match="CRYPTOTRACKER_ROUTE_TAKER is 'profit=5'"):
+        take_terms("profit=5")
