@@ -5,6 +5,7 @@ import pytest
 pytest_plugins: list[str] = [
     "tests.servers.rabbitmq",
     "tests.servers.influxdb",
+    "tests.servers.s3",
     "tests.faults.report",
 ]
 

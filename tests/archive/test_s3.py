@@ -1,12 +1,8 @@
 """An archive in a bucket is as good as one in a folder; a server that speaks S3 stands for it."""
 
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
-from urllib.request import Request, urlopen
 
 import pytest
 
@@ -19,43 +15,16 @@ from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from market import ArchiveUnavailableError, Candle, Instrument, SettingsError
 from tests.making import MINUTE, a_candle
 
-for needed in ("obstore", "fsspec", "moto.server"):
-    pytest.importorskip(needed, reason="pip install 'cryptotracker[s3]' 'moto[s3,server]'")
-
 DAY = date(2026, 3, 4)
 START = start_of_day(DAY)
 BTC = Instrument("BTC", "USDT")
 
-SERVER = """
-import threading
-from moto.server import ThreadedMotoServer
-server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-server.start()
-print(server.get_host_and_port()[1], flush=True)
-threading.Event().wait()
-"""
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    """A server that speaks S3, and has a bucket."""
-    server = subprocess.Popen(  # noqa: S603  # our own text
-        [sys.executable, "-c", SERVER], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    assert server.stdout is not None
-    url = f"http://127.0.0.1:{server.stdout.readline().strip()}"
-    urlopen(Request(f"{url}/market", method="PUT"), timeout=10).close()  # noqa: S310  # loopback
-    yield url
-    server.kill()
-    server.wait()
-    server.stdout.close()
-
 
 @pytest.fixture
-def url(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def url(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "something")
-    return f"s3://market/test-{os.urandom(4).hex()}?endpoint={endpoint}&region=us-east-1"
+    return f"s3://market/test-{os.urandom(4).hex()}?endpoint={s3_endpoint}&region=us-east-1"
 
 
 async def test_days_are_archived_folded_and_read(url: str) -> None:
