@@ -128,18 +128,14 @@ def save(
 
     """
     wanted = found_in(connection, kind, query, given)
-    if has_doubles(connection, kind, query, given):
+    is_double = has_doubles(connection, kind, query, given)
+    if is_double:
         wanted = found_in(connection, kind, query, given, once=True)
-        query = (
-            f"SELECT * FROM ({query}) QUALIFY row_number() OVER ("  # noqa: S608  # as above
-            f"PARTITION BY {listed(identity_columns(kind))} ORDER BY "
-            + ", ".join(f'"{name}" DESC' for name in rank_columns(kind))
-            + ") = 1"
-        )
+    _take_once(connection, kind, _ranked(kind, query) if is_double else query, given)
     connection.execute(
-        f"COPY (SELECT * FROM ({query}) ORDER BY {listed(order_in_file(kind))}) "  # noqa: S608  # as above
+        f"COPY (FROM once ORDER BY {listed(order_in_file(kind))}) "
         f"TO $path (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS_A_GROUP})",
-        {**given, "path": str(path)},
+        {"path": str(path)},
     )
     written, file = "FROM read_parquet($path, hive_partitioning = false)", {"path": str(path)}
     found = found_in(connection, kind, written, dict(file))
@@ -165,3 +161,20 @@ def sha256_of(path: Path) -> str:
     """Return the hash of a file."""
     with path.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _take_once(
+    connection: duckdb.DuckDBPyConnection, kind: type[Stored], query: str, given: Given
+) -> None:
+    """Have the rows in one table, wherever they are from: only so are the bytes always the same."""
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE once AS FROM {table_of(kind)} LIMIT 0")
+    connection.execute(f"INSERT INTO once BY NAME SELECT * FROM ({query})", given)  # noqa: S608  # as above
+
+
+def _ranked(kind: type[Stored], query: str) -> str:
+    """Return a query of the rows of which a store would keep one of each identity."""
+    ranks = ", ".join(f'"{name}" DESC' for name in rank_columns(kind))
+    return (
+        f"SELECT * FROM ({query}) QUALIFY row_number() OVER "  # noqa: S608  # as above
+        f"(PARTITION BY {listed(identity_columns(kind))} ORDER BY {ranks}) = 1"
+    )
