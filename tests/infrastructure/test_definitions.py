@@ -17,7 +17,7 @@ from aiormq.exceptions import ChannelAccessRefused
 
 from api_service.view import LatestView
 from cryptotracker.compose import KEPT, writing
-from cryptotracker.definitions import FILE, RIGHTS, broker_definitions, written
+from cryptotracker.definitions import FILE, LEADING, RIGHTS, broker_definitions, written
 from cryptotracker.strategies import chosen_strategies
 from infrastructure.actor import patterns_of
 from infrastructure.bus.amqp import AmqpBus, connect_amqp
@@ -145,7 +145,7 @@ async def test_broker_that_is_given_the_file_has_what_the_services_declare(
             await bus.keep(reader.name, patterns_of(reader.handles))
             for name in places_of(reader.name, PARTITIONS):
                 await opened.enter_async_context(bus.lead(name))
-        for leader in (Refresher, Signaller):
+        for leader in LEADING:
             await opened.enter_async_context(bus.lead(leader.name))
         assert await bus.recent(["#"]) == []
 
@@ -154,7 +154,7 @@ async def test_broker_that_is_given_the_file_has_what_the_services_declare(
 
     for kind, rows in found[0].items():
         assert rows == found[1][kind], kind
-    assert len(found[0]["queues"]) == 3 + 2 * PARTITIONS + 2 + 2 * PARTITIONS
+    assert len(found[0]["queues"]) == 3 + 2 * PARTITIONS + len(LEADING) + 2 * PARTITIONS
 
 
 @pytest.mark.rabbitmq
