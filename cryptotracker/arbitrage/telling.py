@@ -22,6 +22,7 @@ from market import SettingsError
 from market.intervals import SECOND_NS
 
 SHOWN = 20
+WORDS = ("figure", "definition")
 COLOURS = ("up", "down", "text", "muted")
 HEADS = ("latency ms", "taken", "filled", "partial", "missed", "seen $", "kept $", "kept", "fills")
 KEPT_HEADS = (*HEADS[1:], "fees $", "missing")
@@ -50,7 +51,7 @@ def tell(result: Result) -> None:
         typer.echo(f"\n{name}")
         print_table(heads, rows[:SHOWN])
     typer.echo("")
-    print_table(("figure", "definition"), list(DEFINITIONS.items()))
+    print_table(WORDS, list(DEFINITIONS.items()))
 
 
 def head(result: Result) -> str:
@@ -101,7 +102,7 @@ def report(result: Result) -> str:
         for name, heads, rows in tables(one):
             parts.append(f"<h2>{name}</h2>{html_table(heads, rows, wide=('missing',))}")
     words = [*DEFINITIONS.items(), *((f"missing: {why}", what) for why, what in REASONS.items())]
-    parts.append(f"<h2>What it means</h2>{html_table(('figure', 'definition'), words)}")
+    parts.append(f"<h2>What it means</h2>{html_table(WORDS, words, wide=WORDS[1:])}")
     return page("Routes taken", parts)
 
 
