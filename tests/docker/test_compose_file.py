@@ -10,7 +10,16 @@ from cryptotracker.secret_files import IN_FILES, SUFFIX
 from cryptotracker.settings import PREFIX, Settings, read_settings
 from cryptotracker.setup_command import TOKENS
 from cryptotracker.stack_secrets import SERVICES, make_secrets, put
-from tests.docker.stack import ENV_EXAMPLE, ROOT, example, our_services, required, services, stack
+from tests.docker.stack import (
+    COMPOSE_FILE,
+    ENV_EXAMPLE,
+    ROOT,
+    example,
+    our_services,
+    required,
+    services,
+    stack,
+)
 from tests.docker.stack import variables as asked_variables
 
 EVERY_SERVICE = sorted(services())
@@ -28,6 +37,21 @@ def test_every_setting_can_be_made_for_the_services_and_nothing_else() -> None:
     }
 
     assert passed_on == known
+
+
+def test_no_key_is_there_twice() -> None:
+    """Compose refuses such a file; the reader of these tests takes the last."""
+    nodes, twice = [yaml.compose(COMPOSE_FILE.read_text())], set[str]()
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, yaml.MappingNode):
+            keys = [key.value for key, _ in node.value]
+            twice |= {key for key in keys if keys.count(key) > 1}
+            nodes += [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+
+    assert not twice
 
 
 def is_secret(variable: str) -> bool:
