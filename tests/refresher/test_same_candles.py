@@ -15,7 +15,7 @@ from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from market import Candle, Event, Gap, Instrument, Trade
 from market.intervals import INTERVALS
 from refresher_service.candle_builder import CandleBuilder
-from tests.making import MINUTE, SECOND, a_gap, a_status, a_trade
+from tests.making import MINUTE, SECOND, a_candle, a_gap, a_status, a_trade
 from tests.refresher.listening import HandClock, hearing, running
 from tests.waiting import eventually
 
@@ -91,6 +91,8 @@ async def built(flow: Sequence[Event]) -> set[Bits]:
                 await store.write([one for one in batch if isinstance(one, Trade | Gap)])
                 await bus.publish(batch)
                 await eventually(lambda: part.handled == min(number * PAGE, len(flow)))  # noqa: B023
+                await bus.publish([mark := a_candle("mark", start_ns=number, closed=False)])
+                await eventually(lambda: mark in heard.events[-100:])  # as above
                 await store.write([one for one in heard.of(Candle) if one.closed])
         return await stored(store)
 
