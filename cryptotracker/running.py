@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -64,9 +63,7 @@ def run_system(
     take_over_the_rest()
     patience_s = STOP_WITH_SERVERS_WITHIN_S if settings.is_distributed else STOP_WITHIN_S
     work = _system(settings, roles, panel=panel, fault_every_s=fault_every_s)
-    status = run_until_stopped(work, within_s=patience_s)
-    gc.freeze()  # what is left goes with the process; collecting it took seconds
-    sys.exit(status)
+    sys.exit(run_until_stopped(work, within_s=patience_s))
 
 
 def run_until_stopped(work: Coroutine[Any, Any, None], *, within_s: float = STOP_WITHIN_S) -> int:
