@@ -10,7 +10,7 @@ import msgspec
 import structlog
 from msgspec.structs import asdict
 
-from infrastructure.bus.amqp.broker import Broker
+from infrastructure.bus.amqp.broker import ANSWER_S, Broker
 from infrastructure.bus.amqp.candidate import Candidate
 from infrastructure.bus.amqp.consumer import Consumer
 from infrastructure.bus.amqp.dead_letters import (
@@ -32,6 +32,7 @@ from infrastructure.bus.amqp.topology import EXCHANGE, Topology
 from infrastructure.bus.port import Check, DeadLetter, Decide, Overflow, of_bus
 from infrastructure.bus.recent import Recent
 from infrastructure.measures import Measure
+from infrastructure.retry import patience
 from market import BusUnavailableError, Event, codec
 from market.codec import JSON, ContentType
 
@@ -195,7 +196,8 @@ class AmqpBus:
 
     async def recent(self, patterns: Sequence[str]) -> Sequence[Event]:
         """See `Bus.recent`; what was told more than ten minutes ago is gone."""
-        return await read_recent(self._broker, self._topology, patterns)
+        patiently = patience(BusUnavailableError, within_s=ANSWER_S)
+        return await patiently(read_recent, self._broker, self._topology, patterns)
 
     async def keep(self, name: str, patterns: Sequence[str]) -> None:
         """See `Bus.keep`."""

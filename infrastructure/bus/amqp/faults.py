@@ -46,6 +46,10 @@ def told_as_ours(broker: str) -> Iterator[None]:
             raise
         raise BusUnavailableError(f"RabbitMQ at {broker} was lost") from error
     except Exception as error:
+        if _is_being_made(error):
+            raise BusUnavailableError(
+                f"RabbitMQ at {broker} is making it ({_reason(error)})"
+            ) from error
         if refusal := _refusal(error):
             raise SettingsError(f"RabbitMQ at {broker} {refusal}") from error
         if not isinstance(error, CONNECTION_EXCEPTIONS) and type(error) is not Exception:
@@ -68,6 +72,11 @@ def _refusal(error: Exception) -> str:
             f"({error.__cause__.verify_message}): name its authority, amqps://...?cafile=path"
         )
     return ""
+
+
+def _is_being_made(error: Exception) -> bool:
+    """Tell whether it is a stream that was declared just now: it has no replica at first."""
+    return isinstance(error, ChannelPreconditionFailed) and "have a replica" in _reason(error)
 
 
 def _absence(error: BaseException) -> str:
