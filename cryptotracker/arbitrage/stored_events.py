@@ -56,7 +56,8 @@ def stored_events(settings: Settings, meant: Meant) -> Iterator[Quote | VenueSta
         with closing(open_archive(settings.archive)) as archive:
             span = archive.span_of(Quote, meant.venues or None)
             archived_ns = min(max(meant.start_ns, span.end_ns), meant.end_ns)
-            reading = archive.read_quotes(
+            reading = archive.read(
+                Quote,
                 meant.venues or None,
                 meant.instruments or None,
                 start_ns=meant.start_ns,

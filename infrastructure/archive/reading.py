@@ -23,7 +23,7 @@ from infrastructure.archive.rows import events
 from infrastructure.archive.sources import Given, Sources, Span, conditions, sources
 from infrastructure.timeseries.port import Stored
 from infrastructure.timeseries.question import codes_of, table_of, time_field
-from market import ArchiveError, ArchiveUnavailableError, Instrument, Quote, Trade
+from market import ArchiveError, ArchiveUnavailableError, Instrument
 from market.intervals import INTERVALS
 
 E = TypeVar("E", bound=Stored)
@@ -121,39 +121,6 @@ class Archive:
 
         return self._asked("candle", (venue,), span, ask) or {}
 
-    def read_quotes(
-        self,
-        venues: Collection[str] | None = None,
-        instruments: Collection[Instrument] | None = None,
-        *,
-        start_ns: int,
-        end_ns: int,
-        order: Order = "event_ns",
-    ) -> Iterator[list[Quote]]:
-        """Yield the quotes of the range in batches; ``order``: range and order go by that time.
-
-        Args:
-            venues: None: all of them.
-            instruments: None: all of them.
-            start_ns: The first time that is meant.
-            end_ns: The first time that is meant no more.
-            order: When it happened, or when we received it, which may be a day apart.
-
-        """
-        return self.read(Quote, venues, instruments, start_ns=start_ns, end_ns=end_ns, order=order)
-
-    def read_trades(
-        self,
-        venues: Collection[str] | None = None,
-        instruments: Collection[Instrument] | None = None,
-        *,
-        start_ns: int,
-        end_ns: int,
-        order: Order = "event_ns",
-    ) -> Iterator[list[Trade]]:
-        """Yield the trades of the range in batches; see `read_quotes`."""
-        return self.read(Trade, venues, instruments, start_ns=start_ns, end_ns=end_ns, order=order)
-
     def read(  # noqa: PLR0913  # what and when
         self,
         kind: type[E],
@@ -165,7 +132,18 @@ class Archive:
         end_ns: int,
         order: Order = "event_ns",
     ) -> Iterator[list[E]]:
-        """Yield events of a kind in batches, in order of time; see `read_quotes`."""
+        """Yield events of a kind in batches, in order of time; ``order``: the range is of it too.
+
+        Args:
+            kind: Such as `Quote`.
+            venues: None: all of them.
+            instruments: None: all of them.
+            interval: Of candles; None: of whatever length.
+            start_ns: The first time that is meant.
+            end_ns: The first time that is meant no more.
+            order: When it happened, or when we received it, which may be a day apart.
+
+        """
         time = time_field(kind) if order == "event_ns" else order
         slack_ns = 0 if order == "event_ns" else DAY_NS
         order_by = listed(order_in_time(kind))

@@ -101,7 +101,7 @@ def test_candles_of_others_are_not_among_them(archive: Archive, tmp_path: Path) 
 
 def test_archive_without_files_has_no_candles(archive: Archive) -> None:
     assert read_starts(archive) == []
-    assert list(archive.read_trades(start_ns=0, end_ns=2**62)) == []
+    assert list(archive.read(Trade, start_ns=0, end_ns=2**62)) == []
 
 
 def test_file_of_a_day_counts_before_that_of_its_year(archive: Archive, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_events_of_several_venues_come_in_order_of_time(archive: Archive, tmp_pa
     ]
     keep_days(tmp_path, trades)
 
-    found = [one for batch in archive.read_trades(start_ns=0, end_ns=2**62) for one in batch]
+    found = [one for batch in archive.read(Trade, start_ns=0, end_ns=2**62) for one in batch]
 
     assert found == sorted(trades, key=lambda one: (one.event_ns, one.venue))
 
@@ -134,7 +134,7 @@ def test_quotes_come_in_order_of_their_receipt(archive: Archive, tmp_path: Path)
     prompt = a_quote("upbit", at_ns=NEW_YEAR + SECOND)
     keep_days(tmp_path, [late, prompt])
 
-    found = archive.read_quotes(start_ns=NEW_YEAR, end_ns=NEW_YEAR + DAY_NS, order="received_ns")
+    found = archive.read(Quote, start_ns=NEW_YEAR, end_ns=NEW_YEAR + DAY_NS, order="received_ns")
 
     assert [one for batch in found for one in batch] == [prompt, late]
 
@@ -143,7 +143,7 @@ def test_only_instruments_that_are_meant_are_read(archive: Archive, tmp_path: Pa
     wanted = a_trade(at_ns=NEW_YEAR)
     keep_days(tmp_path, [wanted, a_trade(instrument="ETH-USDT", at_ns=NEW_YEAR)])
 
-    (batch,) = archive.read_trades(["kraken"], [BTC], start_ns=0, end_ns=2**62)
+    (batch,) = archive.read(Trade, ["kraken"], [BTC], start_ns=0, end_ns=2**62)
 
     assert batch == [wanted]
 
