@@ -20,6 +20,8 @@ AT_MOST = 100_000
 GAPS_AT_MOST = 10_000
 
 _LOOKBACK_NS = INTERVALS["1d"]
+_FIRST_LOOKBACK_NS = INTERVALS["1h"]
+"""How long before its first trade a predecessor may have begun that closed no candle of it."""
 _GAPS_LOOKBACK_NS = 2 * INTERVALS["1d"]
 _AGAIN_NS = 60 * SECOND_NS
 
@@ -84,8 +86,9 @@ class StoredPast:
     ) -> None:
         """Count the stored trades from ``first_ns`` on, before ``last_ns``.
 
-        At first also those since the last closed candle; where there is none, and no older trade,
-        the instrument begins here.
+        At first also those since the last closed candle. Where there is none these are the trades
+        of an hour, and the instrument begins with the oldest of them: who took them may have died
+        before a candle of it closed.
 
         Raises:
             StoreUnavailableError: nothing was counted.
@@ -162,8 +165,10 @@ class StoredPast:
     ) -> None:
         book, now_ns = ladder.of_trades[-1], self._clock()
         closed_ns = await self._last_closed_before(book, (instrument, first_ns))
-        since_ns = first_ns if closed_ns is None else closed_ns
-        since_ns = min(first_ns, since_ns + book.length_ns)
+        if closed_ns is None:
+            since_ns = start_of(first_ns - _FIRST_LOOKBACK_NS, book.interval)
+        else:
+            since_ns = min(first_ns, closed_ns + book.length_ns)
         await self._read(_Reading(ladder, instrument, since_ns, max(last_ns, now_ns), now_ns))
         if closed_ns is None:
             for book in ladder.of_trades:

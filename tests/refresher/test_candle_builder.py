@@ -281,6 +281,24 @@ async def test_candle_that_was_open_at_the_end_is_closed_by_the_successor_an_hou
     assert (candle.start_ns, candle.trades) == (NOON, 30)
 
 
+async def test_first_candle_of_all_is_closed_by_the_successor_of_one_that_died_before_its_end(
+    store: EmbeddedTimeSeries, clock: HandClock
+) -> None:
+    clock.now_ns = NOON
+    await build_and_die(LocalBus(), store, clock, TRADES[:30])
+    await store.write(TRADES[:30])
+    clock.now_ns = NOON + 65 * SECOND
+
+    bus = LocalBus()
+    async with hearing(bus, "candle.#") as heard, running(builder(bus, store, clock)):
+        await bus.publish([at(65, number=1_000)])
+        await eventually(lambda: closed(heard))
+
+    (candle,) = closed(heard)
+
+    assert (candle.start_ns, candle.trades, candle.complete) == (NOON, 30, False)
+
+
 async def test_late_trade_after_a_restart_finds_the_rest_of_its_minute(
     bus: LocalBus, store: EmbeddedTimeSeries, clock: HandClock
 ) -> None:
