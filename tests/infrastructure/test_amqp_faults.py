@@ -203,6 +203,25 @@ async def test_peer_that_goes_silent_is_left_for_a_new_connection(
     assert bus.counters.resent == 1
 
 
+async def test_node_of_several_that_confirms_nothing_at_first_is_soon_left(
+    amqp_url: str, connect: Connect
+) -> None:
+    async with (
+        Proxy(amqp_url).running() as one,
+        Proxy(amqp_url).running() as other,
+        connect(f"{one.url},{other.url}", confirm_timeout_s=60.0) as bus,
+        connect() as direct,
+        a_mailbox(direct) as mailbox,
+    ):
+        one.silence()
+        other.silence()
+        await bus.publish(trades_numbered(1))
+        read = await read_until_seen(mailbox, {a_trade()})
+
+    assert read == [a_trade()]
+    assert bus.counters.connects == 2
+
+
 async def test_publisher_with_nothing_to_say_keeps_its_connection(connect: Connect) -> None:
     async with connect(confirm_timeout_s=0.2) as bus, a_mailbox(bus) as mailbox:
         await bus.publish(trades_numbered(1))

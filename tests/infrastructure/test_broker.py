@@ -1,4 +1,4 @@
-"""Connections to a broker that is not there; those to one that is are tested with the bus."""
+"""Connections to a broker that is not there, wholly or in part; see also the tests of the bus."""
 
 import asyncio
 import contextlib
@@ -32,6 +32,24 @@ async def test_a_connection_that_failed_leaves_nothing_behind_wherever_it_is_col
             gc.enable()
 
     assert [str(warning.message) for warning in seen] == []
+
+
+async def test_node_that_failed_is_tried_after_the_others(amqp_url: str) -> None:
+    tried = 0
+
+    async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal tried
+        tried += 1
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        broker = Broker(f"amqp://127.0.0.1:{port}/,{amqp_url}")
+        for _ in range(4):
+            async with broker.link("test"):
+                pass
+
+    assert tried == 1
 
 
 async def _connect_in_vain(broker: Broker) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import random
 import socket
 import sys
+import time
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,6 +24,9 @@ ANSWER_S = 5.0
 
 NODE_ANSWER_S = 2.0
 """How long one of several nodes may take; then the next is tried."""
+
+SHUNNED_S = 15.0
+"""How long a node that failed us is tried only after the others."""
 
 CLOSE_S = 1.0
 HEARTBEAT_S = 10
@@ -90,12 +94,21 @@ class Link:
 
 
 class Broker:
-    """One node, or the nodes of a cluster: each new connection goes to the next."""
+    """One node, or the nodes of a cluster: each new connection goes to the next.
+
+    Those that failed lately come last: where one is cut off, each attempt at it costs seconds.
+    """
 
     def __init__(self, urls: str) -> None:
         self._urls = [_checked(url.strip()) for url in urls.split(",")]
         self._turn = random.randrange(len(self._urls))  # noqa: S311  # spreads load, no secret
+        self._failed_at: dict[str, float] = {}
         self._closing: set[asyncio.Task[None]] = set()
+
+    @property
+    def has_others(self) -> bool:
+        """Whether there is another node to go to."""
+        return len(self._urls) > 1
 
     @property
     def name(self) -> str:
@@ -126,6 +139,7 @@ class Broker:
             yield link
         except BusUnavailableError:
             lost = True
+            self._failed_at[url] = time.monotonic()
             raise
         finally:
             closing = self._close(connection)
@@ -135,12 +149,10 @@ class Broker:
     async def _connected(self, purpose: str, heartbeat_s: int) -> tuple[aio_pika.Connection, str]:
         """Connect to the next node; where it does not answer, to the one after it, and so on."""
         failures: list[BusUnavailableError] = []
-        for _ in self._urls:
-            self._turn = (self._turn + 1) % len(self._urls)
-            url = self._urls[self._turn]
+        for url in self._in_turn():
             try:
                 with told_as_ours(_address(url)):
-                    async with asyncio.timeout(ANSWER_S if len(self._urls) == 1 else NODE_ANSWER_S):
+                    async with asyncio.timeout(NODE_ANSWER_S if self.has_others else ANSWER_S):
                         connection = await aio_pika.connect(
                             url,
                             heartbeat=heartbeat_s,
@@ -148,10 +160,20 @@ class Broker:
                             connection_class=_ImpatientConnection,
                         )
             except BusUnavailableError as error:
+                self._failed_at[url] = time.monotonic()
                 failures.append(error)
             else:
                 return connection, url
         raise failures[0]
+
+    def _in_turn(self) -> list[str]:
+        """Return the nodes in the order to try them."""
+        self._turn = (self._turn + 1) % len(self._urls)
+        long_ago = time.monotonic() - SHUNNED_S
+        return sorted(
+            self._urls[self._turn :] + self._urls[: self._turn],
+            key=lambda url: max(self._failed_at.get(url, long_ago), long_ago),
+        )
 
     def _close(self, connection: aio_pika.Connection) -> asyncio.Task[None]:
         """Close beside everything else: with bytes unsent to a dead peer this takes for ever."""

@@ -31,6 +31,13 @@ from infrastructure.retry import backoff
 from market import BusUnavailableError, Event, codec
 from market.routing import kind_of
 
+FIRST_CONFIRM_S = 2.0
+"""How long the first confirm of a link may take where there are other nodes to go to.
+
+A node of a cluster that just lost another may take connections and still hand each message to the
+lost one. Every second link has the whole confirm timeout, lest a slow broker confirm to nobody.
+"""
+
 
 class Counters(Struct):
     """What the publisher did: events, but for ``connects`` and ``messages`` (confirmed ones).
@@ -77,6 +84,7 @@ class Publisher:
         self.batches = Spread(EVENTS)
         self.unroutable: Counter[str] = Counter()
         self._sent_at: dict[Lane, float] = {}
+        self._is_hurried = False
         self._dead: AbstractExchange | None = None
         self._any_queue: AbstractExchange | None = None
 
@@ -180,6 +188,7 @@ class Publisher:
                     live, self._dead = await self._topology.exchanges(link.channel)
             self._any_queue = link.channel.default_exchange
             self._rejections.begin()
+            self._is_hurried = self._broker.has_others and not self._is_hurried
             self._sessions.note_up()
             sending = [self._send_all(lane, live, link) for lane in self._outbox.lanes]
             try:
@@ -191,12 +200,15 @@ class Publisher:
     async def _watch(self, link: Link) -> None:
         """Raise once the broker confirms nothing though no alarm holds it back."""
         while True:
-            await asyncio.sleep(self._confirm_timeout_s / 4)
+            limit_s = self._confirm_timeout_s
+            if self._is_hurried:
+                limit_s = min(limit_s, FIRST_CONFIRM_S)
+            await asyncio.sleep(limit_s / 4)
             if self._sent_at and await link.is_blocked():
                 self._sent_at = dict.fromkeys(self._sent_at, time.monotonic())
             oldest = min(self._sent_at.values(), default=math.inf)
-            if time.monotonic() - oldest > self._confirm_timeout_s:
-                link.give_up(f"did not confirm a message within {self._confirm_timeout_s:g} s")
+            if time.monotonic() - oldest > limit_s:
+                link.give_up(f"did not confirm a message within {limit_s:g} s")
 
     async def _send_all(self, lane: Lane, live: AbstractExchange, link: Link) -> None:
         """Send what is in the lane and what comes; what is unconfirmed in the end is given back."""
@@ -230,6 +242,7 @@ class Publisher:
             raise
         finally:
             del self._sent_at[lane]
+        self._is_hurried = False
         self._rejections.over(lane)
         self.confirm_times.note(time.monotonic() - began)
         self.batches.note(len(batch.events))
