@@ -23,7 +23,7 @@ from cryptotracker.compose import KEPT
 from cryptotracker.machine_checks import NAME as DOCTOR
 from cryptotracker.settings import read_settings
 from infrastructure.actor import patterns_of
-from infrastructure.bus.amqp.bus import DEFAULT_LIMITS
+from infrastructure.bus.amqp.connect import DEFAULT_LIMITS
 from infrastructure.bus.amqp.definitions import (
     VHOST,
     Definitions,
@@ -31,8 +31,8 @@ from infrastructure.bus.amqp.definitions import (
     definitions,
     with_users,
 )
+from infrastructure.bus.amqp.layout import EXCHANGE, Layout
 from infrastructure.bus.amqp.plan import Plan
-from infrastructure.bus.amqp.topology import EXCHANGE, Topology
 from infrastructure.sharing import members_of, places_of
 from market import ActorStatus, Candle, Episode, Event, Premium, Routes, Signal
 from market.routing import kind_of
@@ -93,23 +93,23 @@ RIGHTS = (
 """Who may do what. The operator looks at what was put aside and publishes it again."""
 
 
-def topology_of(partitions: int, *, is_cluster: bool = False) -> Topology:
-    """Return the topology of the services."""
-    return Topology(EXCHANGE, DEFAULT_LIMITS.mailbox_bytes, partitions, is_cluster=is_cluster)
+def layout_of(partitions: int, *, is_cluster: bool = False) -> Layout:
+    """Return the layout of the services."""
+    return Layout(EXCHANGE, DEFAULT_LIMITS.mailbox_bytes, partitions, is_cluster=is_cluster)
 
 
-def plan_of(topology: Topology) -> Plan:
+def plan_of(layout: Layout) -> Plan:
     """Return all that lasts at the broker, of all services together."""
-    partitions = topology.partitions
-    plan = topology.core() + topology.recent_plan()
+    partitions = layout.partitions
+    plan = layout.core() + layout.recent_plan()
     for reader in KEPT:
         patterns = patterns_of(reader.handles)
-        plan += topology.mailbox_plan(reader.name, patterns, is_split=partitions > 1)
+        plan += layout.mailbox_plan(reader.name, patterns, is_split=partitions > 1)
     leads = [*(part.name for part in LEADING), *places_of(CandleBuilder.name, partitions)]
     if partitions > 1:
         leads += places_of(Writer.name, partitions)
     for name in leads:
-        plan += topology.lead_plan(name)
+        plan += layout.lead_plan(name)
     return plan
 
 
@@ -117,8 +117,8 @@ def broker_definitions(
     partitions: int = 1, *, is_cluster: bool = False, vhost: str = VHOST
 ) -> Definitions:
     """Return all that RabbitMQ is given but its users."""
-    topology = topology_of(partitions, is_cluster=is_cluster)
-    return definitions(topology, plan_of(topology), RIGHTS, vhost=vhost)
+    layout = layout_of(partitions, is_cluster=is_cluster)
+    return definitions(layout, plan_of(layout), RIGHTS, vhost=vhost)
 
 
 def written(found: Definitions) -> str:

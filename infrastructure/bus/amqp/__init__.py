@@ -8,6 +8,7 @@ The publisher and each mailbox have a connection of their own, since an alarm of
 those that publish. `Sessions` builds each from nothing when it is lost; `Broker` names the nodes.
 """
 
-from infrastructure.bus.amqp.bus import DEFAULT_LIMITS, AmqpBus, AmqpLimits, connect_amqp
+from infrastructure.bus.amqp.bus import AmqpBus
+from infrastructure.bus.amqp.connect import DEFAULT_LIMITS, AmqpLimits, connect_amqp
 
 __all__ = ["DEFAULT_LIMITS", "AmqpBus", "AmqpLimits", "connect_amqp"]

@@ -1,4 +1,4 @@
-"""The topology and its users as RabbitMQ's own file: plans and rights in, definitions out.
+"""The layout and its users as RabbitMQ's own file: plans and rights in, definitions out.
 
 A broker that loads the file at its start (``load_definitions``) has everything that the services
 would declare, so their users need no permission to configure it, and are given none. The file holds
@@ -16,8 +16,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from infrastructure.bus.amqp.layout import Layout
 from infrastructure.bus.amqp.plan import Binding, Exchange, Plan, Queue
-from infrastructure.bus.amqp.topology import Topology
 
 Row: TypeAlias = dict[str, object]
 Definitions: TypeAlias = dict[str, list[Row]]
@@ -49,14 +49,14 @@ class Rights(Struct, frozen=True, kw_only=True):
 
 
 def definitions(
-    topology: Topology, plan: Plan, rights: Iterable[Rights], *, vhost: str = VHOST
+    layout: Layout, plan: Plan, rights: Iterable[Rights], *, vhost: str = VHOST
 ) -> Definitions:
     """Return everything but the users, as ``load_definitions`` reads it."""
     given = list(rights)
     return {
         "vhosts": [{"name": vhost}],
-        "permissions": [_permissions(topology, one, vhost) for one in given],
-        "topic_permissions": [_topic_permissions(topology, one, vhost) for one in given],
+        "permissions": [_permissions(layout, one, vhost) for one in given],
+        "topic_permissions": [_topic_permissions(layout, one, vhost) for one in given],
         "exchanges": [_exchange(one, vhost) for one in plan.exchanges],
         "queues": [_queue(one, vhost) for one in plan.queues],
         "bindings": [_binding(one, vhost) for one in plan.bindings],
@@ -76,42 +76,42 @@ def password_hash(password: str, salt: bytes) -> str:
     return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
 
 
-def _permissions(topology: Topology, rights: Rights, vhost: str) -> Row:
+def _permissions(layout: Layout, rights: Rights, vhost: str) -> Row:
     own = [
-        f"{re.escape(f'{topology.exchange}.{name}')}(\\.[0-9a-f]+)+"
+        f"{re.escape(f'{layout.exchange}.{name}')}(\\.[0-9a-f]+)+"
         for name in (PROBE, *rights.views)
     ]
-    exchanges = [topology.exchange, topology.dead, *([topology.leads] if rights.leads else [])]
+    exchanges = [layout.exchange, layout.dead, *([layout.leads] if rights.leads else [])]
     if rights.tells_recent:
-        exchanges.append(topology.recent)
+        exchanges.append(layout.recent)
     if rights.gives_back:
         exchanges.append("amq.default")
     mailboxes = [
-        f"{re.escape(f'{topology.exchange}.{name}')}(\\.of-[0-9]+\\.[0-9]+)?"
+        f"{re.escape(f'{layout.exchange}.{name}')}(\\.of-[0-9]+\\.[0-9]+)?"
         for name in rights.mailboxes
     ]
     leads = [
-        f"{re.escape(f'{topology.exchange}.{name}')}(\\.of-[0-9]+\\.[0-9]+)?\\.lead"
+        f"{re.escape(f'{layout.exchange}.{name}')}(\\.of-[0-9]+\\.[0-9]+)?\\.lead"
         for name in rights.leads
     ]
     shared = [
-        *([re.escape(topology.recent)] if rights.reads_recent else []),
-        *([re.escape(topology.dead)] if rights.reads_dead_letters else []),
+        *([re.escape(layout.recent)] if rights.reads_recent else []),
+        *([re.escape(layout.dead)] if rights.reads_dead_letters else []),
     ]
     return {
         "user": rights.user,
         "vhost": vhost,
         "configure": _one_of(own),
         "write": _one_of([*map(re.escape, exchanges), *own]),
-        "read": _one_of([re.escape(topology.exchange), *own, *mailboxes, *leads, *shared]),
+        "read": _one_of([re.escape(layout.exchange), *own, *mailboxes, *leads, *shared]),
     }
 
 
-def _topic_permissions(topology: Topology, rights: Rights, vhost: str) -> Row:
+def _topic_permissions(layout: Layout, rights: Rights, vhost: str) -> Row:
     return {
         "user": rights.user,
         "vhost": vhost,
-        "exchange": topology.exchange,
+        "exchange": layout.exchange,
         "write": f"^({'|'.join((*rights.publishes, PROBE))})(\\.|$)",
         "read": f"^({'|'.join((*rights.hears, PROBE))})(\\.|$)",
     }
