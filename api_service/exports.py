@@ -26,7 +26,15 @@ AT_ONCE = 4
 """Streams that are written at one time; each has a thread and a connection."""
 
 Exported: TypeAlias = Literal[
-    "trades", "quotes", "candles", "venue-candles", "summaries", "gaps", "premiums", "signals"
+    "trades",
+    "quotes",
+    "books",
+    "candles",
+    "venue-candles",
+    "summaries",
+    "gaps",
+    "premiums",
+    "signals",
 ]
 
 router = APIRouter(

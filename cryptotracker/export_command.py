@@ -29,7 +29,7 @@ from market.intervals import INTERVALS
 
 
 def export(  # noqa: PLR0913, PLR0917  # arguments of the command line
-    kind: Annotated[str, typer.Argument(help="candles, trades, quotes, gaps, signals …")],
+    kind: Annotated[str, typer.Argument(help="candles, trades, quotes, books, gaps, signals …")],
     venue: Annotated[str, typer.Argument(help="Such as kraken.")],
     instrument: Annotated[str, typer.Argument(help="Such as BTC-USD.")],
     start: Annotated[str, typer.Option("--from", help="RFC 3339, a day, or -7d.")] = "-1d",

@@ -26,8 +26,15 @@ from infrastructure.timeseries.line_protocol import ROOM_NS
 from infrastructure.timeseries.past import Past
 from infrastructure.timeseries.port import Stored
 from infrastructure.timeseries.question import columns_of, time_field
-from market import Instrument, Quote, Trade
+from market import Book, Instrument, Quote, Trade
 from market.intervals import INTERVALS
+
+STEPS: dict[type[Stored], int] = {
+    Quote: INTERVALS["1h"],
+    Trade: INTERVALS["1h"],
+    Book: INTERVALS["4h"],
+}
+"""How much time of a series is in memory at once, where that is not a month."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -148,7 +155,7 @@ async def _steps(
 
     Where only the store is read, times in which it has nothing of the kind are left out.
     """
-    step_ns = INTERVALS["1h"] if wanted.kind in (Quote, Trade) else 30 * DAY_NS
+    step_ns = STEPS.get(wanted.kind, 30 * DAY_NS)
     start_ns = span.start_ns
     while start_ns < span.end_ns:
         yield Span(start_ns, min(start_ns + step_ns, span.end_ns))

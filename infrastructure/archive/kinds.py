@@ -8,6 +8,7 @@ from infrastructure.timeseries.batch import RANKED_BY, identity_fields
 from infrastructure.timeseries.port import Stored
 from infrastructure.timeseries.question import PARTED, columns_of, table_of, time_field
 from market import (
+    Book,
     Candle,
     Episode,
     Gap,
@@ -20,7 +21,7 @@ from market import (
     VenueStatus,
 )
 
-EXPIRING: tuple[type[Stored], ...] = (Quote, Trade, Summary, VenueStatus)
+EXPIRING: tuple[type[Stored], ...] = (Quote, Trade, Book, Summary, VenueStatus)
 """What stores keep for some days only."""
 
 KINDS: tuple[type[Stored], ...] = (*EXPIRING, Candle, VenueCandle, Gap, Episode, Premium, Signal)

@@ -10,7 +10,7 @@ import duckdb
 import msgspec
 
 from infrastructure.timeseries.port import Stored
-from infrastructure.timeseries.question import PARTED
+from infrastructure.timeseries.question import LISTS, PARTED, levels_of
 from market import Instrument, Signal
 
 E = TypeVar("E", bound=Stored)
@@ -35,15 +35,20 @@ def maker(kind: type[E], names: Sequence[str]) -> Callable[[Sequence[Any]], E]:
     known = [(one.name, names.index(one.name)) for one in fields if one.name in names]
     filled = {one.name for one in fields if one.default not in (None, msgspec.NODEFAULT)}
     parted = [
-        (name, names.index(columns[0]), names.index(columns[1]))
+        (
+            name,
+            levels_of if columns[0] in LISTS else _instrument,
+            names.index(columns[0]),
+            names.index(columns[1]),
+        )
         for name, columns in PARTED.items()
         if name in kind.__struct_fields__
     ]
 
     def make(row: Sequence[Any]) -> E:
         told = {name: row[at] for name, at in known if row[at] is not None or name not in filled}
-        for name, base, quote_currency in parted:
-            told[name] = _instrument(row[base], row[quote_currency])
+        for name, whole, first, second in parted:
+            told[name] = whole(row[first], row[second])
         if kind is Signal:
             told["values"] = msgspec.json.decode(told["values"])
         return kind(**told)

@@ -10,10 +10,12 @@ import msgspec
 
 from infrastructure.timeseries.port import Stored
 from market import (
+    Book,
     Candle,
     Episode,
     Gap,
     Instrument,
+    Level,
     Listed,
     Premium,
     Quote,
@@ -49,6 +51,7 @@ _MARKET = ("venue", "instrument")
 _KNOWN_BY: dict[type[Stored], tuple[str, ...]] = {
     Trade: (*_MARKET, "trade_id"),
     Quote: (*_MARKET, "sequence"),
+    Book: (*_MARKET, "event_ns"),
     Candle: (*_MARKET, "interval", "start_ns"),
     VenueCandle: (*_MARKET, "interval", "start_ns"),
     Summary: (*_MARKET, "event_ns"),
@@ -174,12 +177,18 @@ def _can_be(name: str, value: object) -> bool:
             return abs(value) <= LARGEST
         case str():
             return _is_text(value) if name in _FREE_TEXT else _is_code(value)
-        case dict():
-            return all(_is_code(key) and _can_be(key, number) for key, number in value.items())
+        case tuple() | dict():
+            return _can_all_be(value)
         case Instrument():
             return _is_code(value.base) and _is_code(value.quote_currency)
         case _:
             return False
+
+
+def _can_all_be(values: tuple[Level, ...] | dict[str, float]) -> bool:
+    if isinstance(values, tuple):
+        return all(isfinite(level.price) and isfinite(level.size) for level in values)
+    return all(_is_code(name) and _can_be(name, number) for name, number in values.items())
 
 
 def _is_code(value: str) -> bool:

@@ -49,6 +49,7 @@ from infrastructure.timeseries.question import (
 )
 from infrastructure.timeseries.turns import TURN, in_turns, let_others
 from market import (
+    Book,
     Candle,
     Episode,
     Gap,
@@ -102,8 +103,8 @@ class EmbeddedTimeSeries:
 
         Args:
             path: The file.
-            raw_retention_s: How long trades, quotes, summaries and statuses are kept; zero is for
-                ever.
+            raw_retention_s: How long trades, quotes, books, summaries and statuses are kept; zero
+                is for ever.
             keep_from_ns: What is as new never expires, until `keep_from` says otherwise; None:
                 nothing is kept for longer.
             clock: The time now, in nanoseconds.
@@ -152,6 +153,12 @@ class EmbeddedTimeSeries:
         """See `TimeSeries.quotes`."""
         series = Series(Quote, venue, instrument)
         return await self._newest(series, Span(start_ns, end_ns, limit))
+
+    async def books(
+        self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Book]:
+        """See `TimeSeries.books`."""
+        return await self._newest(Series(Book, venue, instrument), Span(start_ns, end_ns, limit))
 
     async def candles(
         self,

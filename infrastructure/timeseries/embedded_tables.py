@@ -11,6 +11,7 @@ from infrastructure.timeseries.question import (
     time_field,
 )
 from market import (
+    Book,
     Candle,
     Gap,
     Listed,
@@ -31,6 +32,11 @@ CREATE TABLE IF NOT EXISTS trade (
 CREATE TABLE IF NOT EXISTS quote (
     venue VARCHAR, base VARCHAR, quote_currency VARCHAR,
     bid DOUBLE, bid_size DOUBLE, ask DOUBLE, ask_size DOUBLE,
+    event_ns BIGINT, received_ns BIGINT, sequence BIGINT
+);
+CREATE TABLE IF NOT EXISTS book (
+    venue VARCHAR, base VARCHAR, quote_currency VARCHAR,
+    bid_prices DOUBLE[], bid_sizes DOUBLE[], ask_prices DOUBLE[], ask_sizes DOUBLE[],
     event_ns BIGINT, received_ns BIGINT, sequence BIGINT
 );
 CREATE TABLE IF NOT EXISTS candle (
@@ -162,7 +168,11 @@ REPLACES: dict[type[Stored], str] = {
         f"WHERE {table}.event_ns BETWEEN $from_ns AND $to_ns AND "
         + " AND ".join(f"{table}.{name} = arriving.{name}" for name in (*SERIES_COLUMNS, key))
     )
-    for kind, table, key in ((Trade, "trade", "trade_id"), (Quote, "quote", "sequence"))
+    for kind, table, key in (
+        (Trade, "trade", "trade_id"),
+        (Quote, "quote", "sequence"),
+        (Book, "book", "event_ns"),
+    )
 }
 """Remove, of the kinds that have no key, what is to be replaced by the rows that arrive."""
 
@@ -186,7 +196,7 @@ EXPIRE = {
         f"DELETE FROM {table} WHERE rowid IN "  # noqa: S608  # as above
         f"(SELECT rowid FROM {table} WHERE event_ns < $before_ns LIMIT $at_most)"
     )
-    for table in ("quote", "trade", "summary", "venue_status")
+    for table in ("quote", "trade", "book", "summary", "venue_status")
 }
 EXPIRE_SECONDS = {
     table: (
@@ -238,5 +248,5 @@ def _newest_text(kind: type[Stored]) -> str:
 
 NEWEST: dict[type[Stored], str] = {
     kind: _newest_text(kind)
-    for kind in (Trade, Quote, Candle, VenueCandle, Summary, Gap, VenueStatus, Premium)
+    for kind in (Trade, Quote, Book, Candle, VenueCandle, Summary, Gap, VenueStatus, Premium)
 }

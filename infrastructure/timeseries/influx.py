@@ -1,6 +1,6 @@
 """The store in InfluxDB 2: two buckets, one for what is kept a day, one for what is kept for ever.
 
-    <prefix>/raw       trade, quote, summary, venue_status, candles of a second    expires
+    <prefix>/raw       trade, quote, book, summary, venue_status, candles of a second    expires
     <prefix>/candles   other candles, gap, listed, episode, premium, signal        stays
 
 Tags are ``venue``, ``base`` and ``quote_currency``, with ``interval`` for candles, ``channel`` for
@@ -37,6 +37,7 @@ from infrastructure.timeseries.past import Held, Row
 from infrastructure.timeseries.port import PROBE_WITHIN_S, GapTerms, SignalTerms, Stored
 from infrastructure.timeseries.question import S, Series, Span, expires
 from market import (
+    Book,
     Candle,
     Episode,
     Gap,
@@ -55,7 +56,7 @@ from market import (
 )
 from market.intervals import SECOND_NS
 
-EXPIRING = (Trade, Quote, Summary, VenueStatus)
+EXPIRING = (Trade, Quote, Book, Summary, VenueStatus)
 """Kinds that are kept for a while only."""
 
 PLAIN = (Gap, Episode, Premium, Signal)
@@ -87,8 +88,8 @@ async def connect_influx(
         token: May read and write the buckets, and make them if they are missing.
         org: The organisation that the buckets belong to.
         bucket_prefix: What the names of the buckets begin with.
-        raw_retention_s: How long a new bucket keeps trades, quotes and summaries, at least an
-            hour; zero is for ever.
+        raw_retention_s: How long a new bucket keeps trades, quotes, books and summaries, at
+            least an hour; zero is for ever.
         timeout_s: For one request, from the first byte sent to the last one read.
 
     Raises:
@@ -133,8 +134,8 @@ class InfluxTimeSeries:
     async def write(self, events: Sequence[Stored]) -> None:
         """See `TimeSeries.write`.
 
-        A trade, quote or summary older than its bucket keeps is dropped and counted, with a line
-        in the log.
+        A trade, quote, book or summary older than its bucket keeps is dropped and counted, with a
+        line in the log.
         Of two processes that write the same candle or listing at once, the last one's stays.
         """
         kept, refused = await asyncio.to_thread(sift, events)
@@ -167,6 +168,12 @@ class InfluxTimeSeries:
         """See `TimeSeries.quotes`."""
         series = Series(Quote, venue, instrument)
         return await self._newest(series, Span(start_ns, end_ns, limit))
+
+    async def books(
+        self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Book]:
+        """See `TimeSeries.books`."""
+        return await self._newest(Series(Book, venue, instrument), Span(start_ns, end_ns, limit))
 
     async def candles(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -94,7 +94,7 @@ def _parts(span: Range, number: int) -> list[tuple[int, int]]:
     ]
 
 
-def _told(kind: type[Stored], row: dict[str, Value]) -> dict[str, Value]:
+def _told(kind: type[Stored], row: dict[str, Value]) -> Mapping[str, object]:
     return with_parameters(row) if kind is Signal else told(kind, row)
 
 

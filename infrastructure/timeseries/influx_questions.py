@@ -14,6 +14,7 @@ from infrastructure.timeseries.line_protocol import (
 )
 from infrastructure.timeseries.port import GapTerms, SignalTerms, Stored
 from infrastructure.timeseries.question import (
+    LISTS,
     SERIES_COLUMNS,
     S,
     Series,
@@ -27,6 +28,7 @@ from infrastructure.timeseries.question import (
     time_field,
 )
 from market import (
+    Book,
     Candle,
     Episode,
     Gap,
@@ -49,6 +51,7 @@ _OF_EVENT_TIME = ' AND "event_ns" >= $start_ns AND "event_ns" < $end_ns'
 _CONDITIONS: dict[type[Stored], str] = {
     Trade: _OF_EVENT_TIME,
     Quote: _OF_EVENT_TIME,
+    Book: "",
     Candle: ' AND "interval" = $interval AND "closed" = true',
     VenueCandle: ' AND "interval" = $interval',
     Summary: "",
@@ -295,18 +298,22 @@ def _is_whole(kind: type[Stored], row: Row) -> bool:
     return all(value is not None or name in sparse for name, value in row.items())
 
 
-def told(kind: type[Stored], row: Row) -> Row:
+def told(kind: type[Stored], row: Row) -> dict[str, object]:
     """Return the row with the time it starts at, and None for numbers that are not known.
 
-    What may not be there and is not is left out.
+    What may not be there and is not is left out; lists are read from their texts.
     """
     optional, sparse = OPTIONAL.get(kind, frozenset()), SPARSE.get(kind, frozenset())
-    told = {
-        name: None if name in optional and value == NOT_KNOWN else value
+    told: dict[str, object] = {
+        name: None if name in optional and value == NOT_KNOWN else _plain(name, value)
         for name, value in row.items()
         if value is not None or name not in sparse
     }
     return {**told, "start_ns": row["time"]}
+
+
+def _plain(name: str, value: Value) -> object:
+    return msgspec.json.decode(str(value)) if name in LISTS else value
 
 
 def _in_64_bits(time_ns: int) -> int:

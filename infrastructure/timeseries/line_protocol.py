@@ -16,10 +16,12 @@ unless a venue makes a million events of one instrument in one millisecond. Numb
 order meet with a probability of n² / 2,000,000 for n events of one instrument in one millisecond;
 then the later one replaces the earlier.
 
+A side of a book is two texts, the JSON of its prices and that of its sizes, best level first.
+
 What a venue lists has one point an instrument, at the epoch, which the last terms replace.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TypeVar
 from zlib import crc32
@@ -27,12 +29,14 @@ from zlib import crc32
 import msgspec
 
 from infrastructure.timeseries.port import Stored
-from infrastructure.timeseries.question import table_of
+from infrastructure.timeseries.question import PARTED, parts_of, table_of
 from market import (
+    Book,
     Candle,
     Episode,
     Gap,
     Instrument,
+    Level,
     Listed,
     Premium,
     Quote,
@@ -83,7 +87,7 @@ def time_key(event: Stored) -> int:
             return millisecond_of(event.event_ns) + event.sequence % ROOM_NS
         case Candle() | VenueCandle() | Gap():
             return event.start_ns
-        case Summary() | VenueStatus() | Premium() | Signal():
+        case Book() | Summary() | VenueStatus() | Premium() | Signal():
             return event.event_ns
         case Episode():
             return millisecond_of(event.event_ns) + crc32(event.route_id.encode()) % ROOM_NS
@@ -161,10 +165,12 @@ def _completeness(candle: Candle | VenueCandle) -> str:
     return f",complete={_flag(candle.complete)}" if isinstance(candle, Candle) else ""
 
 
-def _report_fields(event: VenueStatus | Episode | Premium | Gap | Signal) -> str:
+def _report_fields(event: Book | VenueStatus | Episode | Premium | Gap | Signal) -> str:
     match event:
         case VenueStatus():
             return _status_fields(event)
+        case Book():
+            return ",".join((*_side_fields("bids", event.bids), *_side_fields("asks", event.asks)))
         case Signal():
             return _signal_fields(event)
         case Episode():
@@ -214,6 +220,12 @@ def _episode_fields(episode: Episode) -> str:
     if episode.peak_profit_usd is None:
         return fields
     return f"{fields},peak_profit_usd={float(episode.peak_profit_usd)!r}"
+
+
+def _side_fields(side: str, levels: tuple[Level, ...]) -> Iterator[str]:
+    """Write the columns of a side of a book as texts."""
+    for name, numbers in zip(PARTED[side], parts_of(levels), strict=True):
+        yield f'{name}="{msgspec.json.encode(numbers).decode()}"'
 
 
 def _signal_fields(signal: Signal) -> str:

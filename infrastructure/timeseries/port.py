@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from market import (
+    Book,
     Candle,
     Episode,
     Gap,
@@ -27,6 +28,7 @@ from market import (
 Stored: TypeAlias = (
     Quote
     | Trade
+    | Book
     | Candle
     | VenueCandle
     | Summary
@@ -91,9 +93,9 @@ class TimeSeries(Protocol):
         venue, instrument and sequence, a candle by venue, instrument, interval and start (the one
         with more trades stays), a gap by venue, instrument, channel and start. A candle of the
         venue's is known as ours are: a closed one stays over an open one, else the one that was
-        received later. A summary or a status is known by venue, instrument and time; of what a
-        venue lists only the terms that were received last stay. An episode is known by route and
-        end, a premium by both its markets, basis and time, a signal by venue, instrument,
+        received later. A book, a summary or a status is known by venue, instrument and time; of
+        what a venue lists only the terms that were received last stay. An episode is known by route
+        and end, a premium by both its markets, basis and time, a signal by venue, instrument,
         strategy, parameters, interval and start.
 
         Raises:
@@ -117,6 +119,11 @@ class TimeSeries(Protocol):
         self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
     ) -> Sequence[Quote]:
         """Return the newest ``limit`` quotes of the range, oldest first."""
+
+    async def books(
+        self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Book]:
+        """Return the newest ``limit`` books of the range, oldest first."""
 
     async def candles(
         self,

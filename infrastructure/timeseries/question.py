@@ -1,14 +1,16 @@
 """What is asked of a store: the newest events of one series and one span of time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
 
 from market import (
+    Book,
     Candle,
     Gap,
     Instrument,
+    Level,
     Listed,
     Premium,
     Quote,
@@ -19,15 +21,22 @@ from market import (
     VenueStatus,
 )
 
-S = TypeVar("S", Quote, Trade, Candle, VenueCandle, Summary, Listed, Gap, VenueStatus, Premium)
+S = TypeVar(
+    "S", Quote, Trade, Book, Candle, VenueCandle, Summary, Listed, Gap, VenueStatus, Premium
+)
 
 SERIES_COLUMNS = ("venue", "base", "quote_currency")
 
 PARTED = {
     "instrument": ("base", "quote_currency"),
     "reference": ("reference_base", "reference_quote_currency"),
+    "bids": ("bid_prices", "bid_sizes"),
+    "asks": ("ask_prices", "ask_sizes"),
 }
-"""Fields that are an instrument, and the two columns that each of them is kept in."""
+"""Fields that are an instrument or a side of a book, and the two columns of each of them."""
+
+LISTS = frozenset(column for side in ("bids", "asks") for column in PARTED[side])
+"""Columns that hold a list of numbers each, the best level's first."""
 
 
 class Series(msgspec.Struct, Generic[S], frozen=True):
@@ -55,7 +64,7 @@ class Series(msgspec.Struct, Generic[S], frozen=True):
 
         """
         known = {"venue": self.venue, "instrument": self.instrument, "interval": self.interval}
-        return msgspec.convert({**known, **others, **_reference(others)}, self.kind)
+        return msgspec.convert({**known, **others, **_parted(others)}, self.kind)
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -83,6 +92,18 @@ def expires(interval: str) -> bool:
 def codes_of(instrument: Instrument | None) -> tuple[str, str]:
     """Return base and quote currency; empty: there is no instrument."""
     return (instrument.base, instrument.quote_currency) if instrument else ("", "")
+
+
+def parts_of(value: Instrument | tuple[Level, ...] | None) -> tuple[object, object]:
+    """Return the two columns of a field that is parted."""
+    if isinstance(value, tuple):
+        return [level.price for level in value], [level.size for level in value]
+    return codes_of(value)
+
+
+def levels_of(prices: Sequence[float], sizes: Sequence[float]) -> tuple[Level, ...]:
+    """Return the side of a book that has these columns."""
+    return tuple(Level(price, size) for price, size in zip(prices, sizes, strict=True))
 
 
 def time_field(kind: type[msgspec.Struct]) -> str:
@@ -137,9 +158,15 @@ def by_moment(signal: Signal) -> tuple[int, str, Instrument, str, str, str]:
     )
 
 
-def _reference(row: Mapping[str, object]) -> dict[str, Instrument]:
-    """Return the second market of a row that names one, as an instrument."""
-    if PARTED["reference"][0] not in row:
-        return {}
-    base, quote_currency = (str(row[name]) for name in PARTED["reference"])
-    return {"reference": Instrument(base, quote_currency)}
+def _parted(row: Mapping[str, object]) -> dict[str, object]:
+    """Return what a row names in two columns each: the second market, the sides of a book."""
+    found: dict[str, object] = {}
+    if PARTED["reference"][0] in row:
+        base, quote_currency = (str(row[name]) for name in PARTED["reference"])
+        found["reference"] = Instrument(base, quote_currency)
+    if PARTED["bids"][0] in row:
+        columns = msgspec.convert({name: row[name] for name in LISTS}, dict[str, list[float]])
+        for side in ("bids", "asks"):
+            prices, sizes = (columns[name] for name in PARTED[side])
+            found[side] = levels_of(prices, sizes)
+    return found

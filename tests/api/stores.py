@@ -30,6 +30,12 @@ class AwayStore:
         del venue, instrument, start_ns, end_ns, limit
         await self._answer()
 
+    async def books(
+        self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
+    ) -> NoReturn:
+        del venue, instrument, start_ns, end_ns, limit
+        await self._answer()
+
     async def candles(
         self,
         venue: str,

@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx2
+import msgspec
 import pytest
 
 from api_service.app import create_app
@@ -16,8 +17,9 @@ from infrastructure.archive.places import DAY_NS
 from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from tests.api.serving import Api
 from tests.api.stores import AwayStore
-from tests.making import a_candle, a_trade
+from tests.making import a_book, a_candle, a_trade
 
+BOOKS = "/v1/export/books?venue=kraken&symbol=BTC-USDT"
 CANDLES = "/v1/export/candles?venue=kraken&symbol=BTC-USDT"
 
 
@@ -57,6 +59,32 @@ async def test_range_and_format_are_heeded(api: Api, client: httpx2.AsyncClient)
         b'"3"',
         b'"2"',
     ]
+
+
+async def test_books_come_from_archive_and_store_with_all_levels(api: Api, tmp_path: Path) -> None:
+    today_ns = api.clock.now_ns // DAY_NS * DAY_NS
+    levels = [(99.5, 2.0), (99.0, 0.25)]
+    books = [a_book(bids=levels, asks=[], at_ns=today_ns - n * DAY_NS + 7) for n in (1, 0)]
+    files = LocalFiles(tmp_path)
+    with closing(EmbeddedTimeSeries.open(None)) as whole:
+        await whole.write(books)
+        for day in await days_to_archive(whole, files, now_ns=api.clock.now_ns):
+            await archive_day(whole, files, day, now_ns=api.clock.now_ns)
+    await api.store.write(books[1:])
+
+    async with client_of(api, api.store, tmp_path) as client:
+        lines = await client.get(f"{BOOKS}&format=ndjson")
+        table = await client.get(BOOKS)
+
+    told = [msgspec.json.decode(line) for line in lines.content.splitlines()]
+    row = next(csv.DictReader(io.StringIO(table.text)))
+    assert [one["event_ns"] for one in told] == [book.event_ns for book in books]
+    assert {name: told[0][name] for name in ("bid_prices", "bid_sizes", "ask_prices")} == {
+        "bid_prices": [99.5, 99.0],
+        "bid_sizes": [2.0, 0.25],
+        "ask_prices": [],
+    }
+    assert msgspec.json.decode(row["bid_prices"]) == [99.5, 99.0]
 
 
 async def test_parquet_file_comes_whole(api: Api, client: httpx2.AsyncClient) -> None:

@@ -15,6 +15,7 @@ from infrastructure.timeseries.question import table_of, time_field
 from tests.making import (
     MINUTE,
     SECOND,
+    a_book,
     a_candle,
     a_gap,
     a_premium,
@@ -56,6 +57,7 @@ def of_every_kind(at_ns: int) -> list[Stored]:
     return [
         a_trade(number=at_ns % 997, at_ns=at_ns),
         a_quote(at_ns=at_ns),
+        a_book(at_ns=at_ns, sequence=at_ns),
         a_summary(at_ns=at_ns),
         a_status(at_ns=at_ns),
         a_candle(start_ns=at_ns),

@@ -11,6 +11,7 @@ import pytest
 
 from infrastructure.timeseries.port import GapTerms, SignalTerms, Stored, TimeSeries
 from market import (
+    Book,
     Candle,
     Event,
     Gap,
@@ -26,6 +27,7 @@ from market import (
 from tests.making import (
     MINUTE,
     SECOND,
+    a_book,
     a_candle,
     a_gap,
     a_listed,
@@ -46,7 +48,7 @@ MILLISECOND = 1_000_000
 MICROSECOND = 1_000
 
 Kind: TypeAlias = type[Stored]
-KINDS: list[Kind] = [Trade, Quote, Candle, VenueCandle, Summary, Gap, Premium, Signal]
+KINDS: list[Kind] = [Trade, Quote, Book, Candle, VenueCandle, Summary, Gap, Premium, Signal]
 
 
 class When(TypedDict):
@@ -63,6 +65,7 @@ def of(kind: Kind, number: int, *, venue: str = "kraken", instrument: str = "BTC
     make: dict[Kind, Callable[[], Stored]] = {
         Trade: lambda: a_trade(venue, instrument, number=number, at_ns=at_ns),
         Quote: lambda: a_quote(venue, instrument, at_ns=at_ns),
+        Book: lambda: a_book(venue, instrument, at_ns=at_ns),
         Candle: lambda: a_candle(venue, instrument, start_ns=at_ns),
         VenueCandle: lambda: a_venue_candle(venue, instrument, start_ns=at_ns),
         Summary: lambda: a_summary(venue, instrument, at_ns=at_ns),
@@ -87,6 +90,7 @@ async def read(
     ask: dict[Kind, Callable[[], Awaitable[Sequence[Stored]]]] = {
         Trade: lambda: store.trades(*series, **span),
         Quote: lambda: store.quotes(*series, **span),
+        Book: lambda: store.books(*series, **span),
         Candle: lambda: store.candles(*series, "1m", **span),
         VenueCandle: lambda: store.venue_candles(*series, "1m", **span),
         Summary: lambda: store.summaries(*series, **span),
@@ -111,6 +115,17 @@ async def test_what_comes_back_equals_what_was_written(store: TimeSeries) -> Non
     assert await read(store, Quote) == [quote]
     assert await read(store, Candle) == [candle]
     assert await read(store, Gap) == [gap]
+
+
+async def test_book_comes_back_with_all_levels_of_both_sides(store: TimeSeries) -> None:
+    book = a_book(
+        bids=[(0.1 + 0.2, 1 / 3), (0.25, 1e-9)], asks=[(1e17, 0.0)], at_ns=NOON + 123_456_789
+    )
+    one_sided = a_book(bids=[], at_ns=NOON + SECOND, sequence=book.sequence)
+
+    await store.write([one_sided, book])
+
+    assert await read(store, Book) == [book, one_sided]
 
 
 async def test_the_greatest_numbers_come_back(store: TimeSeries) -> None:
@@ -606,6 +621,7 @@ POISON: list[tuple[Stored, str]] = [
     (msgspec.structs.replace(a_gap(start_ns=NOON), missing=-1), "missing cannot be -1"),
     (msgspec.structs.replace(an_episode(), peak_net_bps=math.nan), "peak_net_bps cannot be nan"),
     (msgspec.structs.replace(an_episode(), route_id="a\nb"), r"route_id cannot be 'a\\nb'"),
+    (a_book(bids=[(99.0, math.nan)], at_ns=NOON), "bids cannot be"),
     (a_premium(premium=math.inf), "premium cannot be inf"),
     (msgspec.structs.replace(a_signal(), values={"rsi": math.nan}), "values cannot be"),
     (msgspec.structs.replace(a_quote(at_ns=NOON), venue="a\nb"), r"venue cannot be 'a\\nb'"),

@@ -336,7 +336,7 @@ class WatchedStore:
     """A store that counts the questions after trades, and does not answer the first few."""
 
     def __init__(self, store: EmbeddedTimeSeries, *, unanswered: int = 0) -> None:
-        self.write, self.quotes = store.write, store.quotes
+        self.write, self.quotes, self.books = store.write, store.quotes, store.books
         self.candles, self.venue_candles = store.candles, store.venue_candles
         self.gaps, self.all_gaps = store.gaps, store.all_gaps
         self.summaries, self.listings = store.summaries, store.listings
