@@ -16,6 +16,7 @@ from api_service.rows import NumberFormat, decimal, rfc3339
 from api_service.schemas import Mode
 from api_service.view import LatestView
 from infrastructure.archive.files import Files
+from infrastructure.archive.history import History
 from infrastructure.timeseries.past import Store
 
 Names: TypeAlias = Annotated[str | None, Field(max_length=4_000)]
@@ -45,6 +46,7 @@ class Api(msgspec.Struct, frozen=True):
     view: LatestView
     hub: LiveHub
     store: Store
+    history: History
     mode: Mode
     version: str
     exports: asyncio.Semaphore

@@ -30,6 +30,7 @@ from api_service.schemas import Mode, ProblemBody
 from api_service.site import Site
 from api_service.view import LatestView
 from infrastructure.archive.files import Files
+from infrastructure.archive.history import History
 from infrastructure.timeseries.past import Store
 
 DESCRIPTION = (
@@ -74,7 +75,9 @@ def create_app(  # noqa: PLR0913  # what an API is made of
         docs_url=None,
         redoc_url=None,
     )
-    api = Api(view, hub, store, mode, version, asyncio.Semaphore(exports.AT_ONCE), archive)
+    past = History(store, archive, clock=view.clock)
+    turns = asyncio.Semaphore(exports.AT_ONCE)
+    api = Api(view, hub, store, past, mode, version, turns, archive)
     app.state.api = api
     handle_problems(app)
     for part in PARTS:

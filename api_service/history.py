@@ -1,4 +1,4 @@
-"""The endpoints of what was: the store's rows, and those so new that only the view has them."""
+"""The endpoints of what was: archive and store, and what is so new that only the view has it."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -48,7 +48,7 @@ async def trades(
     """Return executions."""
 
     async def read(key: Key, start_ns: int, end_ns: int, limit: int) -> Sequence[Trade]:
-        return await api.store.trades(*key, start_ns=start_ns, end_ns=end_ns, limit=limit)
+        return await api.history.trades(*key, start_ns=start_ns, end_ns=end_ns, limit=limit)
 
     keys = keys_of(api, query)
     fresh = (trade for key in keys for trade in api.view.trades.get(key, {}).values())
@@ -78,7 +78,7 @@ async def candles(
 
 async def _own_candles(api: Api, query: CandlesQuery) -> Page[Candle]:
     async def read(key: Key, start_ns: int, end_ns: int, limit: int) -> Sequence[Candle]:
-        return await api.store.candles(
+        return await api.history.candles(
             *key, query.interval, start_ns=start_ns, end_ns=end_ns, limit=limit
         )
 
@@ -90,7 +90,7 @@ async def _own_candles(api: Api, query: CandlesQuery) -> Page[Candle]:
 
 async def _venue_candles(api: Api, query: CandlesQuery) -> Page[VenueCandle]:
     async def read(key: Key, start_ns: int, end_ns: int, limit: int) -> Sequence[VenueCandle]:
-        return await api.store.venue_candles(
+        return await api.history.venue_candles(
             *key, query.interval, start_ns=start_ns, end_ns=end_ns, limit=limit
         )
 

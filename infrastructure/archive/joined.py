@@ -76,6 +76,20 @@ async def joined(
                     yield batch
 
 
+def take(known: dict[Hashable, Stored], events: Iterable[Stored]) -> None:
+    """Take events in, by identity; of two with the same the greater rank stays, else the later."""
+    for event in events:
+        key = identity_of(event)
+        other = known.get(key)
+        if other is None or rank_of(event) >= rank_of(other):
+            known[key] = event
+
+
+def order_of(event: Stored) -> tuple[int, int, str]:
+    """Return what the events of a series are in order of."""
+    return getattr(event, time_field(type(event))), event.sequence, str(identity_of(event))
+
+
 async def _parts(
     past: Past, archive: Archive, wanted: Wanted, span: Span, now_ns: int
 ) -> list[tuple[Span, bool, bool]]:
@@ -118,7 +132,7 @@ async def _from_store(
         known: dict[Hashable, Stored] = {}
         if archive is not None:
             told = await asyncio.to_thread(list, _from_archive(archive, wanted, part))
-            _take(known, (event for batch in told for event in batch))
+            take(known, (event for batch in told for event in batch))
         first_ns, last_ns = (ns // ROOM_NS * ROOM_NS for ns in (part.start_ns, part.end_ns - 1))
         async for rows in past.rows(
             wanted.kind,
@@ -128,9 +142,9 @@ async def _from_store(
             end_ns=last_ns + ROOM_NS,
         ):
             events = map(make, rows)
-            _take(known, (one for one in events if _is_meant(one, wanted, part)))
+            take(known, (one for one in events if _is_meant(one, wanted, part)))
         if known:
-            yield sorted(known.values(), key=_place)
+            yield sorted(known.values(), key=order_of)
 
 
 def _next(batches: Iterator[list[Stored]]) -> list[Stored]:
@@ -165,19 +179,6 @@ async def _steps(
             start_ns = max(start_ns, span.end_ns if oldest_ns is None else oldest_ns)
 
 
-def _take(known: dict[Hashable, Stored], events: Iterable[Stored]) -> None:
-    """Take events in; of two with one identity the greater rank stays, else the later one."""
-    for event in events:
-        key = identity_of(event)
-        other = known.get(key)
-        if other is None or rank_of(event) >= rank_of(other):
-            known[key] = event
-
-
 def _is_meant(event: Stored, wanted: Wanted, span: Span) -> bool:
     in_range = span.start_ns <= getattr(event, time_field(wanted.kind)) < span.end_ns
     return in_range and getattr(event, "interval", "") == wanted.interval
-
-
-def _place(event: Stored) -> tuple[int, int, str]:
-    return getattr(event, time_field(type(event))), event.sequence, str(identity_of(event))

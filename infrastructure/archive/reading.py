@@ -7,6 +7,7 @@ Then it looks again; all that is asked for at once comes from one look.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -165,6 +166,49 @@ class Archive:
             asking = partial(ask, part=part)
             yield from self._asked(table_of(kind), venues, wide, asking) or ()
 
+    def newest(  # noqa: PLR0913  # what and when
+        self,
+        kind: type[E],
+        venue: str,
+        instrument: Instrument,
+        *,
+        interval: str | None = None,
+        start_ns: int,
+        end_ns: int,
+        limit: int,
+    ) -> list[E]:
+        """Return the newest ``limit`` events of a series in the range, oldest first.
+
+        It goes back by ever longer times, as far as it must.
+        """
+        time = time_field(kind)
+        falling = ", ".join(f'"{column}" DESC' for column in order_in_time(kind))
+        where, given = _meant([instrument], interval)
+        found: list[E] = []
+
+        def ask(held: Sources, part: Span) -> list[E]:
+            text, files = held.text(self.files, time)
+            answer = self._connection.execute(
+                f"SELECT * FROM ({text}) WHERE {time} >= $start_ns "  # noqa: S608  # as above
+                f"AND {time} < $end_ns{where} ORDER BY {falling} LIMIT $at_most",
+                {
+                    **files,
+                    **given,
+                    "start_ns": part.start_ns,
+                    "end_ns": part.end_ns,
+                    "at_most": limit - len(found),
+                },
+            )
+            return [event for batch in events(kind, answer) for event in batch]
+
+        there = self.span_of(kind, [venue])
+        span = Span(max(start_ns, there.start_ns), min(end_ns, there.end_ns))
+        for part in _backwards(span, limit * INTERVALS.get(interval or "", 0)):
+            found += self._asked(table_of(kind), [venue], part, partial(ask, part=part)) or []
+            if len(found) >= limit:
+                break
+        return found[::-1]
+
     def span_of(self, kind: type[msgspec.Struct], venues: Collection[str] | None = None) -> Span:
         """Return the days that there are files of, as far as their names say; empty: none."""
         places = places_of(self.files.names(table_of(kind)))
@@ -177,6 +221,11 @@ class Archive:
         ends = [start_of_day(one.day) + DAY_NS for one in meant if one.day is not None]
         ends += [start_of_year(year + 1) for year in years]
         return Span(min(starts), max(ends))
+
+    def interrupt(self) -> None:
+        """End the question that another thread asks, if it does; nobody waits for its answer."""
+        with suppress(duckdb.ConnectionException):  # it is answered, and closed
+            self._connection.interrupt()
 
     def close(self) -> None:
         """Close the connection."""
@@ -254,6 +303,18 @@ def files_at(root: str | Path) -> Files:
 
         return S3Files(str(root))
     return LocalFiles(Path(root))
+
+
+def _backwards(span: Span, first_ns: int) -> Iterator[Span]:
+    """Part a range into whole days, the last ones first, about ``first_ns`` of them and then more.
+
+    Each is four times as long as the one before.
+    """
+    end_ns, length_ns = span.end_ns, max(DAY_NS, first_ns)
+    while span.start_ns < end_ns:
+        begin_ns = max(span.start_ns, (end_ns - length_ns) // DAY_NS * DAY_NS)
+        yield Span(begin_ns, end_ns)
+        end_ns, length_ns = begin_ns, 4 * length_ns
 
 
 def _meant(instruments: Collection[Instrument] | None, interval: str | None) -> tuple[str, Given]:

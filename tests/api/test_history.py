@@ -1,5 +1,6 @@
 """The endpoints of what was, on a real store."""
 
+from pathlib import Path
 from typing import get_args
 
 import httpx2
@@ -10,10 +11,13 @@ from pydantic import TypeAdapter
 from api_service.app import create_app
 from api_service.history import Interval
 from api_service.schemas import Answer, CandleRow, TradeRow
+from infrastructure.archive.files import LocalFiles
+from infrastructure.archive.places import DAY_NS
 from infrastructure.timeseries.past import Store
 from market.intervals import INTERVALS
 from tests.api.serving import Api
 from tests.api.stores import AwayStore, SilentStore
+from tests.archive.making import keep_days
 from tests.making import MINUTE, SECOND, a_candle, a_quote, a_trade, a_venue_candle
 
 
@@ -236,3 +240,25 @@ async def test_candles_across_venues_are_given_to_whoever_asks_for_them(
 
     assert [row["venue"] for row in asked["data"]] == ["all", "all"]
     assert [row["venue"] for row in every["data"]] == ["kraken"]
+
+
+async def test_pages_go_back_into_the_archive(api: Api, tmp_path: Path) -> None:
+    today_ns = api.clock.now_ns // DAY_NS * DAY_NS
+    trades = [a_trade(number=n, at_ns=today_ns + (n - 8) * DAY_NS // 4) for n in range(10)]
+    keep_days(tmp_path, trades[:8])
+    await api.store.write(trades[6:])
+    app = create_app(
+        api.view, api.hub, api.store, mode="live", version="1", archive=LocalFiles(tmp_path)
+    )
+
+    told: list[int] = []
+    path: str | None = "/v1/trades?venue=kraken&symbol=BTC-USDT&limit=3&order=desc&end=2100-01-01"
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app), base_url="http://127.0.0.1"
+    ) as client:
+        while path is not None:
+            answer = (await client.get(path)).json()
+            told += [int(trade["id"]) for trade in answer["data"]]
+            path = answer["next"]
+
+    assert told == list(range(9, -1, -1))

@@ -1,0 +1,130 @@
+"""The newest events of a series as pages of history hold them: archive and store as one.
+
+The store is asked first. Only days that are over can be archived, and of those only what is not
+older than a page that the store filled already can be on it; where nothing is left the archive is
+not opened. What both hold counts once, as in `joined`: what the store was told later stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import closing
+from typing import TypeVar, cast
+
+from infrastructure.archive.files import Files
+from infrastructure.archive.joined import Wanted, order_of, take
+from infrastructure.archive.places import start_of_day, today
+from infrastructure.archive.reading import Archive
+from infrastructure.archive.sources import Span
+from infrastructure.timeseries.port import Stored, TimeSeries
+from infrastructure.timeseries.question import time_field
+from market import Candle, Instrument, Trade, VenueCandle
+
+AT_ONCE = 2
+"""Questions that the archive answers at one time; each has a thread and a connection."""
+
+T = TypeVar("T", Trade, Candle, VenueCandle)
+
+
+class History:
+    """Answers as the store does, and goes on in the archive.
+
+    All of it may raise a StoreUnavailableError or an ArchiveUnavailableError. Who no longer waits
+    for an answer has the question ended.
+
+    Args:
+        store: What is asked first.
+        files: The archive; None: there is none.
+        clock: Tells the time now.
+
+    """
+
+    def __init__(self, store: TimeSeries, files: Files | None, *, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._files = files
+        self._clock = clock
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def trades(
+        self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
+    ) -> Sequence[Trade]:
+        """See `TimeSeries.trades`."""
+        rows = await self._store.trades(
+            venue, instrument, start_ns=start_ns, end_ns=end_ns, limit=limit
+        )
+        wanted = Wanted(Trade, venue, instrument)
+        return await self._joined(rows, wanted, Span(start_ns, end_ns), limit)
+
+    async def candles(
+        self,
+        venue: str,
+        instrument: Instrument,
+        interval: str,
+        *,
+        start_ns: int,
+        end_ns: int,
+        limit: int,
+    ) -> Sequence[Candle]:
+        """See `TimeSeries.candles`."""
+        rows = await self._store.candles(
+            venue, instrument, interval, start_ns=start_ns, end_ns=end_ns, limit=limit
+        )
+        wanted = Wanted(Candle, venue, instrument, interval)
+        return await self._joined(rows, wanted, Span(start_ns, end_ns), limit)
+
+    async def venue_candles(
+        self,
+        venue: str,
+        instrument: Instrument,
+        interval: str,
+        *,
+        start_ns: int,
+        end_ns: int,
+        limit: int,
+    ) -> Sequence[VenueCandle]:
+        """See `TimeSeries.venue_candles`."""
+        rows = await self._store.venue_candles(
+            venue, instrument, interval, start_ns=start_ns, end_ns=end_ns, limit=limit
+        )
+        wanted = Wanted(VenueCandle, venue, instrument, interval)
+        return await self._joined(rows, wanted, Span(start_ns, end_ns), limit)
+
+    async def _joined(
+        self, rows: Sequence[T], wanted: Wanted, span: Span, limit: int
+    ) -> Sequence[T]:
+        """Return the newest of what the store answered and of what the archive has beside it."""
+        first_ns = span.start_ns
+        if len(rows) >= limit:
+            first_ns = getattr(rows[0], time_field(wanted.kind))
+        rest = Span(first_ns, min(span.end_ns, start_of_day(today(self._clock()))))
+        if self._files is None or not rest:
+            return rows
+        known: dict[Hashable, Stored] = {}
+        take(known, await self._archived(self._files, wanted, rest, limit))
+        take(known, rows)
+        return cast("list[T]", sorted(known.values(), key=order_of)[-limit:])
+
+    async def _archived(
+        self, files: Files, wanted: Wanted, span: Span, limit: int
+    ) -> Sequence[Stored]:
+        async with self._turns:
+            archive = await asyncio.to_thread(Archive, files)
+            try:
+                return await asyncio.to_thread(_newest, archive, wanted, span, limit)
+            except asyncio.CancelledError:
+                archive.interrupt()
+                raise
+
+
+def _newest(archive: Archive, wanted: Wanted, span: Span, limit: int) -> Sequence[Stored]:
+    with closing(archive):
+        return archive.newest(
+            wanted.kind,
+            wanted.venue,
+            wanted.instrument,
+            interval=wanted.interval or None,
+            start_ns=span.start_ns,
+            end_ns=span.end_ns,
+            limit=limit,
+        )
