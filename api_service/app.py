@@ -15,6 +15,7 @@ from api_service import (
     exports,
     health,
     history,
+    indicators,
     premiums,
     records,
     rest,
@@ -39,7 +40,19 @@ DESCRIPTION = (
     "are RFC 3339 in UTC. Unknown parameters are refused; faults are application/problem+json."
 )
 
-PARTS = (rest, routes, premiums, signals, history, exports, records, backtests, health, docs)
+PARTS = (
+    rest,
+    routes,
+    premiums,
+    signals,
+    indicators,
+    history,
+    exports,
+    records,
+    backtests,
+    health,
+    docs,
+)
 
 
 def create_app(  # noqa: PLR0913  # what an API is made of

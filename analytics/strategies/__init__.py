@@ -14,6 +14,7 @@ from analytics.strategies.strategy import (
     QuoteStrategy,
     Reason,
     Strategy,
+    parameters_from,
     parameters_of,
 )
 
@@ -44,5 +45,6 @@ __all__ = [
     "RsiReversal",
     "SmaCross",
     "Strategy",
+    "parameters_from",
     "parameters_of",
 ]

@@ -9,11 +9,13 @@ at the one that it was told.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import msgspec
 
 from analytics.strategies.bounds import bounds_of
+
+P = TypeVar("P", bound=msgspec.Struct)
 
 
 class Bar(msgspec.Struct, frozen=True, gc=False):
@@ -96,21 +98,26 @@ def parameters_of(strategy: type[Parametric], given: Mapping[str, Any]) -> msgsp
         ValueError: there is no parameter of that name, or its value is out of bounds.
 
     """
-    known = {field.name for field in msgspec.structs.fields(strategy.Parameters)}
-    if strange := sorted(set(given) - known):
+    return parameters_from(strategy.name, strategy.Parameters, given)
+
+
+def parameters_from(name: str, terms: type[P], given: Mapping[str, Any]) -> P:
+    """Return an instance of ``terms``, as `parameters_of` does for the strategy of that name."""
+    known = [field.name for field in msgspec.structs.fields(terms)]
+    if strange := sorted(set(given) - set(known)):
         names = ", ".join(sorted(known)) or "none"
-        raise ValueError(f"{strategy.name} has no parameter {strange[0]!r}; it has {names}")
+        raise ValueError(f"{name} has no parameter {strange[0]!r}; it has {names}")
     try:
-        return msgspec.convert(dict(given), strategy.Parameters, strict=False)
+        return msgspec.convert(dict(given), terms, strict=False)
     except msgspec.ValidationError as error:
-        raise ValueError(f"{strategy.name}: {_in_words(strategy, given, error)}") from error
+        raise ValueError(f"{name}: {_in_words(terms, given, error)}") from error
 
 
 def _in_words(
-    strategy: type[Parametric], given: Mapping[str, Any], error: msgspec.ValidationError
+    terms: type[msgspec.Struct], given: Mapping[str, Any], error: msgspec.ValidationError
 ) -> str:
     """Name the parameter, its value and what it may be, where that is what is wrong."""
     name = str(error).rpartition("$.")[2].rstrip("`")
     if name not in given:
         return str(error)
-    return f"{name} is {given[name]}; it must be {bounds_of(strategy.Parameters, name)}"
+    return f"{name} is {given[name]}; it must be {bounds_of(terms, name)}"

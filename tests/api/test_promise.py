@@ -47,11 +47,12 @@ WITH_PARAMETERS = (
     "/v1/premiums/history",
     "/v1/signals",
     "/v1/signals/latest",
+    "/v1/indicators/{name}",
     "/v1/export/{kind}",
     "/v1/routes/{route_id}",
 )
 
-WITHOUT = ("/v1/venues", "/v1/instruments", "/v1/status", "/healthz", "/readyz")
+WITHOUT = ("/v1/venues", "/v1/instruments", "/v1/indicators", "/v1/status", "/healthz", "/readyz")
 
 ASKED_WITH_A_BODY = ("/v1/backtests",)
 
