@@ -44,6 +44,7 @@ from refresher_service.refresher import Refresher
 from refresher_service.route_signaller import RouteSignaller
 from refresher_service.signaller import Signaller
 from storage_service.archivist import Archivist
+from storage_service.book_writer import BookWriter
 from storage_service.writer import Writer
 from stream_service.connection import VenueConnection
 from stream_service.gathering import Outlet, gathered
@@ -176,6 +177,9 @@ class System:
         computing: list[Supervised] = []
         if "store" in self.roles:
             keeping.append(writing(bus, store))
+            if every_s := self.settings.book_every_s:
+                levels = self.settings.book_levels
+                keeping.append(BookWriter(bus, store, every_s=every_s, levels=levels))
             if self.settings.archive:
                 keeping.append(archiving(store, self.settings))
         if "serve" in self.roles:

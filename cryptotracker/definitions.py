@@ -41,6 +41,7 @@ from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
 from refresher_service.route_signaller import RouteSignaller
 from refresher_service.signaller import Signaller
+from storage_service.book_writer import BookWriter
 from storage_service.writer import Writer
 
 FILE = Path(__file__).parent.parent / "infrastructure" / "docker" / "rabbitmq" / "definitions.json"
@@ -57,9 +58,9 @@ RIGHTS = (
     Rights(
         user="store",
         publishes=[ACTOR],
-        hears=[ACTOR],
+        hears=sorted({ACTOR, *map(kind_of, BookWriter.handles)}),
         mailboxes=[Writer.name],
-        views=[members_of(Writer.name)],
+        views=[members_of(Writer.name), BookWriter.name],
         leads=[Writer.name],
     ),
     Rights(

@@ -83,6 +83,16 @@ class Settings(BaseSettings):
     raw_retention_days: int = Field(
         1, ge=1, description="Days that quotes and trades are kept; candles stay"
     )
+    book_every_s: int = Field(
+        0,
+        ge=0,
+        le=3_600,
+        description="Seconds between two order books of an instrument that are stored, for as long "
+        "as quotes are; 0: none is. See docs/STORES.md for the room that they take",
+    )
+    book_levels: int = Field(
+        10, ge=1, le=10, description="Levels of each side of a book that are stored at most"
+    )
     archive: str = Field(
         "",
         description="Folder, or s3://BUCKET/FOLDER, that days which are over are archived in; what "

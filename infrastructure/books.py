@@ -101,7 +101,7 @@ ACCOUNTS: Mapping[str, str] = {
     "in_hand": "is being handled",
     "stored": "written to the store",
     "expired": "came later than the store keeps such events, and were dropped",
-    "skipped": "not for the store: open candles, more than one state of a minute",
+    "skipped": "not for the store: open candles, more of a minute or stretch than one",
 }
 """What each account counts."""
 
