@@ -18,6 +18,11 @@ EVENTS_HEADER = "events"
 LARGEST_BODY = 1024**2
 """RabbitMQ 4 refuses messages of more than 16 MiB."""
 
+SAMPLED = 64
+"""So many of the events at most show how large all of them are, and one in `FEW` of fewer."""
+
+FEW = 16
+
 
 class Batch(NamedTuple):
     """The first of some events, as the message that they leave in, and its routing key."""
@@ -36,9 +41,10 @@ def batch_of(
 
     The first of its keys is the message's, the others are in the ``BCC`` header.
     """
+    events = events[: likely_fitting(events, content_type)]
     body = codec.encode(events, content_type)
     while len(events) > 1 and len(body) > LARGEST_BODY:
-        events = events[: len(events) // 2]
+        events = events[: max(1, min(len(events) // 2, _share(len(events), len(body))))]
         body = codec.encode(events, content_type)
     keys = message_keys(events)
     all_headers: dict[str, FieldValue] = {EVENTS_HEADER: len(events), **headers}
@@ -51,3 +57,20 @@ def batch_of(
         headers=all_headers,
     )
     return Batch(events, message, keys[0])
+
+
+def likely_fitting(events: Sequence[Event], content_type: codec.ContentType) -> int:
+    """Guess how many of the first events are a message, from the size of a few of them.
+
+    Where thousands of large ones wait, to encode all of them for each message that holds ten would
+    leave no time for anything else, and more would wait ever after.
+    """
+    few = events[:: max(len(events) // SAMPLED, FEW)]
+    if len(few) <= 1:
+        return len(events)
+    return max(1, min(len(events), _share(len(few), len(codec.encode(few, content_type)))))
+
+
+def _share(events: int, size: int) -> int:
+    """Return how many events are as large as a message may be, where so many are of that size."""
+    return events * LARGEST_BODY // size
