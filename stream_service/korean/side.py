@@ -18,6 +18,7 @@ from stream_service.korean.written import (
     Fields,
     book_fields,
     candle_fields,
+    circumstance_fields,
     execution_fields,
     moment,
     summary_fields,
@@ -34,7 +35,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     ``kinds`` are the types that can be subscribed to, ``levels`` those of a book frame, whose time
     counts ``book_time_ns`` nanoseconds. ``only_snapshot`` and ``only_realtime`` are how the options
     of a subscription are spelled; other spellings are not heard. ``clock`` is the zone of the date
-    and time in trades, and of a candle's end over REST that names none.
+    and time in trades, and of a candle's end over REST that names none. ``whole_trades`` tell how
+    the day went and the best prices as well.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     only_realtime: tuple[str, ...]
     clock: timezone
     days_ago: str
+    whole_trades: bool = False
 
 
 class Subscribed(msgspec.Struct, frozen=True):
@@ -146,7 +149,11 @@ class KoreanSide(ExchangeSide):
             "trade_time": f"{local:%H:%M:%S}",
             "trade_timestamp": time,
             **execution_fields(trade),
+            **(self._circumstances(trade) if self.dialect.whole_trades else {}),
         }
+
+    def _circumstances(self, trade: Trade) -> Fields:
+        return circumstance_fields(trade, self.market.book(trade.instrument))
 
     def _book(self, book: Book) -> Fields:
         return book_fields(book, self.dialect.levels, self.dialect.book_time_ns)

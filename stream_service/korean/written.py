@@ -16,6 +16,7 @@ Fields: TypeAlias = dict[str, object]
 KST: Final = timezone(timedelta(hours=9))
 SECOND_NS: Final = 1_000_000_000
 NO_LEVEL: Final = Level(0.0, 0.0)
+NOTHING: Final = (NO_LEVEL, NO_LEVEL)
 
 
 def execution_fields(trade: Trade) -> Fields:
@@ -25,6 +26,20 @@ def execution_fields(trade: Trade) -> Fields:
         "trade_volume": _number(trade.size),
         "ask_bid": "ASK" if trade.side == "sell" else "BID",
         "sequential_id": int(trade.trade_id),
+    }
+
+
+def circumstance_fields(trade: Trade, book: Book) -> Fields:
+    """Write what a trade tells of the market around it; the day before is not known here."""
+    bid, ask = next(zip_longest(book.bids[:1], book.asks[:1], fillvalue=NO_LEVEL), NOTHING)
+    return {
+        "prev_closing_price": _number(trade.price),
+        "change": "EVEN",
+        "change_price": _number(0.0),
+        "best_ask_price": _number(ask.price),
+        "best_ask_size": _number(ask.size),
+        "best_bid_price": _number(bid.price),
+        "best_bid_size": _number(bid.size),
     }
 
 
@@ -58,18 +73,42 @@ def candle_fields(candle: VenueCandle) -> Fields:
 
 
 def summary_fields(summary: Summary) -> Fields:
-    """Write a ticker; the venue tells no bid and no ask in it."""
-    told = {
-        "opening_price": summary.open,
-        "high_price": summary.high,
-        "low_price": summary.low,
-        "trade_price": summary.last,
-        "acc_trade_volume_24h": summary.volume,
-    }
+    """Write a ticker whole, though little of it is read; it tells no bid and no ask.
+
+    The day before, the last year and the sides of the takers are not known here, and made up.
+    """
+    last, volume = summary.last, summary.volume
+    opened = last if summary.open is None else summary.open
+    notional = None if volume is None else volume * last
+    half = None if volume is None else volume / 2
+    when, time = moment(summary.event_ns), summary.event_ns // wire.MS
     return {
-        **{key: None if value is None else _number(value) for key, value in told.items()},
+        "opening_price": _told(summary.open),
+        "high_price": _told(summary.high),
+        "low_price": _told(summary.low),
+        "trade_price": _told(last),
+        "prev_closing_price": _told(summary.open),
+        **_change_fields(opened, last),
+        "trade_volume": _told(half),
+        "acc_trade_volume": _told(volume),
+        "acc_trade_volume_24h": _told(volume),
+        "acc_trade_price": _told(notional),
+        "acc_trade_price_24h": _told(notional),
+        "trade_date": f"{when:%Y%m%d}",
+        "trade_time": f"{when:%H%M%S}",
+        "trade_timestamp": time,
+        "ask_bid": "BID",
+        "acc_ask_volume": _told(half),
+        "acc_bid_volume": _told(half),
+        "highest_52_week_price": _told(summary.high),
+        "highest_52_week_date": f"{when:%Y-%m-%d}",
+        "lowest_52_week_price": _told(summary.low),
+        "lowest_52_week_date": f"{when:%Y-%m-%d}",
         "market_state": "ACTIVE",
-        "timestamp": summary.event_ns // wire.MS,
+        "is_trading_suspended": False,
+        "delisting_date": None,
+        "market_warning": "NONE",
+        "timestamp": time,
     }
 
 
@@ -85,6 +124,22 @@ def _unit_fields(bid: Level, ask: Level) -> Fields:
         "ask_size": _number(ask.size),
         "bid_size": _number(bid.size),
     }
+
+
+def _change_fields(opened: float, last: float) -> Fields:
+    change = round(last - opened, 8)
+    rate = round(change / opened, 10) if opened else 0.0
+    return {
+        "change": "RISE" if change > 0 else "FALL" if change < 0 else "EVEN",
+        "change_price": _number(abs(change)),
+        "signed_change_price": _number(change),
+        "change_rate": _number(abs(rate)),
+        "signed_change_rate": _number(rate),
+    }
+
+
+def _told(value: float | None) -> msgspec.Raw | None:
+    return None if value is None else _number(value)
 
 
 def _number(value: float) -> msgspec.Raw:

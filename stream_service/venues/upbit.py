@@ -129,6 +129,7 @@ DIALECT = Dialect(
     only_realtime=("is_only_realtime", "isOnlyRealtime"),
     clock=UTC,
     days_ago="days_ago",
+    whole_trades=True,
 )
 
 

@@ -327,6 +327,8 @@ def _day_fields(summary: Summary) -> dict[str, object]:
         "c": _number(summary.last),
         "v": _number(summary.volume or 0.0),
         "t": _time(summary.event_ns - summary.event_ns % DAY_NS),
+        "n": 1,
+        "vw": _number(summary.last),
     }
 
 

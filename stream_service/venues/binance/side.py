@@ -224,6 +224,8 @@ def _kline_fields(candle: VenueCandle, symbol: str) -> dict[str, object]:
         "T": start + 59_999,
         "s": symbol,
         "i": candle.interval,
+        "f": start,
+        "L": start + (candle.trades or 0),
         "o": wire.plain(candle.open),
         "c": wire.plain(candle.close),
         "h": wire.plain(candle.high),
@@ -231,6 +233,9 @@ def _kline_fields(candle: VenueCandle, symbol: str) -> dict[str, object]:
         "v": wire.plain(candle.volume),
         "n": candle.trades or 0,
         "x": candle.closed,
+        "q": wire.plain(candle.volume * candle.close),
+        "V": wire.plain(candle.volume / 2),
+        "Q": wire.plain(candle.volume / 2 * candle.close),
         "B": "0",
     }
     return {"e": "kline", "E": candle.event_ns // wire.MS, "s": symbol, "k": fields}
@@ -245,20 +250,32 @@ def _rest_candle_fields(candle: VenueCandle) -> list[object]:
 
 
 def _summary_fields(summary: Summary, symbol: str) -> dict[str, object]:
-    end = summary.event_ns // wire.MS
+    end, last, volume = summary.event_ns // wire.MS, summary.last, summary.volume or 0.0
+    opened = summary.open or 0.0
+    change = round(last - opened, 8) if opened else 0.0
     return {
         "e": "24hrTicker",
         "E": end,
         "s": symbol,
-        "c": wire.plain(summary.last),
+        "p": wire.plain(change),
+        "P": f"{100 * change / (opened or 1):.3f}",
+        "w": wire.plain(last),
+        "x": wire.plain(opened),
+        "c": wire.plain(last),
+        "Q": wire.plain(volume),
         "b": wire.plain(summary.bid or 0.0),
+        "B": wire.plain(volume if summary.bid else 0.0),
         "a": wire.plain(summary.ask or 0.0),
-        "o": wire.plain(summary.open or 0.0),
+        "A": wire.plain(volume if summary.ask else 0.0),
+        "o": wire.plain(opened),
         "h": wire.plain(summary.high or 0.0),
         "l": wire.plain(summary.low or 0.0),
-        "v": wire.plain(summary.volume or 0.0),
+        "v": wire.plain(volume),
+        "q": wire.plain(volume * last),
         "O": end - 86_400_000,
         "C": end,
+        "F": 1,
+        "L": 1,
         "n": 1,
     }
 

@@ -234,9 +234,12 @@ def _ticker_fields(summary: Summary) -> dict[str, object]:
         "lowPrice24h": summary.low,
         "prevPrice24h": summary.open,
         "volume24h": summary.volume,
+        "turnover24h": (summary.volume or 0.0) * summary.last,
+        "usdIndexPrice": summary.last,
     }
     texts = {key: wire.plain(number) for key, number in numbers.items() if number}
-    return {"lastPrice": wire.plain(summary.last), **texts}
+    change = f"{summary.last / (summary.open or summary.last) - 1:.4f}"
+    return {"lastPrice": wire.plain(summary.last), **texts, "price24hPcnt": change}
 
 
 def _rest_trade_fields(trade: Trade, symbol: str) -> dict[str, object]:

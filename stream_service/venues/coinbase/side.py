@@ -6,6 +6,7 @@ agree on one mistake.
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from uuid import UUID
 
 import msgspec
 
@@ -206,6 +207,8 @@ def _maker(trade: Trade) -> str:
 def _match_fields(trade: Trade) -> dict[str, object]:
     return {
         "trade_id": int(trade.trade_id),
+        "maker_order_id": str(UUID(int=2 * int(trade.trade_id))),
+        "taker_order_id": str(UUID(int=2 * int(trade.trade_id) + 1)),
         "side": _maker(trade),
         "size": wire.plain(trade.size),
         "price": wire.plain(trade.price),
@@ -215,22 +218,25 @@ def _match_fields(trade: Trade) -> dict[str, object]:
 
 
 def _ticker_fields(summary: Summary, book: Book) -> dict[str, object]:
-    best = {
+    numbers = {
+        "price": summary.last,
+        "open_24h": summary.open or 0.0,
+        "volume_24h": summary.volume or 0.0,
+        "low_24h": summary.low or 0.0,
+        "high_24h": summary.high or 0.0,
+        "volume_30d": 30 * (summary.volume or 0.0),
         "best_bid": book.bids[0].price if book.bids else 0.0,
         "best_bid_size": book.bids[0].size if book.bids else 0.0,
         "best_ask": book.asks[0].price if book.asks else 0.0,
         "best_ask_size": book.asks[0].size if book.asks else 0.0,
     }
-    told = {
-        "price": summary.last,
-        "open_24h": summary.open or 0.0,
-        "high_24h": summary.high or 0.0,
-        "low_24h": summary.low or 0.0,
-        "volume_24h": summary.volume or 0.0,
-    }
     return {
-        **{key: wire.plain(value) for key, value in (told | best).items()},
+        "sequence": summary.sequence,
+        **{key: wire.plain(value) for key, value in numbers.items()},
+        "side": "buy",
         "time": wire.rfc3339_of_ns(summary.event_ns),
+        "trade_id": summary.sequence,
+        "last_size": wire.plain(summary.volume or 0.0),
     }
 
 

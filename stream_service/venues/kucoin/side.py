@@ -331,24 +331,57 @@ def _between(candles: Sequence[VenueCandle], query: Mapping[str, str]) -> list[V
 
 
 def _day_fields(summary: Summary) -> dict[str, object]:
-    """Tell a day as the stream does, in JSON numbers."""
-    numbers = {
-        "lastTradedPrice": summary.last,
-        "open": summary.open,
-        "high": summary.high,
-        "low": summary.low,
-        "vol": summary.volume,
-        "buy": summary.bid,
-        "sell": summary.ask,
-    }
-    return {
-        "symbol": summary.symbol,
+    """Tell a day as the stream does, whole, in JSON numbers and by the alphabet."""
+    last, day = _number(summary.last), _span_fields(summary)
+    base, quote_currency = summary.instrument.base, summary.instrument.quote_currency
+    fields: dict[str, object] = {
+        **day,
+        "askSize": _number(summary.volume),
+        "averagePrice": last,
+        "baseCurrency": base,
+        "bidSize": _number(summary.volume),
+        "board": 1,
+        "buy": _number(summary.bid),
+        "close": last,
         "datetime": summary.event_ns // wire.MS,
-        **{
-            name: value and msgspec.Raw(wire.plain(value).encode())
-            for name, value in numbers.items()
-        },
+        "lastTradedPrice": last,
+        "makerCoefficient": 1.0,
+        "makerFeeRate": 0.001,
+        "marginTrade": False,
+        "mark": 0,
+        "market": quote_currency,
+        "marketChange1h": day,
+        "marketChange24h": day,
+        "marketChange4h": day,
+        "markets": [quote_currency],
+        "quoteCurrency": quote_currency,
+        "sell": _number(summary.ask),
+        "sort": 100,
+        "symbol": summary.symbol,
+        "symbolCode": summary.symbol,
+        "takerCoefficient": 1.0,
+        "takerFeeRate": 0.001,
+        "trading": True,
     }
+    return dict(sorted(fields.items()))
+
+
+def _span_fields(summary: Summary) -> dict[str, object]:
+    """Tell how prices went; of an hour the same as of a day, as no more is known."""
+    opened, volume = summary.open or summary.last, summary.volume or 0.0
+    return {
+        "changePrice": _number(round(summary.last - opened, 10)),
+        "changeRate": round(summary.last / opened - 1, 4),
+        "high": _number(summary.high),
+        "low": _number(summary.low),
+        "open": _number(summary.open),
+        "vol": _number(summary.volume),
+        "volValue": _number(volume * summary.last),
+    }
+
+
+def _number(value: float | None) -> msgspec.Raw | None:
+    return None if value is None else msgspec.Raw(wire.plain(value).encode())
 
 
 def _all_tickers_fields(market: Market) -> dict[str, object]:

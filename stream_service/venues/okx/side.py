@@ -221,14 +221,21 @@ def _levels(levels: Iterable[Level]) -> list[tuple[str, str, str, str]]:
 
 
 def _ticker_fields(summary: Summary) -> dict[str, object]:
+    volume = summary.volume or 0.0
     numbers = {
         "last": summary.last,
-        "bidPx": summary.bid,
+        "lastSz": volume,
         "askPx": summary.ask,
+        "askSz": volume if summary.ask else None,
+        "bidPx": summary.bid,
+        "bidSz": volume if summary.bid else None,
         "open24h": summary.open,
         "high24h": summary.high,
         "low24h": summary.low,
-        "vol24h": summary.volume,
+        "sodUtc0": summary.open,
+        "sodUtc8": summary.open,
+        "volCcy24h": volume * summary.last,
+        "vol24h": volume,
     }
     texts = {key: wire.plain(number) if number else "" for key, number in numbers.items()}
     return {"instType": "SPOT", **texts, "ts": str(summary.event_ns // wire.MS)}
