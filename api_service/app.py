@@ -23,6 +23,8 @@ from api_service import (
     signals,
 )
 from api_service.answers import Api
+from api_service.backtest_desk import BacktestDesk
+from api_service.backtest_offer import OF_SHIPPED, Offer
 from api_service.guard import LOCAL_HOSTS, HeadAsGet, HostGuard, SecurityHeaders
 from api_service.live import PATH, LiveFeed
 from api_service.live_hub import LiveHub
@@ -63,6 +65,7 @@ def create_app(  # noqa: PLR0913  # what an API is made of
     mode: Mode,
     version: str,
     archive: Files | None = None,
+    offer: Offer = OF_SHIPPED,
     web: Path | None = None,
     allowed_hosts: Collection[str] = LOCAL_HOSTS,
     write_timeout_s: float = 10.0,
@@ -76,6 +79,7 @@ def create_app(  # noqa: PLR0913  # what an API is made of
         mode: Told in every answer.
         version: As above.
         archive: Where days are that were archived; None: nowhere.
+        offer: Strategies that may be tried on the past.
         web: The folder of the web page.
         allowed_hosts: Names and addresses that requests may be sent to, without port.
         write_timeout_s: A live client that takes nothing for that long is closed.
@@ -90,7 +94,7 @@ def create_app(  # noqa: PLR0913  # what an API is made of
     )
     past = History(store, archive, clock=view.clock)
     turns = asyncio.Semaphore(exports.AT_ONCE)
-    api = Api(view, hub, store, past, mode, version, turns, archive)
+    api = Api(view, hub, store, past, mode, version, turns, archive, BacktestDesk(offer))
     app.state.api = api
     handle_problems(app)
     for part in PARTS:

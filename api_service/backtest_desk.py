@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from api_service.backtest_offer import OF_SHIPPED, Offer
 from api_service.backtest_worker import Done
 from api_service.problems import ProblemError
 
@@ -18,15 +20,22 @@ _decode = msgspec.msgpack.Decoder(Done).decode
 
 
 class BacktestDesk:
-    """Lets so many run; a process that takes too long, or whose client left, is ended."""
+    """Lets so many run; a process that takes too long, or whose client left, is ended.
 
-    def __init__(self, *, within_s: float = 60.0) -> None:
+    Args:
+        offer: What may be tried.
+        within_s: How long a process may take.
+
+    """
+
+    def __init__(self, offer: Offer = OF_SHIPPED, *, within_s: float = 60.0) -> None:
+        self.offer = offer
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._there = 0
         self._within_s = within_s
 
-    async def do(self, job: bytes) -> Done:
-        """Do a job, see `job_of`.
+    async def do(self, job: Callable[[], Awaitable[bytes]]) -> Done:
+        """Have a job made, see `job_of`, and do it, once it is its turn.
 
         Raises:
             ProblemError: too many are there, it takes too long, or cannot be done.
@@ -37,7 +46,7 @@ class BacktestDesk:
         self._there += 1
         try:
             async with self._turn:
-                done = await self._answer(job)
+                done = await self._answer(await job())
         finally:
             self._there -= 1
         if done.why_not:
@@ -47,7 +56,7 @@ class BacktestDesk:
     async def _answer(self, job: bytes) -> Done:
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "api_service.backtest_worker", stdin=pipe, stdout=pipe
+            sys.executable, "-m", self.offer.worker, stdin=pipe, stdout=pipe
         )
         try:
             async with asyncio.timeout(self._within_s):

@@ -2,21 +2,27 @@
 
     python -m api_service.backtest_worker
 
-So a backtest that takes too long can be ended, and holds nobody up.
+So a backtest that takes too long can be ended, and holds nobody up. This one knows the strategies
+that ship; who offers others names a module whose ``main`` finds those, see `backtest_offer`.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
+from typing import TypeAlias
 
 import msgspec
 import numpy as np
 
 from analytics.backtest import Bars, Result, Terms, backtest
-from analytics.strategies import SHIPPED
+from analytics.strategies import SHIPPED, Strategy
 
 COLUMNS = ("open", "high", "low", "close", "volume")
+
+Find: TypeAlias = Callable[[str], type[Strategy]]
+"""Returns a strategy by what another process calls it."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,15 +64,17 @@ def job_of(bars: Bars, **given: object) -> bytes:
     return msgspec.msgpack.encode({"interval": bars.interval, "columns": columns, **given})
 
 
-def worked(job: Job) -> Done:
-    """Do it."""
+def worked(job: Job, find: Find) -> Done:
+    """Do it; what a user's own strategy raises is told."""
     columns = {name: np.frombuffer(job.columns[name]) for name in COLUMNS}
     starts = np.frombuffer(job.columns["start_ns"], np.int64)
     bars = Bars(interval=job.interval, start_ns=starts, **columns)
     try:
-        result = backtest(SHIPPED[job.strategy], bars, job.terms, **job.parameters)
+        result = backtest(find(job.strategy), bars, job.terms, **job.parameters)
     except ValueError as error:
         return Done(why_not=str(error))
+    except Exception as error:  # noqa: BLE001  # whatever a user's own strategy raises
+        return Done(why_not=f"{job.strategy} failed: {error!r}")
     return Done(
         parameters=msgspec.structs.asdict(result.parameters),
         figures=msgspec.structs.asdict(result.figures),
@@ -75,10 +83,12 @@ def worked(job: Job) -> Done:
     )
 
 
-def main() -> None:
+def main(find: Find = SHIPPED.__getitem__) -> None:
     """Read a job, do it, write what came of it."""
     job = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Job)
-    sys.stdout.buffer.write(msgspec.msgpack.encode(worked(job)))
+    with redirect_stdout(sys.stderr):  # whatever a user's own strategy prints
+        done = worked(job, find)
+    sys.stdout.buffer.write(msgspec.msgpack.encode(done))
 
 
 def _equity(result: Result, points: int) -> list[tuple[int, float]]:

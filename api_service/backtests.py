@@ -1,47 +1,48 @@
-"""The endpoint of backtests: a strategy and stored candles in, figures, equity and trades out."""
+"""The endpoint of backtests: a strategy and candles in, figures, equity and trades out.
 
+Candles are those of archive and store as one. Strategies are those that the process was started
+with, see `Offer`: what runs here is named, never sent.
+"""
+
+from collections.abc import Iterator
+from inspect import getdoc
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter
+from fastapi import Query as InQuery
 from pydantic import Field
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from analytics.backtest import DEFINITIONS, Bars, Terms, bars_of, joined
-from analytics.strategies import SHIPPED, parameters_of
+from analytics.backtest import DEFINITIONS, Bars, Terms
+from analytics.strategies import parameters_of
+from analytics.strategies.bounds import bounds_of
 from api_service.answers import ASKED_WRONGLY, Api, Query, Reads, json_answer, promised
+from api_service.backtest_offer import Offer
 from api_service.backtest_worker import Done, job_of
 from api_service.history import Interval
 from api_service.names import read_instruments, read_venue
+from api_service.past_bars import past_bars
 from api_service.problems import ProblemError, fault
 from api_service.ranges import Time
 from api_service.rows import rfc3339
 from api_service.schemas import Meta
 from api_service.times import read_time
+from infrastructure.archive.joined_candles import PastCandles, TooManyCandlesError
+from infrastructure.archive.sources import Span
 from market import Instrument
 
 CANDLES_AT_MOST = 600_000
 """More than a year of minutes."""
 
-PIECE = 10_000
-
-router = APIRouter(
-    prefix="/v1",
-    tags=["backtests"],
-    responses=promised(
-        *ASKED_WRONGLY,
-        "range-too-large",
-        "too-many-backtests",
-        "backtest-too-long",
-        "store-unavailable",
-    ),
-)
+router = APIRouter(prefix="/v1", tags=["backtests"], responses=promised(*ASKED_WRONGLY))
 
 
 class BacktestQuery(Query):
     """What is to be tried, on what."""
 
-    strategy: str = Field(max_length=100, description=f"One of {', '.join(SHIPPED)}")
+    strategy: str = Field(max_length=100, description="One that `/v1/strategies` lists")
     parameters: dict[str, float] = Field(
         {}, max_length=20, description="Those that are not as they are by default, by name"
     )
@@ -96,55 +97,101 @@ class BacktestAnswer(TypedDict):
     meta: Annotated[Meta, Field(description="What the answer is worth")]
 
 
-@router.post("/backtests", response_model=BacktestAnswer)
+class ParameterRow(TypedDict):
+    """What can be chosen of a strategy."""
+
+    name: Annotated[str, Field(description="By which it is given")]
+    default: Annotated[float | str | None, Field(description="Where it is not given")]
+    bounds: Annotated[str, Field(description="What it may be")]
+
+
+class StrategyRow(TypedDict):
+    """A strategy that may be tried."""
+
+    strategy: Annotated[str, Field(description="Its name")]
+    says: Annotated[str, Field(description="What it does, in a sentence")]
+    parameters: Annotated[list[ParameterRow], Field(description="What can be chosen")]
+
+
+class StrategyAnswer(TypedDict):
+    """The strategies, and what the answer is worth."""
+
+    data: Annotated[list[StrategyRow], Field(description="Each once")]
+    meta: Annotated[Meta, Field(description="What the answer is worth")]
+
+
+@router.get("/strategies", response_model=StrategyAnswer)
+async def strategies(api: Reads, _query: Annotated[Query, InQuery()]) -> Response:
+    """List the strategies that `/v1/backtests` runs: those that ship, and what was installed."""
+    return json_answer(api, {"data": list(_rows(api.backtests.offer))})
+
+
+@router.post(
+    "/backtests",
+    response_model=BacktestAnswer,
+    responses=promised(
+        *ASKED_WRONGLY,
+        "no-candles",
+        "range-too-large",
+        "too-many-backtests",
+        "backtest-too-long",
+        "store-unavailable",
+    ),
+)
 async def run(api: Reads, asked: BacktestQuery) -> Response:
-    """Run a shipped strategy over stored candles, as it would have run live."""
-    _check(asked)
+    """Run a strategy over candles of archive and store, as it would have run live."""
+    offer = api.backtests.offer
+    _check(asked, offer)
     venue = read_venue(asked.venue, api.view) or asked.venue
     found = read_instruments([asked.symbol], api.view, be_strict=False)
     instrument = next(iter(found or ()))
-    bars = await _read(api, asked, venue, instrument)
     terms = Terms(capital=asked.capital, fee_bps=asked.fee_bps, slippage_bps=asked.slippage_bps)
-    job = job_of(
-        bars,
-        strategy=asked.strategy,
-        parameters=asked.parameters,
-        terms=terms,
-        points=asked.points,
-        trades=asked.trades,
-    )
+    read: list[Bars] = []
+
+    async def job() -> bytes:
+        read.append(await _read(api, asked, venue, instrument))
+        return job_of(
+            read[0],
+            strategy=offer.found_by.get(asked.strategy, asked.strategy),
+            parameters=asked.parameters,
+            terms=terms,
+            points=asked.points,
+            trades=asked.trades,
+        )
+
     done = await api.backtests.do(job)
     about = {"venue": venue, "symbol": str(instrument), "strategy": asked.strategy}
-    return json_answer(api, {"data": about | _row(bars, done)})
+    return json_answer(api, {"data": about | _row(read[0], done)})
 
 
-def _check(asked: BacktestQuery) -> None:
+def _check(asked: BacktestQuery, offer: Offer) -> None:
     """Refuse what cannot be run.
 
     Raises:
         ProblemError: there is no such strategy or parameter, or a value is out of bounds.
 
     """
-    if asked.strategy not in SHIPPED:
+    known = offer.strategies
+    if asked.strategy not in known:
         faults = [
             fault(
                 "strategy",
                 asked.strategy,
-                f"one of {', '.join(SHIPPED)}",
+                f"one of {', '.join(known)}",
                 close_to=asked.strategy,
-                known=SHIPPED,
+                known=known,
             )
         ]
         raise ProblemError("invalid-parameter", f"There is no strategy {asked.strategy}.", faults)
     try:
-        parameters_of(SHIPPED[asked.strategy], asked.parameters)
+        parameters_of(known[asked.strategy], asked.parameters)
     except ValueError as error:
         faults = [fault("parameters", asked.parameters, str(error))]
         raise ProblemError("invalid-parameter", f"{error}.", faults) from error
 
 
 async def _read(api: Api, asked: BacktestQuery, venue: str, instrument: Instrument) -> Bars:
-    """Read the candles piece by piece, the newest first.
+    """Read the candles.
 
     Raises:
         ProblemError: there are none, or too many.
@@ -153,26 +200,34 @@ async def _read(api: Api, asked: BacktestQuery, venue: str, instrument: Instrume
     now_ns = api.view.clock()
     start_ns = read_time(asked.start, now_ns) if asked.start else 0
     end_ns = read_time(asked.end, now_ns) if asked.end else now_ns
-    pieces: list[Bars] = []
-    while start_ns < end_ns:
-        piece = await api.store.candles(
-            venue, instrument, asked.interval, start_ns=start_ns, end_ns=end_ns, limit=PIECE
-        )
-        if piece:
-            pieces.insert(0, bars_of(piece, asked.interval))
-            end_ns = piece[0].start_ns
-        if len(piece) < PIECE:
-            break
-        if sum(map(len, pieces)) > CANDLES_AT_MOST:
-            raise ProblemError(
-                "range-too-large", f"There are more than {CANDLES_AT_MOST:,} candles of that time."
-            )
-    if not pieces:
+    past = PastCandles(api.store, api.archive, at_most=CANDLES_AT_MOST)
+    span = Span(start_ns, end_ns)
+    try:
+        bars = await past_bars(past, venue, instrument, asked.interval, span, now_ns=now_ns)
+    except TooManyCandlesError as error:
+        raise ProblemError("range-too-large", f"Of that time {error}.") from error
+    if bars is None:
         read_instruments([asked.symbol], api.view)
         raise ProblemError(
             "no-candles", f"There are no {asked.interval} candles of {venue} {instrument} then."
         )
-    return joined(pieces)
+    return bars
+
+
+def _rows(offer: Offer) -> Iterator[StrategyRow]:
+    for name, strategy in offer.strategies.items():
+        yield {
+            "strategy": name,
+            "says": (getdoc(strategy) or "").partition("\n")[0],
+            "parameters": [
+                {
+                    "name": field.name,
+                    "default": getattr(strategy.Parameters(), field.name),
+                    "bounds": bounds_of(strategy.Parameters, field.name),
+                }
+                for field in msgspec.structs.fields(strategy.Parameters)
+            ],
+        }
 
 
 def _row(bars: Bars, done: Done) -> dict[str, Any]:

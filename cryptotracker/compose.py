@@ -24,6 +24,7 @@ from cryptotracker.adapters import open_bus, open_store
 from cryptotracker.board_terms import board_terms
 from cryptotracker.choice import chosen_polled, chosen_venues, with_keys
 from cryptotracker.costs import read_costs
+from cryptotracker.offered_strategies import offered
 from cryptotracker.settings import Settings
 from cryptotracker.simulating import simulating
 from cryptotracker.strategies import strategies_set, take_terms
@@ -209,6 +210,7 @@ class System:
             mode=settings.mode,
             version=__version__,
             archive=_archive(settings),
+            offer=offered(settings.own_strategies),
             web=WEB,
             allowed_hosts=(*settings.allowed_hosts, settings.host),
         )

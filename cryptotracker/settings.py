@@ -183,6 +183,11 @@ class Settings(BaseSettings):
         "quotes. Own ones by path/to/file.py:Class; `cryptotracker strategies` lists the others. "
         "Empty: there are no signals",
     )
+    own_strategies: str = Field(
+        "",
+        description="Strategies of yours that /v1/backtests runs too: path/to/file.py:Class, with "
+        "commas between. Those of installed packages need not be named",
+    )
     route_taker: str = Field(
         "",
         description="What a route must bring for a signal to take it, such as "

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import msgspec
 import typer
-from msgspec.structs import replace
 
-from analytics.backtest import Bars, bars_of, folded, joined
-from analytics.folding import MADE_OF
+from analytics.backtest import Bars, folded
+from api_service.past_bars import past_bars
 from api_service.times import read_time
 from cryptotracker.adapters import open_store
-from cryptotracker.progress import progress
+from cryptotracker.progress import Bar, progress
 from cryptotracker.settings import Settings
-from infrastructure.archive.reading import open_archive
+from infrastructure.archive.joined_candles import PastCandles
+from infrastructure.archive.reading import files_at
+from infrastructure.archive.sources import Span
 from infrastructure.candle_files import Wanted, read_candle_file
-from infrastructure.timeseries.port import TimeSeries
-from market import Candle, Instrument, SettingsError, StoreUnavailableError
+from market import Instrument, SettingsError, StoreUnavailableError
 from market.intervals import INTERVALS
-
-PIECE = 20_000
-"""Candles that a store is asked for at a time."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,80 +105,38 @@ def _of_file(file: Path, asked: Asked) -> Bars:
 
 def _of_market(settings: Settings, asked: Asked, instrument: Instrument) -> Bars:
     """Read archive and store; what they do not have of an interval is folded from shorter ones."""
-    interval = asked.interval or "1m"
-    for shorter in _pieces_of(interval):
-        if parts := [part for part in _parts(settings, asked, instrument, shorter) if len(part)]:
-            return folded(joined(parts), interval)
-    raise SettingsError(
-        f"There are no candles of {asked.venue} {instrument} in that time: name another --venue "
-        "or --from, or read a file. `cryptotracker symbols` tells what is followed."
-    )
-
-
-def _parts(
-    settings: Settings, asked: Asked, instrument: Instrument, interval: str
-) -> Iterator[Bars]:
-    """Yield what the archive has, then what the store has after it."""
-    start_ns = asked.start_ns
-    if settings.archive:
-        archived = _archived(settings.archive, asked, instrument, interval)
-        yield archived
-        start_ns = int(archived.start_ns[-1]) + 1 if len(archived) else start_ns
-    try:
-        candles = asyncio.run(
-            _stored(settings, replace(asked, start_ns=start_ns), instrument, interval)
+    with progress("reading candles", None) as bar:
+        found = asyncio.run(_past(settings, asked, instrument, bar))
+    if found is None:
+        raise SettingsError(
+            f"There are no candles of {asked.venue} {instrument} in that time: name another "
+            "--venue or --from, or read a file. `cryptotracker symbols` tells what is followed."
         )
-    except StoreUnavailableError as error:
-        if start_ns == asked.start_ns:
-            raise
-        typer.echo(f"The archive alone is read: {error}", err=True)
-    else:
-        yield bars_of(candles, interval)
-
-
-def _archived(root: str, asked: Asked, instrument: Instrument, interval: str) -> Bars:
-    with closing(open_archive(root)) as archive:
-        found = archive.read_candles(
-            asked.venue, instrument, interval, start_ns=asked.start_ns, end_ns=asked.end_ns
-        )
-    columns = ("start_ns", "open", "high", "low", "close", "volume")
-    return Bars(interval=interval, **{name: getattr(found, name) for name in columns})
-
-
-async def _stored(
-    settings: Settings, asked: Asked, instrument: Instrument, interval: str
-) -> list[Candle]:
-    async with open_store(settings) as store:
-        return await _all(store, instrument, asked, interval)
-
-
-def _pieces_of(interval: str) -> Sequence[str]:
-    """Return the interval and those that it can be made of, longest first."""
-    found = [interval]
-    while found[-1] in MADE_OF:
-        found.append(MADE_OF[found[-1]])
     return found
 
 
-async def _all(
-    store: TimeSeries, instrument: Instrument, asked: Asked, interval: str
-) -> list[Candle]:
-    """Read piece by piece from the newest back, until a piece is not full."""
-    found: list[list[Candle]] = []
-    end_ns = asked.end_ns
-    with progress("reading candles", None) as bar:
-        while end_ns > asked.start_ns:
-            piece = await store.candles(
-                asked.venue,
-                instrument,
-                interval,
-                start_ns=asked.start_ns,
-                end_ns=end_ns,
-                limit=PIECE,
-            )
-            found.append(list(piece))
-            if len(piece) < PIECE:
-                break
-            bar.advance(len(piece))
-            end_ns = piece[0].start_ns
-    return [candle for piece in reversed(found) for candle in piece]
+async def _past(settings: Settings, asked: Asked, instrument: Instrument, bar: Bar) -> Bars | None:
+    """Read the archive alone where the store does not answer."""
+    files = files_at(settings.archive) if settings.archive else None
+    async with AsyncExitStack() as opened:
+        store, why = None, None
+        try:
+            store = await opened.enter_async_context(open_store(settings))
+        except StoreUnavailableError as error:
+            if files is None:
+                raise
+            why = error
+        past = PastCandles(store, files, told=bar.advance)
+        found = await past_bars(
+            past,
+            asked.venue,
+            instrument,
+            asked.interval or "1m",
+            Span(asked.start_ns, asked.end_ns),
+            now_ns=time.time_ns(),
+        )
+    if why is not None:
+        if found is None:
+            raise why
+        typer.echo(f"The archive alone is read: {why}", err=True)
+    return found

@@ -65,7 +65,7 @@ async def joined(
             yield batch
         return
     with closing(await asyncio.to_thread(Archive, files)) as archive:
-        for part, is_archived, is_stored in await _parts(past, archive, wanted, span, now_ns):
+        for part, is_archived, is_stored in await parted(past, archive, wanted, span, now_ns):
             if is_stored:
                 both = archive if is_archived else None
                 async for batch in _from_store(past, both, wanted, part):
@@ -90,10 +90,10 @@ def order_of(event: Stored) -> tuple[int, int, str]:
     return getattr(event, time_field(type(event))), event.sequence, str(identity_of(event))
 
 
-async def _parts(
+async def parted(
     past: Past, archive: Archive, wanted: Wanted, span: Span, now_ns: int
 ) -> list[tuple[Span, bool, bool]]:
-    """Part the range by where it is read: in the archive, in the store or in both."""
+    """Part the range by where it is read; each part says: is archived, is stored."""
     there = await asyncio.to_thread(archive.span_of, wanted.kind, [wanted.venue])
     held = await _held(past, wanted, span, now_ns)
     starts = [one.start_ns for one in (there, held) if one]

@@ -83,20 +83,18 @@ class Archive:
         self, venue: str, instrument: Instrument, interval: str, *, start_ns: int, end_ns: int
     ) -> CandleArrays:
         """Return the candles that start in the range."""
-        base, quote_currency = codes_of(instrument)
-        series = {"base": base, "quote_currency": quote_currency, "interval": interval}
-        span = Span(start_ns, end_ns)
-
-        def ask(held: Sources) -> dict[str, NDArray[Any]]:
-            text, given = held.text(self.files, "start_ns")
-            return self._connection.execute(
-                f"SELECT {', '.join(_COLUMNS)} FROM ({text}) "  # noqa: S608  # constants and our own
-                f"WHERE start_ns >= $start_ns AND start_ns < $end_ns{conditions(series)}",
-                {**given, **series, "start_ns": start_ns, "end_ns": end_ns},
-            ).fetchnumpy()
-
+        columns = ", ".join(_COLUMNS)
+        found = self._of_series(columns, venue, instrument, interval, Span(start_ns, end_ns))
         none: dict[str, NDArray[Any]] = {name: np.empty(0) for name in _COLUMNS}
-        return _in_order(interval, self._asked("candle", (venue,), span, ask) or none)
+        return _in_order(interval, found or none)
+
+    def count_candles(
+        self, venue: str, instrument: Instrument, interval: str, *, start_ns: int, end_ns: int
+    ) -> int:
+        """Return how many candles start in the range."""
+        span = Span(start_ns, end_ns)
+        found = self._of_series("count(*) AS rows", venue, instrument, interval, span)
+        return int(found["rows"][0]) if found else 0
 
     def resample(
         self,
@@ -230,6 +228,23 @@ class Archive:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+    def _of_series(
+        self, what: str, venue: str, instrument: Instrument, interval: str, span: Span
+    ) -> dict[str, NDArray[Any]] | None:
+        """Return some columns of a series of candles; None: there are no files."""
+        base, quote_currency = codes_of(instrument)
+        series = {"base": base, "quote_currency": quote_currency, "interval": interval}
+
+        def ask(held: Sources) -> dict[str, NDArray[Any]]:
+            text, given = held.text(self.files, "start_ns")
+            return self._connection.execute(
+                f"SELECT {what} FROM ({text}) "  # noqa: S608  # constants and our own
+                f"WHERE start_ns >= $start_ns AND start_ns < $end_ns{conditions(series)}",
+                {**given, **series, "start_ns": span.start_ns, "end_ns": span.end_ns},
+            ).fetchnumpy()
+
+        return self._asked("candle", (venue,), span, ask)
 
     def _parts(
         self,

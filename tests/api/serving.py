@@ -12,9 +12,11 @@ from fastapi import FastAPI
 from websockets.asyncio.client import ClientConnection, connect
 
 from api_service.app import create_app
+from api_service.backtest_offer import OF_SHIPPED, Offer
 from api_service.live_hub import LiveHub
 from api_service.server import ApiServer, bind
 from api_service.view import LatestView
+from infrastructure.archive.files import Files
 from infrastructure.bus.local import LocalBus
 from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from market import Event
@@ -51,7 +53,12 @@ class Api(msgspec.Struct):
 
 
 def an_api(
-    *, write_timeout_s: float = 10.0, heartbeat_s: float = 5.0, resume_s: float = 60.0
+    *,
+    write_timeout_s: float = 10.0,
+    heartbeat_s: float = 5.0,
+    resume_s: float = 60.0,
+    archive: Files | None = None,
+    offer: Offer = OF_SHIPPED,
 ) -> Api:
     clock = Clock(time.time_ns() // SECOND * SECOND)
     view = LatestView(LocalBus(), clock=clock, polled_age_s={"coingecko": 3_600.0})
@@ -63,6 +70,8 @@ def an_api(
         store,
         mode="simulated",
         version="1.2.3",
+        archive=archive,
+        offer=offer,
         write_timeout_s=write_timeout_s,
     )
     return Api(view, hub, store, app, clock)

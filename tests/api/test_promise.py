@@ -52,7 +52,15 @@ WITH_PARAMETERS = (
     "/v1/routes/{route_id}",
 )
 
-WITHOUT = ("/v1/venues", "/v1/instruments", "/v1/indicators", "/v1/status", "/healthz", "/readyz")
+WITHOUT = (
+    "/v1/venues",
+    "/v1/instruments",
+    "/v1/indicators",
+    "/v1/strategies",
+    "/v1/status",
+    "/healthz",
+    "/readyz",
+)
 
 ASKED_WITH_A_BODY = ("/v1/backtests",)
 
