@@ -1,15 +1,14 @@
 """From stored candles and those that only the view has to the points that an indicator is told."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from analytics.indicators.named import BLOCK, Asked, Point
 from api_service.indicator_terms import Question
 from api_service.pages import ROWS_READ_AT_MOST, Span, newest
 from api_service.problems import ProblemError
 from api_service.view import Key, LatestView
-from infrastructure.timeseries.port import TimeSeries
-from market import Candle
+from market import Candle, Instrument
 
 MORE = 4
 """How many times as many candles are read where those read do not do."""
@@ -34,17 +33,33 @@ class Wanted(NamedTuple):
     first_ns: int | None = None
 
 
+class CandleHistory(Protocol):
+    """Closed candles, of the store alone or joined with the archive."""
+
+    async def candles(
+        self,
+        venue: str,
+        instrument: Instrument,
+        interval: str,
+        *,
+        start_ns: int,
+        end_ns: int,
+        limit: int,
+    ) -> Sequence[Candle]:
+        """See `TimeSeries.candles`."""
+
+
 class PointReader:
     """Reads what a question needs.
 
     Args:
-        store: Has the closed candles.
+        history: Has the closed candles.
         view: Has those that are newer.
 
     """
 
-    def __init__(self, store: TimeSeries, view: LatestView) -> None:
-        self.store = store
+    def __init__(self, history: CandleHistory, view: LatestView) -> None:
+        self.history = history
         self.view = view
 
     async def read(self, question: Question, wanted: Wanted, late: Iterable[Candle] = ()) -> Known:
@@ -53,7 +68,7 @@ class PointReader:
         Args:
             question: Of which indicator and markets.
             wanted: Which points.
-            late: Candles that the store may not have yet.
+            late: Candles that neither may have yet.
 
         Raises:
             ProblemError: there are too many candles in the range.
@@ -84,7 +99,7 @@ class PointReader:
         self, key: Key, asked: Asked, wanted: Wanted, limit: int, late: Sequence[Candle]
     ) -> list[Candle]:
         async def read(start_ns: int, end_ns: int, limit: int) -> Sequence[Candle]:
-            return await self.store.candles(
+            return await self.history.candles(
                 *key, asked.interval, start_ns=start_ns, end_ns=end_ns, limit=limit
             )
 

@@ -130,7 +130,7 @@ async def _candles(api: Api, question: Question, query: IndicatorQuery) -> Page[
     """Return the candles of its own market that the page is of."""
 
     async def read(start_ns: int, end_ns: int, limit: int) -> Sequence[Candle]:
-        return await api.store.candles(
+        return await api.history.candles(
             *question.own, query.interval, start_ns=start_ns, end_ns=end_ns, limit=limit
         )
 
@@ -148,7 +148,7 @@ async def _rows(
     if not candles:
         return []
     first_ns, last_ns = candles[0].start_ns, candles[-1].start_ns
-    reader = PointReader(api.store, api.view)
+    reader = PointReader(api.history, api.view)
     wanted = Wanted(last_ns + 1, newest=len(candles), first_ns=first_ns)
     known = await reader.read(question, wanted)
     points = points_of([*known.points, *([known.growing] if known.growing else [])])

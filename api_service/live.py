@@ -31,6 +31,7 @@ from api_service.streams import Stream
 
 PATH = "/v1/live"
 SUBSCRIPTIONS_AT_MOST = 200
+INDICATORS_AT_MOST = 20
 CLOSE_TIMEOUT_S = 0.5
 STRIKES = 3
 """So many messages that are no JSON, or subscriptions too many, close a connection."""
@@ -144,6 +145,7 @@ class _Listener:
         match message:
             case Subscribe():
                 self._check_room(1)
+                self._check_indicators(message)
                 stream = self.api.hub.stream(stream_key(message, self.api.view))
                 self._follow(stream, message.id)
             case Unsubscribe():
@@ -172,6 +174,15 @@ class _Listener:
     def _check_room(self, subscriptions: int) -> None:
         if len(self.client.following) + subscriptions > SUBSCRIPTIONS_AT_MOST:
             detail = f"At most {SUBSCRIPTIONS_AT_MOST} subscriptions a connection."
+            raise ProblemError("too-many-subscriptions", detail)
+
+    def _check_indicators(self, message: Subscribe) -> None:
+        followed = (stream.key.channel for stream, _ in self.client.following.values())
+        if (
+            message.channel == "indicators"
+            and sum(channel == "indicators" for channel in followed) >= INDICATORS_AT_MOST
+        ):
+            detail = f"At most {INDICATORS_AT_MOST} indicators a connection."
             raise ProblemError("too-many-subscriptions", detail)
 
     def _unsubscribe(self, message: Unsubscribe) -> None:

@@ -15,6 +15,7 @@ from typing import TypeAlias
 from api_service.channels import (
     BooksChannel,
     CandlesChannel,
+    IndicatorsChannel,
     LatestChannel,
     PremiumsChannel,
     QuotesChannel,
@@ -24,6 +25,8 @@ from api_service.channels import (
     StatusChannel,
     SummariesChannel,
 )
+from api_service.indicator_board import IndicatorBoard
+from api_service.indicator_terms import Question
 from api_service.live_client import LiveClient
 from api_service.live_protocol import Delivery, write
 from api_service.lossless import (
@@ -58,15 +61,22 @@ class LiveHub:
 
     Args:
         view: Whose news are told on.
+        indicators: Computes those that are followed.
         heartbeat_s: A heartbeat goes to each client that often.
         resume_s: A session can be resumed for that long after its connection is lost.
 
     """
 
     def __init__(
-        self, view: LatestView, *, heartbeat_s: float = 5.0, resume_s: float = 60.0
+        self,
+        view: LatestView,
+        indicators: IndicatorBoard,
+        *,
+        heartbeat_s: float = 5.0,
+        resume_s: float = 60.0,
     ) -> None:
         self.view = view
+        self.indicators = indicators
         self.heartbeat_s = heartbeat_s
         self.resume_s = resume_s
         self._openers: Mapping[tuple[str, Delivery], Opener] = {
@@ -76,6 +86,7 @@ class LiveHub:
             ("routes", "latest"): _latest(RoutesChannel(view)),
             ("premiums", "latest"): _latest(PremiumsChannel(view)),
             ("candles", "latest"): _latest(CandlesChannel(view)),
+            ("indicators", "latest"): _latest(IndicatorsChannel(view, indicators)),
             ("status", "latest"): _latest(StatusChannel(view)),
             ("trades", "all"): _lossless(TradesChannel(view)),
             ("signals", "latest"): _latest(SignalsChannel(view)),
@@ -93,6 +104,7 @@ class LiveHub:
         self._sweeping: asyncio.TimerHandle | None = None
         self._is_empty = asyncio.Event()
         view.tell(self.receive)
+        indicators.tell(self.hear_of)
 
     @property
     def clients(self) -> int:
@@ -121,6 +133,12 @@ class LiveHub:
                     touched.add(stream)
         for stream in touched:
             stream.schedule()
+
+    def hear_of(self, question: Question) -> None:
+        """Take what is new of an indicator to those who follow it."""
+        for stream in self._streams.values():
+            if stream.key.wanted.indicator == question:
+                stream.schedule()
 
     def connect(self) -> LiveClient:
         """Let a client in.
@@ -163,6 +181,7 @@ class LiveHub:
         """
         stream = self._streams.get(key)
         if stream is None:
+            self.indicators.check_room(key.wanted.indicator)
             if len(self._streams) >= STREAMS_AT_MOST:
                 detail = f"{STREAMS_AT_MOST} different streams are followed."
                 raise ProblemError("too-many-subscriptions", detail)
@@ -219,6 +238,8 @@ class LiveHub:
     def _look_who_wants(self) -> None:
         self._wanted.clear()
         self._kinds = frozenset(kind for each in self._streams.values() for kind in each.kinds)
+        asked = (key.wanted.indicator for key in self._streams)
+        self.indicators.follow({question for question in asked if question is not None})
 
     def _forget(self, session: str) -> None:
         for stream in self._parked.pop(session, {}).values():

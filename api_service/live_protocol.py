@@ -21,6 +21,16 @@ class _Message(
     """What a client says; ``id`` is its own, and comes back in the answer."""
 
 
+class IndicatorTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which indicator, with which parameters, held against which market."""
+
+    name: str
+    parameters: dict[str, float] = {}
+    reference_venue: str | None = None
+    reference_symbol: str | None = None
+    rate_venue: str | None = None
+
+
 class Subscribe(_Message, frozen=True, kw_only=True):
     """Ask for a channel; lists may be single names, and what is left out means all."""
 
@@ -31,6 +41,7 @@ class Subscribe(_Message, frozen=True, kw_only=True):
     asset: list[str] | str = []
     interval: str | None = None
     filter: RouteTerms | None = None
+    indicator: IndicatorTerms | None = None
     sort: RouteSort | None = None
     detail: bool | None = None
     limit: int | None = None

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from api_service.live_protocol import Delivery, Subscribe, names
+from api_service.indicator_board import ROWS_KEPT
+from api_service.indicator_terms import Markets, Question, indicator_named, question_of
+from api_service.live_protocol import Delivery, IndicatorTerms, Subscribe, names
 from api_service.names import read_assets, read_instruments, read_venue, read_venues
 from api_service.problems import ProblemError, fault
 from api_service.schemas import Fault
@@ -30,6 +32,19 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     limits: range = range(1)
     limit: int = 0
 
+
+FIELDS = (
+    "symbol",
+    "venue",
+    "asset",
+    "interval",
+    "filter",
+    "indicator",
+    "sort",
+    "detail",
+    "limit",
+)
+"""What some channels take and others do not."""
 
 _MARKETS = frozenset({"symbol", "venue", "asset", "delivery"})
 
@@ -61,6 +76,12 @@ CHANNELS: dict[str, Rules] = {
         limits=range(1, CANDLES_KEPT + 1),
         limit=CANDLES_KEPT,
     ),
+    "indicators": Rules(
+        takes=frozenset({"symbol", "venue", "interval", "indicator", "limit", "delivery"}),
+        max_hz=2,
+        limits=range(1, ROWS_KEPT + 1),
+        limit=ROWS_KEPT,
+    ),
     "trades": Rules(
         takes=_MARKETS | {"limit"},
         deliveries=("all",),
@@ -82,18 +103,36 @@ def stream_key(asked: Subscribe, view: LatestView) -> StreamKey:
         named = ", ".join(found["parameter"] for found in faults)
         raise ProblemError("invalid-parameter", f"Cannot be understood: {named}.", faults)
     rules = CHANNELS[asked.channel]
+    delivery = asked.delivery or rules.deliveries[0]
+    rate = _rate(asked.max_hz, rules, delivery)
+    limit = rules.limit if asked.limit is None else asked.limit
+    if asked.indicator is not None:
+        wanted = Filter(indicator=_question(asked, asked.indicator, view), limit=limit)
+        return StreamKey(asked.channel, wanted, rate, delivery)
     wanted = Filter(
         instruments=read_instruments(names(asked.symbol), view),
         venues=read_venues(names(asked.venue), view),
         assets=read_assets(names(asked.asset)),
         interval=(asked.interval or "1m") if "interval" in rules.takes else "",
-        limit=rules.limit if asked.limit is None else asked.limit,
+        limit=limit,
         terms=_terms(asked.filter or RouteTerms(), view),
         sort=asked.sort or "best",
         detail=asked.detail or False,
     )
-    delivery = asked.delivery or rules.deliveries[0]
-    return StreamKey(asked.channel, wanted, _rate(asked.max_hz, rules, delivery), delivery)
+    return StreamKey(asked.channel, wanted, rate, delivery)
+
+
+def _question(asked: Subscribe, terms: IndicatorTerms, view: LatestView) -> Question:
+    [venue], [symbol] = names(asked.venue), names(asked.symbol)
+    markets = Markets(
+        venue=venue,
+        symbol=symbol,
+        reference_venue=terms.reference_venue,
+        reference_symbol=terms.reference_symbol,
+        rate_venue=terms.rate_venue,
+    )
+    kind = indicator_named(terms.name)
+    return question_of(kind, terms.parameters, asked.interval or "1m", markets, view)
 
 
 def _terms(asked: RouteTerms, view: LatestView) -> RouteTerms:
@@ -112,12 +151,18 @@ def _faults(asked: Subscribe) -> Iterator[Fault]:
     if rules is None:
         yield _unknown("channel", asked.channel, CHANNELS)
         return
-    for field in ("symbol", "venue", "asset", "interval", "filter", "sort", "detail", "limit"):
+    for field in FIELDS:
         value = getattr(asked, field)
         if value not in (None, []) and field not in rules.takes:
             yield fault(
                 field, _plain(value), f"the channel {asked.channel} takes none; leave it out"
             )
+    if "indicator" in rules.takes:
+        yield from _faults_of_indicator(asked)
+    yield from _faults_of_choice(asked, rules)
+
+
+def _faults_of_choice(asked: Subscribe, rules: Rules) -> Iterator[Fault]:
     if asked.interval is not None and asked.interval not in INTERVALS:
         yield _unknown("interval", asked.interval, INTERVALS)
     if asked.limit is not None and rules.limit and asked.limit not in rules.limits:
@@ -127,6 +172,14 @@ def _faults(asked: Subscribe) -> Iterator[Fault]:
         yield fault("max_hz", asked.max_hz, f"at least {RATES_HZ[-1]}")
     if asked.delivery is not None and asked.delivery not in rules.deliveries:
         yield _unknown("delivery", asked.delivery, rules.deliveries)
+
+
+def _faults_of_indicator(asked: Subscribe) -> Iterator[Fault]:
+    if asked.indicator is None:
+        yield fault("indicator", None, 'an object with a name, such as {"name": "sma"}')
+    for field, value in (("venue", names(asked.venue)), ("symbol", names(asked.symbol))):
+        if len(value) != 1:
+            yield fault(field, value, f"exactly one; subscribe once for each {field}")
 
 
 def _unknown(parameter: str, value: str, known: Iterable[str]) -> Fault:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import structs
 
 from analytics.routes.flags import Flag
+from api_service.indicator_terms import Question
 from api_service.notional import Earned, earned_on
 from api_service.route_schemas import RouteKind, RouteMode
 from api_service.rows import MS
@@ -55,6 +56,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     terms: RouteTerms = RouteTerms()
     sort: RouteSort = "best"
     detail: bool = False
+    indicator: Question | None = None
 
     def covers(self, key: Key) -> bool:
         """Tell whether a venue's instrument is wanted."""

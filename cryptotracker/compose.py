@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from api_service.app import create_app
+from api_service.indicator_board import IndicatorBoard
 from api_service.live_hub import LiveHub
 from api_service.server import ApiServer
 from api_service.view import LatestView
@@ -30,6 +31,7 @@ from cryptotracker.simulating import simulating
 from cryptotracker.strategies import strategies_set, take_terms
 from infrastructure.actor import patterns_of
 from infrastructure.archive.files import Files
+from infrastructure.archive.history import History
 from infrastructure.archive.reading import files_at
 from infrastructure.bus.local import LocalBus
 from infrastructure.bus.local_letters import ReturnedMail
@@ -201,7 +203,9 @@ class System:
         settings = self.settings
         polled_age_s = {venue.name: settings.max_bank_rate_age_s for venue in self.polled}
         view = LatestView(bus, max_age_s=settings.max_quote_age_s, polled_age_s=polled_age_s)
-        self.view, hub = view, LiveHub(view)
+        archive = _archive(settings)
+        indicators = IndicatorBoard(view, History(store, archive, clock=view.clock))
+        self.view, hub = view, LiveHub(view, indicators)
         self.measured.append(hub)
         app = create_app(
             view,
@@ -209,7 +213,7 @@ class System:
             store,
             mode=settings.mode,
             version=__version__,
-            archive=_archive(settings),
+            archive=archive,
             offer=offered(settings.own_strategies),
             web=WEB,
             allowed_hosts=(*settings.allowed_hosts, settings.host),
@@ -218,7 +222,7 @@ class System:
         server = ApiServer(app, settings.host, settings.port, listener=listener)
         if ready is not None and listener is not None:
             ready(view, f"http://{settings.host}:{listener.getsockname()[1]}/")
-        return [view, server]
+        return [view, indicators, server]
 
     def _connections(self, bus: Bus, outlet: Outlet, address: str) -> list[Supervised]:
         if "stream" not in self.roles:

@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from api_service.app import create_app
 from api_service.backtest_offer import OF_SHIPPED, Offer
+from api_service.indicator_board import IndicatorBoard
 from api_service.live_hub import LiveHub
 from api_service.server import ApiServer, bind
 from api_service.view import LatestView
@@ -62,8 +63,9 @@ def an_api(
 ) -> Api:
     clock = Clock(time.time_ns() // SECOND * SECOND)
     view = LatestView(LocalBus(), clock=clock, polled_age_s={"coingecko": 3_600.0})
-    hub = LiveHub(view, heartbeat_s=heartbeat_s, resume_s=resume_s)
     store = EmbeddedTimeSeries.open(None)
+    indicators = IndicatorBoard(view, store)
+    hub = LiveHub(view, indicators, heartbeat_s=heartbeat_s, resume_s=resume_s)
     app = create_app(
         view,
         hub,

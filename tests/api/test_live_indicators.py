@@ -1,0 +1,239 @@
+"""Indicators on the live feed, on a real server and a real store."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx2
+import pytest
+from msgspec.structs import replace
+
+from api_service.app import create_app
+from api_service.indicator_board import IndicatorBoard
+from api_service.live_hub import LiveHub
+from api_service.server import ApiServer
+from api_service.view import LatestView
+from infrastructure.bus.port import Bus
+from infrastructure.timeseries.past import Store
+from market import Candle
+from tests.api.serving import Api, LiveSocket, live, served
+from tests.api.test_indicators import OF_BTC, a_past
+from tests.making import MINUTE, a_candle
+from tests.waiting import eventually
+
+MARKET = {"venue": "kraken", "symbol": "BTC-USDT"}
+
+
+@pytest.fixture
+async def board(api: Api) -> AsyncIterator[IndicatorBoard]:
+    """The part that computes, running."""
+    running = asyncio.create_task(api.hub.indicators.run())
+    yield api.hub.indicators
+    running.cancel()
+    await asyncio.wait([running])
+
+
+class Rows:
+    """What a client knows of an indicator."""
+
+    def __init__(self, query: str) -> None:
+        self.query = query
+        self.known: dict[str, Any] = {}
+
+    def hear(self, message: dict[str, Any]) -> None:
+        self.known |= {row["start"]: row for row in message["data"]}
+
+    def newest(self, count: int) -> list[dict[str, Any]]:
+        return [self.known[start] for start in sorted(self.known)[-count:]]
+
+
+async def until_told(
+    socket: LiveSocket, following: dict[str, Rows], client: httpx2.AsyncClient
+) -> None:
+    """Hear until what is known of each subscription is what history tells."""
+    for rows in following.values():
+        expected = await in_history(client, rows.query)
+        while rows.newest(len(expected)) != expected:
+            message = await socket.hear("snapshot", "update")
+            following[message["sub"]].hear(message)
+
+
+@asynccontextmanager
+async def on(bus: Bus, store: Store) -> AsyncIterator[tuple[LatestView, ApiServer]]:
+    """Serve an API on a bus and a store."""
+    view = LatestView(bus)
+    board = IndicatorBoard(view, store)
+    app = create_app(view, LiveHub(view, board), store, mode="simulated", version="1")
+    running = [asyncio.create_task(part.run()) for part in (view, board)]
+    try:
+        await view.listening.wait()
+        async with served(app) as server:
+            yield view, server
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
+
+
+def client_of(server: ApiServer) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(base_url=f"http://127.0.0.1:{server.port}")
+
+
+def is_known(view: LatestView, candle: Candle) -> bool:
+    kept = view.candles.get((candle.venue, candle.instrument, candle.interval), {})
+    return kept.get(candle.start_ns) == candle
+
+
+async def in_history(client: httpx2.AsyncClient, query: str) -> list[dict[str, Any]]:
+    answer = await client.get(f"/v1/indicators/{query}&limit=20")
+    rows: list[dict[str, Any]] = answer.json()["data"]
+    return rows
+
+
+def asked(name: str, **terms: float) -> dict[str, object]:
+    return {"name": name, "parameters": terms}
+
+
+@pytest.mark.parametrize(
+    ("store", "make_bus"),
+    [
+        ("embedded", "local"),
+        pytest.param("influx", "amqp", marks=[pytest.mark.influxdb, pytest.mark.rabbitmq]),
+    ],
+    indirect=True,
+)
+async def test_what_is_told_live_is_what_history_tells_to_the_last_bit(
+    store: Store, bus: Bus
+) -> None:
+    past = a_past(time.time_ns() // MINUTE * MINUTE)
+    coming = past[-3:]
+    await store.write(past[:-3])
+    terms: dict[str, dict[str, float]] = {"macd": {"fast": 5}, "vwap": {}, "atr": {"period": 30}}
+
+    async with (
+        on(bus, store) as (view, server),
+        client_of(server) as client,
+        live(server) as socket,
+    ):
+        following = {}
+        for name, given in terms.items():
+            ack = await socket.subscribe(
+                "indicators", **MARKET, indicator=asked(name, **given), max_hz=20
+            )
+            query = urlencode({**MARKET, **given})
+            following[ack["sub"]] = Rows(f"{name}?{query}")
+        await until_told(socket, following, client)
+        for candle in coming:
+            grows = replace(candle, closed=False, close=candle.close * 1.5)
+            for news in (grows, candle):
+                await bus.publish([news])
+                await eventually(partial(is_known, view, news))
+                await until_told(socket, following, client)
+
+    await store.write(coming)
+    async with on(bus, store) as (_, another), client_of(another) as client:
+        for rows in following.values():
+            assert rows.newest(20) == await in_history(client, rows.query)
+
+
+@pytest.mark.usefixtures("board")
+async def test_a_candle_that_is_corrected_corrects_what_follows_from_it(
+    api: Api, server: ApiServer, client: httpx2.AsyncClient
+) -> None:
+    past = a_past(api.clock.now_ns // MINUTE * MINUTE)
+    await api.store.write(past)
+    await api.feed(*past[-20:])
+
+    async with live(server) as socket:
+        await socket.subscribe("indicators", **MARKET, indicator=asked("ema"), max_hz=20)
+        following = {"s1": Rows(f"ema?{OF_BTC}")}
+        await until_told(socket, following, client)
+        before = following["s1"].newest(20)
+        for corrected in (past[-3], past[-200]):  # one that the view knows, one that it forgot
+            await api.feed(replace(corrected, close=corrected.close * 2, trades=9))
+            await api.store.write([replace(corrected, close=corrected.close * 2, trades=9)])
+            await until_told(socket, following, client)
+
+    assert following["s1"].newest(20) != before
+
+
+@pytest.mark.usefixtures("board")
+async def test_a_spread_is_told_once_both_candles_are_closed(
+    api: Api, server: ApiServer, client: httpx2.AsyncClient
+) -> None:
+    start_ns = api.clock.now_ns // MINUTE * MINUTE
+    spread = {"name": "spread", "reference_venue": "binance"}
+
+    def of(venue: str, minute: int, close: float, *, closed: bool = True) -> Candle:
+        start = start_ns + minute * MINUTE
+        return a_candle(venue, start_ns=start, close=close, closed=closed)
+
+    async with live(server) as socket:
+        await api.feed(of("kraken", 0, 101.0), of("binance", 0, 100.0, closed=False))
+        await socket.subscribe("indicators", **MARKET, indicator=spread, max_hz=20)
+        following = {"s1": Rows(f"spread?{OF_BTC}&reference_venue=binance")}
+        await until_told(socket, following, client)
+        [growing] = following["s1"].newest(20)
+        await api.feed(of("binance", 0, 100.5), of("kraken", 1, 100.0), of("binance", 1, 100.0))
+        await until_told(socket, following, client)
+
+    assert growing["closed"] is False
+    assert [row["closed"] for row in following["s1"].newest(20)] == [True, True]
+    assert float(growing["values"]["spread_bps"]) == pytest.approx(100.0)
+
+
+async def test_what_it_waits_for_is_told_until_the_past_is_read(
+    api: Api, server: ApiServer, board: IndicatorBoard
+) -> None:
+    await api.store.write([a_candle(close=3.0)])
+
+    async with live(server) as socket:
+        await socket.subscribe("indicators", **MARKET, indicator=asked("sma", period=1))
+        told = [await socket.hear("snapshot", "update")]
+        while not told[-1]["data"]:
+            told.append(await socket.hear("update"))
+
+    assert told[-1]["waits_for"] is None
+    assert told[-1]["indicator"]["parameters"] == {"period": 1}
+    assert told[-1]["data"][0]["values"] == {"sma": "3.0"}
+    assert board.handled > 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "parameter", "reason"),
+    [
+        ({**MARKET}, "indicator", 'such as {"name": "sma"}'),
+        ({"venue": "kraken", "indicator": {"name": "sma"}}, "symbol", "exactly one"),
+        ({**MARKET, "indicator": {"name": "smaa"}}, "indicator.name", "one of sma, ema"),
+        ({**MARKET, "indicator": asked("rsi", period=1)}, "period", "whole, from 2 to 250"),
+        ({**MARKET, "indicator": {"name": "spread"}}, "reference_venue", "needs the venue"),
+        ({**MARKET, "indicator": {"name": "sma"}, "limit": 21}, "limit", "between 1 and 20"),
+    ],
+)
+async def test_what_makes_no_sense_is_refused_with_the_remedy(
+    fields: dict[str, object], parameter: str, reason: str, server: ApiServer
+) -> None:
+    async with live(server) as socket:
+        await socket.say(op="subscribe", id=7, channel="indicators", **fields)
+        answer = await socket.hear("error")
+
+    [fault] = answer["problem"]["errors"]
+    assert fault["parameter"] == parameter
+    assert reason in fault["reason"]
+
+
+async def test_a_client_follows_a_limited_number_of_indicators(server: ApiServer) -> None:
+    async with live(server) as socket:
+        for period in range(1, 21):
+            await socket.subscribe("indicators", **MARKET, indicator=asked("sma", period=period))
+        await socket.say(
+            op="subscribe", id=21, channel="indicators", **MARKET, indicator=asked("ema")
+        )
+        answer = await socket.hear("error")
+
+    assert answer["problem"]["type"] == "/problems/too-many-subscriptions"
+    assert answer["problem"]["detail"] == "At most 20 indicators a connection."
