@@ -7,16 +7,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from analytics.backtest.arbitrage.latency import Latency
 from analytics.backtest.arbitrage.tape import Told
+from analytics.routes.terms import BoardTerms
 from analytics.strategies.route_taker import RouteTaker, TakeTerms
 from analytics.strategies.strategy import parameters_of
 from api_service.times import read_time
 from cryptotracker.arbitrage.recorded_events import events_of
 from cryptotracker.arbitrage.replaying import Terms, balances_of, in_order, replayed
-from cryptotracker.arbitrage.stored_events import Meant, stored_events
+from cryptotracker.arbitrage.stored_events import KEPT_EVERY_NS, Meant, stored_events
 from cryptotracker.arbitrage.telling import as_object, report, tell, write_csv
 from cryptotracker.backtesting.choosing import given_values
 from cryptotracker.backtesting.files import write_text
@@ -70,7 +72,7 @@ def of_routes(  # noqa: PLR0913  # options of a command line
     settings = read_settings()
     terms = Terms(
         costs=read_costs(settings),
-        board=board_terms(settings, (polled.name for polled in chosen_polled(settings))),
+        board=_board_terms(settings, is_kept=not files),
         parameters=_parameters(values or []),
         latencies=_latencies(latency, seed),
         seed=seed,
@@ -89,6 +91,13 @@ def of_routes(  # noqa: PLR0913  # options of a command line
         write_csv(result, csv)
     if report_file is not None:
         write_text(report_file, report(result))
+
+
+def _board_terms(settings: Settings, *, is_kept: bool) -> BoardTerms:
+    """Return the terms; what is kept says more seldom than live that a venue lives."""
+    terms = board_terms(settings, (polled.name for polled in chosen_polled(settings)))
+    silence_ns = terms.max_silence_ns + (KEPT_EVERY_NS if is_kept else 0)
+    return msgspec.structs.replace(terms, max_silence_ns=silence_ns)
 
 
 def _events(settings: Settings, files: list[Path], meant: Meant) -> Iterable[Told]:
