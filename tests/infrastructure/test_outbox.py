@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from infrastructure.bus.amqp.outbox import Outbox
 from market import Event, Quote, Trade, routing_key
-from tests.making import a_quote, a_status, a_trade
+from tests.making import a_quote, a_routes, a_status, a_trade, an_episode
 
 Step = tuple[str, int]
 steps = st.lists(
@@ -34,6 +34,38 @@ async def test_newer_quote_takes_the_place_of_the_one_that_waits() -> None:
 
     assert await _take(outbox, 9) == [a_trade(number=1), a_quote(at_ns=3), a_trade(number=2)]
     assert outbox.conflated == 2
+
+
+async def test_routes_that_wait_are_replaced_however_little_waits_and_what_was_taken_is_not() -> (
+    None
+):
+    """A refresher that is short of time would else send old routes, and candles behind them."""
+    outbox = Outbox(limit=100, conflate_above=100)
+    await outbox.add([a_routes("BTC", at_ns=1), a_trade(number=1), a_routes("ETH", at_ns=1)])
+    taken = await _take(outbox, 1)
+
+    await outbox.add([a_routes("BTC", at_ns=2), a_routes("ETH", at_ns=2), an_episode()])
+    await outbox.add([a_routes("BTC", at_ns=3)])
+
+    assert taken == [a_routes("BTC", at_ns=1)]
+    assert await _take(outbox, 9) == [
+        a_routes("ETH", at_ns=2),
+        a_trade(number=1),
+        a_routes("BTC", at_ns=3),
+        an_episode(),
+    ]
+    assert (outbox.published, outbox.conflated, outbox.unsettled) == (7, 2, 5)
+
+
+async def test_routes_that_were_given_back_are_replaced() -> None:
+    outbox = Outbox(limit=2, conflate_above=0)
+    await outbox.add([a_trade(number=1)])
+    await outbox.add([a_routes("BTC", at_ns=1)])
+    _give_back(outbox, len(await _take(outbox, 9)))
+
+    await outbox.add([a_routes("BTC", at_ns=2)])
+
+    assert await _take(outbox, 9) == [a_trade(number=1), a_routes("BTC", at_ns=2)]
 
 
 async def test_no_status_of_a_venue_is_lost_or_overtakes_a_trade() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from infrastructure.bus.amqp.lanes import Lane, Lanes
 from infrastructure.bus.amqp.spill import Spill
 from infrastructure.bus.port import LATEST_ONLY
-from market import Event, VenueStatus, routing_key
+from market import Event, Routes, VenueStatus, routing_key
 
 _LATEST_ONLY = frozenset(LATEST_ONLY)
 
@@ -20,6 +20,9 @@ class Outbox:
     Conflating puts a newer event of a `LATEST_ONLY` kind in the place of the one that waits under
     the same routing key, so that no key waits longer for being updated. It never moves a quote to
     before a status that ended the life of its venue's quotes.
+
+    Routes that wait are always replaced by the next ones of their base: they are large, and a
+    process that is short of time would send old ones only, with all else behind them.
 
     Full, it spills what must not be lost to disk, or holds back where there is no ``spill``.
     """
@@ -41,6 +44,7 @@ class Outbox:
         self._conflate_above = conflate_above
         self._waiting = 0
         self._newest: dict[str, tuple[Lane, int]] = {}
+        self._routes: dict[str, tuple[Lane, int]] = {}
         self._emptied = asyncio.Event()
         self._moved = asyncio.Event()
 
@@ -62,6 +66,8 @@ class Outbox:
             SpoolError: there is none, and the disk fails.
 
         """
+        if Routes in map(type, events):
+            events = [event for event in events if not self._put_routes(event)]
         if self.spill and (self.spill.is_active or self._waiting + len(events) > self._limit):
             await self._spill(events, self.spill)
         elif self._waiting + len(events) <= self._conflate_above:
@@ -186,6 +192,19 @@ class Outbox:
         if self._waiting >= self._limit and not even_if_full:
             return False
         self._append_new(event)
+        return True
+
+    def _put_routes(self, event: Event) -> bool:
+        """Take routes in, however full it is: those of a base wait once; return whether it did."""
+        if not isinstance(event, Routes):
+            return False
+        lane, position = self._routes.get(event.base, (None, 0))
+        if lane is not None and lane.put_in_place_of(position, event):
+            self.conflated += 1
+        else:
+            lane = self._append(event)
+            self._routes[event.base] = lane, lane.end - 1
+        self._published += 1
         return True
 
     def _append_new(self, event: Event) -> None:
