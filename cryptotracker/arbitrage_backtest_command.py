@@ -11,7 +11,10 @@ import msgspec
 import typer
 
 from analytics.backtest.arbitrage.latency import Latency
+from analytics.backtest.arbitrage.rebalancing import Rule
 from analytics.backtest.arbitrage.tape import Told
+from analytics.backtest.arbitrage.transit import MINUTES
+from analytics.routes.state import Mode
 from analytics.routes.terms import BoardTerms
 from analytics.strategies.route_taker import RouteTaker, TakeTerms
 from analytics.strategies.strategy import parameters_of
@@ -56,6 +59,15 @@ def of_routes(  # noqa: PLR0913  # options of a command line
     slack_bps: Annotated[
         float, typer.Option(min=0, max=10_000, help="How much worse than its route a fill may be.")
     ] = 0.0,
+    mode: Annotated[
+        Mode, typer.Option(help="inventory: funds wait at every venue; transfer: coins are sent.")
+    ] = "inventory",
+    rebalance: Annotated[
+        str, typer.Option(help="When what drifted is put back: never, daily, hours, 'below 0.25'.")
+    ] = "never",
+    transfer_minutes: Annotated[
+        float, typer.Option(min=0, max=10_080, help="How long a transfer takes if nobody says.")
+    ] = MINUTES,
     publish_hz: Annotated[
         float | None, typer.Option(min=0.001, help="As seldom as live (10). Default: each change.")
     ] = None,
@@ -80,6 +92,9 @@ def of_routes(  # noqa: PLR0913  # options of a command line
         funds_usd=funds_usd,
         slack_bps=slack_bps,
         publish_hz=publish_hz,
+        mode=mode,
+        rebalance=_rebalance(rebalance),
+        minutes=transfer_minutes,
     )
     meant = _meant(venue or [], instrument or [], since, until)
     result = replayed(_events(settings, files or [], meant), terms)
@@ -128,6 +143,13 @@ def _latencies(text: str, seed: int) -> tuple[str, ...]:
     except ValueError as error:
         raise SettingsError(f"--latency: {error}.") from error
     return found
+
+
+def _rebalance(text: str) -> Rule | None:
+    try:
+        return Rule.parse(text)
+    except ValueError as error:
+        raise SettingsError(f"--rebalance: {error}.") from error
 
 
 def _meant(venues: list[str], instruments: list[str], since: str, until: str) -> Meant:

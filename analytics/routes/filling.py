@@ -86,10 +86,22 @@ def whole_lots(quantity: N, lot: N | None) -> N:
     return quantity if lot is None else floor((quantity + slack(quantity)) / lot) * lot
 
 
+def quantity_for(levels: Side[N], notional: N) -> tuple[N, N]:
+    """Return the base quantity that comes to a notional, and what is over when depth ends."""
+    quantity = notional * 0
+    for price, there in levels:
+        whole = price * there
+        if notional <= whole:
+            return quantity + notional / price, quantity * 0
+        quantity += there
+        notional -= whole
+    return quantity, notional
+
+
 def _fill(step: Step[N], amount: N, lot: N | None) -> Fill[N]:
     match step.kind:
         case "buy":
-            return traded(step, whole_lots(_quantity(step.levels, amount)[0], lot))
+            return traded(step, whole_lots(quantity_for(step.levels, amount)[0], lot))
         case "sell":
             return traded(step, whole_lots(amount, lot))
         case "move":
@@ -129,7 +141,7 @@ def _traded_for(step: Step[N], gross: N) -> N | None:
     if step.kind == "buy":
         amount, over, _ = _notional(step.levels, gross)
     else:
-        amount, over = _quantity(step.levels, gross)
+        amount, over = quantity_for(step.levels, gross)
     return None if over > slack(gross) else amount
 
 
@@ -144,15 +156,3 @@ def _notional(levels: Side[N], quantity: N) -> tuple[N, N, int]:
         quantity -= there
         used += 1
     return notional, quantity, used
-
-
-def _quantity(levels: Side[N], notional: N) -> tuple[N, N]:
-    """Return the base quantity that comes to a notional, and what is over when depth ends."""
-    quantity = notional * 0
-    for price, there in levels:
-        whole = price * there
-        if notional <= whole:
-            return quantity + notional / price, quantity * 0
-        quantity += there
-        notional -= whole
-    return quantity, notional

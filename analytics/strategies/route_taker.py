@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from analytics.routes.flags import Flag
+from analytics.routes.state import Mode
 from analytics.strategies.strategy import Reason
 from market import Route, Routes
 from market.intervals import SECOND_NS
@@ -25,6 +26,8 @@ LIVED_WITH: tuple[Flag, ...] = (
     "capital_controls",
     "transfer_closed",
     "transfer_unknown",
+    "transfer_time_unknown",
+    "transfer_risk",
     "fee_assumed",
 )
 """What a taker may choose to take a route despite of; all else keeps a route from being one."""
@@ -44,7 +47,8 @@ class TakeTerms(msgspec.Struct, frozen=True, kw_only=True):
     ``rest_s`` is how long one route is left alone once taken. ``despite`` names what may be
     said against a route that is taken all the same, joined by ``+``: ``transfer_unknown``
     where funds at all venues are put back by other ways, ``fee_assumed``, ``fx_comparison``
-    for routes that end in another currency, at the rate of then.
+    for routes that end in another currency, at the rate of then; of routes with transfers
+    ``transfer_risk`` and ``transfer_time_unknown``.
     """
 
     min_return_bps: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = 0.0
@@ -70,13 +74,17 @@ class TakeTerms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RouteTaker:
-    """Takes routes between funds that wait at every venue; a transfer is too slow for a quote."""
+    """Takes routes between funds that wait at every venue; a transfer is too slow for a quote.
+
+    With ``mode`` it takes those with transfers instead, which is for a replay to show how slow.
+    """
 
     name: ClassVar[str] = "route-taker"
     Parameters: ClassVar[type[msgspec.Struct]] = TakeTerms
 
-    def __init__(self, parameters: TakeTerms, /) -> None:
+    def __init__(self, parameters: TakeTerms, /, *, mode: Mode = "inventory") -> None:
         self._least = parameters
+        self._mode = mode
         self._rest_ns = round(parameters.rest_s * SECOND_NS)
         self._lived_with = parameters.lived_with
         self._taken_ns: dict[str, int] = {}
@@ -89,11 +97,14 @@ class RouteTaker:
         return self._least.min_profit_usd
 
     def above(self, capital_usd: float | None) -> float | None:
-        """Return a top rate that every route is above that it takes; None: it takes comparisons.
+        """Return a top rate that every route is above that it takes; None: there is none.
 
         No unit that is put in brings more than the top rate, and no more is put in than capital.
+        A comparison has no such rate, and whether the risk of a transfer keeps a route from being
+        taken is told by all prices before.
         """
-        if "fx_comparison" in self._lived_with:
+        is_risk_told = self._mode == "transfer" and "transfer_risk" not in self._lived_with
+        if "fx_comparison" in self._lived_with or is_risk_told:
             return None
         least = self._least.min_return_bps / BPS
         if capital_usd:
@@ -120,7 +131,9 @@ class RouteTaker:
         return Take(route, now_ns, self._why(route))
 
     def _pays(self, route: Route) -> bool:
-        if route.mode == "transfer" or route.profit_usd is None or not route.amount_in:
+        if (route.mode == "transfer") != (self._mode == "transfer"):
+            return False
+        if route.profit_usd is None or not route.amount_in:
             return False
         return (
             route.profit_usd >= self._least.min_profit_usd

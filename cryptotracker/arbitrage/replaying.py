@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, zip_longest
 from operator import attrgetter
 
 import msgspec
@@ -14,12 +14,14 @@ from analytics.backtest.arbitrage.figures import OfLatency, of_desk
 from analytics.backtest.arbitrage.holdings import Holdings
 from analytics.backtest.arbitrage.latency import Latency
 from analytics.backtest.arbitrage.outcomes import Outcome
+from analytics.backtest.arbitrage.rebalancing import Rule
 from analytics.backtest.arbitrage.replay import Replay
 from analytics.backtest.arbitrage.scout import Scout
 from analytics.backtest.arbitrage.tape import Tape, Told, tape_of
+from analytics.backtest.arbitrage.transit import MINUTES, Shipment
 from analytics.routes.board import RouteBoard
 from analytics.routes.costs import Costs
-from analytics.routes.state import Node
+from analytics.routes.state import Mode, Node
 from analytics.routes.terms import BoardTerms
 from analytics.strategies.route_taker import RouteTaker, TakeTerms
 from cryptotracker.progress import progress
@@ -39,7 +41,9 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What a replay goes by.
 
     ``start`` are balances that are known, ``funds_usd`` is what every other place begins with.
-    ``publish_hz`` tells routes as seldom as a refresher does; None: at every change.
+    ``publish_hz`` tells routes as seldom as a refresher does; None: at every change. ``mode`` says
+    whether routes with or without transfers are taken, ``rebalance`` when what drifted is put back
+    (None: never), ``minutes`` how long a transfer takes where nobody says.
     """
 
     costs: Costs
@@ -51,6 +55,9 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     funds_usd: float = 50_000.0
     slack_bps: float = 0.0
     publish_hz: float | None = None
+    mode: Mode = "inventory"
+    rebalance: Rule | None = None
+    minutes: float = MINUTES
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +71,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     latencies: tuple[OfLatency, ...]
     outcomes: tuple[tuple[Outcome, ...], ...]
     """By latency."""
+    shipments: tuple[tuple[Shipment, ...], ...]
+    """Likewise."""
 
 
 def replayed(events: Iterable[Told], terms: Terms) -> Result:
@@ -103,18 +112,13 @@ class _Player:
         board_terms = msgspec.structs.replace(terms.board, kernel=kernel, max_silence_ns=silence_ns)
         board = RouteBoard(terms.costs, board_terms)
         self._board = board
-        self._desks = [
-            Desk(
-                board.standing,
-                Latency.parse(text, seed=terms.seed),
-                Holdings(terms.start, funds_usd=terms.funds_usd),
-                slack_bps=terms.slack_bps,
-            )
-            for text in terms.latencies
+        self._desks = [self._desk(terms, text, terms.rebalance) for text in terms.latencies]
+        self._without = [
+            self._desk(terms, text, None) for text in terms.latencies if terms.rebalance
         ]
-        taker = RouteTaker(terms.parameters)
+        taker = RouteTaker(terms.parameters, mode=terms.mode)
         pace: Pace[str] | None = None if terms.publish_hz is None else Pace(terms.publish_hz)
-        self._replay = Replay(board, taker, self._desks, pace=pace)
+        self._replay = Replay(board, taker, [*self._desks, *self._without], pace=pace)
         above = taker.above(board_terms.capital_usd)
         self._player: Replay | Ahead = self._replay
         if above is not None and pace is None:
@@ -155,8 +159,22 @@ class _Player:
             rows=self._rows,
             venues=tuple(sorted(self._venues)),
             markets=len(self._places),
-            latencies=tuple(of_desk(desk, self._board.standing.usd) for desk in self._desks),
+            latencies=tuple(
+                of_desk(desk, self._board.standing.usd, without=without)
+                for desk, without in zip_longest(self._desks, self._without)
+            ),
             outcomes=tuple(tuple(desk.outcomes) for desk in self._desks),
+            shipments=tuple(tuple(desk.transit.shipments) for desk in self._desks),
+        )
+
+    def _desk(self, terms: Terms, latency: str, rebalance: Rule | None) -> Desk:
+        return Desk(
+            self._board.standing,
+            Latency.parse(latency, seed=terms.seed),
+            Holdings(terms.start, funds_usd=terms.funds_usd),
+            slack_bps=terms.slack_bps,
+            rebalance=rebalance,
+            minutes=terms.minutes,
         )
 
 

@@ -11,8 +11,10 @@ import msgspec
 import numpy as np
 import typer
 
-from analytics.backtest.arbitrage.figures import DEFINITIONS, REASONS, Kept, OfLatency
+from analytics.backtest.arbitrage.definitions import DEFINITIONS, REASONS
+from analytics.backtest.arbitrage.figures import Kept, OfLatency
 from analytics.backtest.arbitrage.outcomes import Outcome
+from analytics.backtest.arbitrage.transit import Shipment
 from analytics.backtest.report import Line, chart, page
 from analytics.backtest.report import table as html_table
 from analytics.backtest.report.page import cards
@@ -24,6 +26,7 @@ from market.intervals import SECOND_NS
 SHOWN = 20
 WORDS = ("figure", "definition")
 COLOURS = ("up", "down", "text", "muted")
+WORDS_OF_FUNDS = ("what", "how many", "how much")
 HEADS = ("latency ms", "taken", "filled", "partial", "missed", "seen $", "kept $", "kept", "fills")
 KEPT_HEADS = (*HEADS[1:], "fees $", "missing")
 
@@ -76,14 +79,19 @@ def tables(one: OfLatency) -> Iterator[tuple[str, tuple[str, ...], list[tuple[st
     balances = [
         (
             f"{drift.venue}:{drift.asset}",
-            *(f"{amount:,.6g}" for amount in (drift.start, drift.end, drift.change, drift.least)),
+            *(
+                f"{amount:,.6g}"
+                for amount in (drift.start, drift.end, drift.coming, drift.change, drift.least)
+            ),
             "-" if drift.usd is None else f"{drift.change * drift.usd:+,.2f}",
         )
         for drift in one.balances
     ]
-    heads = ("place", "start", "end", "change", "least", "change $")
+    heads = ("place", "start", "end", "coming", "change", "least", "change $")
     name = f"Balances {at}: drift {one.drift_usd:,.2f} $, gain {one.gain_usd:+,.2f} $"
     yield name, heads, balances
+    if one.unfunded.routes or one.rebalanced.transfers or one.carried.transfers or one.blocked:
+        yield f"Funds and transfers {at}", WORDS_OF_FUNDS, list(_funds(one))
 
 
 def report(result: Result) -> str:
@@ -107,7 +115,7 @@ def report(result: Result) -> str:
 
 
 def write_csv(result: Result, folder: Path) -> None:
-    """Write ``latencies.csv``, ``takes.csv``, ``fills.csv`` and ``balances.csv``.
+    """Write ``latencies.csv``, ``takes.csv``, ``fills.csv``, ``balances.csv``, ``transfers.csv``.
 
     Raises:
         SettingsError: they cannot be written.
@@ -128,14 +136,18 @@ def write_csv(result: Result, folder: Path) -> None:
                 drift.asset,
                 drift.start,
                 drift.end,
+                drift.coming,
                 drift.least,
                 drift.usd,
             )
             for one in result.latencies
             for drift in one.balances
         )
-        heads = ("latency_ms", "venue", "asset", "start", "end", "least", "usd")
+        heads = ("latency_ms", "venue", "asset", "start", "end", "coming", "least", "usd")
         _write(folder / "balances.csv", heads, balances)
+        moved = zip(result.latencies, result.shipments, strict=True)
+        transfers = (row for one, sent in moved for row in _sent(one.latency_ms, sent))
+        _write(folder / "transfers.csv", ("latency_ms", *_MOVED), transfers)
     except OSError as error:
         raise SettingsError(f"--csv {folder}: {error.strerror}; name another folder.") from error
 
@@ -147,11 +159,23 @@ def moment(at_ns: int) -> str:
 
 
 _TOTALS = tuple(name for name in Kept.__struct_fields__ if name != "missing")
-_TAKEN = ("time", "done", "route", "base", "state", "why", "seen_usd", "kept_usd", "fees_usd")
+_TAKEN = (
+    "time",
+    "done",
+    "route",
+    "base",
+    "state",
+    "why",
+    "seen_usd",
+    "kept_usd",
+    "fees_usd",
+    "funded",
+)
 _FILLED = (
     *("time", "route", "venue", "instrument", "side", "asked", "share"),
     *("average", "amount_in", "amount_out", "fee", "short"),
 )
+_MOVED = ("sent", "arrives", "purpose", "asset", "source", "target", "amount", "fee", "usd")
 
 
 def _curve(result: Result) -> Iterator[str]:
@@ -180,6 +204,24 @@ def _kept(kept: Kept) -> tuple[str, ...]:
     )
 
 
+def _funds(one: OfLatency) -> Iterator[tuple[str, ...]]:
+    """Yield what was not taken for want of funds, and what was moved."""
+    for name, unfunded in (
+        ("missing funds", one.unfunded),
+        ("without rebalancing", one.unfunded_without),
+    ):
+        if unfunded is not None:
+            yield name, f"{unfunded.routes:,} routes", f"{unfunded.seen_usd:,.2f} $ of edge seen"
+    for name, moved in (("rebalanced", one.rebalanced), ("legs of routes", one.carried)):
+        if moved.minutes is not None:
+            fees = f"{moved.fees_usd:,.2f} $ of fees, {moved.minutes:,.1f} minutes each"
+            yield name, f"{moved.transfers:,} transfers", fees
+    if one.coming_usd:
+        yield "on the way in the end", f"{one.coming_usd:,.2f} $", ""
+    if one.blocked:
+        yield "no way known", f"{len(one.blocked):,}", ", ".join(one.blocked)
+
+
 def _share(share: float | None) -> str:
     return "-" if share is None else f"{share:.1%}"
 
@@ -191,7 +233,7 @@ def _total(one: OfLatency) -> Sequence[object]:
 def _takes(latency_ms: str, outcomes: Iterable[Outcome]) -> Iterator[Sequence[object]]:
     for one in outcomes:
         told = (one.route_id, one.base, one.state, one.why)
-        money = (one.seen_usd, one.kept_usd, one.fees_usd)
+        money = (one.seen_usd, one.kept_usd, one.fees_usd, one.funded)
         yield latency_ms, moment(one.taken_ns), moment(one.done_ns), *told, *money
 
 
@@ -202,6 +244,13 @@ def _fills(latency_ms: str, outcomes: Iterable[Outcome]) -> Iterator[Sequence[ob
             asked = (order.place[0], str(order.place[1]), order.kind, order.quantity, got.share)
             came = (got.average, got.amount_in, got.amount_out, got.fee, got.short)
             yield latency_ms, moment(got.at_ns), one.route_id, *asked, *came
+
+
+def _sent(latency_ms: str, shipments: Iterable[Shipment]) -> Iterator[Sequence[object]]:
+    for one in shipments:
+        where = (one.purpose, one.asset, one.source, one.target)
+        times = (moment(one.sent_ns), moment(one.arrives_ns))
+        yield latency_ms, *times, *where, one.sent, one.fee, one.usd
 
 
 def _write(file: Path, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from analytics.backtest.arbitrage.desk import NEVER_NS
+from analytics.backtest.arbitrage.agenda import NEVER_NS
 from analytics.backtest.arbitrage.replay import Replay
 from analytics.backtest.arbitrage.scout import Scout
 from analytics.backtest.arbitrage.tape import Other, Tape

@@ -1,4 +1,4 @@
-"""What is said of a replay of routes, each figure with its definition beside it; money in dollars.
+"""Desks that have ended in, what is said of them out; money in dollars, see `definitions`.
 
 Every latency carries out the same takes, so what was seen is the same and what was kept tells what
 the way to the venue costs.
@@ -14,41 +14,10 @@ import msgspec
 
 from analytics.backtest.arbitrage.desk import Desk
 from analytics.backtest.arbitrage.outcomes import Outcome
+from analytics.backtest.arbitrage.transit import MINUTE_NS, Purpose
 from market.intervals import INTERVALS, SECOND_NS
 
 DAY_NS = INTERVALS["1d"]
-
-DEFINITIONS: dict[str, str] = {
-    "taken": "routes that the strategy took",
-    "filled": "those whose orders all got all that they asked for",
-    "partial": "those of which an order got a part, or one got all and another nothing",
-    "missed": "those of which no order got anything",
-    "seen_usd": "edge seen: what the taken routes promised, fees and depth paid, when taken",
-    "kept_usd": "edge kept: what their orders brought, each asset at its worth when the last order "
-    "was done; without what a route leaves over between two legs, which it counts as lost",
-    "kept_share": "edge kept / edge seen",
-    "fill_share": "what orders took in / what they were to take in, of routes that were sent",
-    "fees_usd": "fees of all fills, at the worth of when their route was done",
-    "drift_usd": "what would have to be moved to lie as at the start: all that is more somewhere "
-    "than it was there, at its worth in the end",
-    "gain_usd": "change of all balances, at their worth in the end",
-    "missing": "why routes were not filled whole, each by the leg that got least",
-}
-"""What each figure is."""
-
-REASONS: dict[str, str] = {
-    "price": "no level was as good as the worst price of the route",
-    "depth": "the levels that were held less than was asked for, or were taken by another route",
-    "minimum": "what could be had was below the least that may be traded",
-    "balance": "funds were missing",
-    "in_flight": "the same route was on its way already",
-    "tape_ended": "the recording ended before the order arrived",
-    "stale": "the newest book was too old",
-    "gap": "the book was from before a break, or crossed",
-    "silent": "the venue had fallen silent",
-    "closed_market": "the venue had halted the market",
-}
-"""What each reason means; others are states of a venue."""
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,20 +35,39 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     missing: dict[str, int]
 
 
+class Unfunded(msgspec.Struct, frozen=True, kw_only=True):
+    """What was not taken for want of funds: of how many routes, and the edge seen of it."""
+
+    routes: int
+    seen_usd: float
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """Transfers; ``minutes`` is the mean of their times, None: there are none."""
+
+    transfers: int
+    fees_usd: float
+    minutes: float | None
+
+
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
-    """One currency at one venue; ``usd`` is what a unit is worth in the end, None: nobody knows."""
+    """One currency at one venue; ``usd`` is what a unit is worth in the end, None: nobody knows.
+
+    ``coming`` is on its way there in the end.
+    """
 
     venue: str
     asset: str
     start: float
     end: float
+    coming: float
     least: float
     usd: float | None
 
     @property
     def change(self) -> float:
-        """How much more there is than at the start."""
-        return self.end - self.start
+        """How much more there is, or will be, than at the start."""
+        return self.end + self.coming - self.start
 
 
 class OfLatency(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,16 +78,25 @@ class OfLatency(msgspec.Struct, frozen=True, kw_only=True):
     routes: dict[str, Kept]
     days: dict[str, Kept]
     balances: tuple[Drift, ...]
+    unfunded: Unfunded
+    unfunded_without: Unfunded | None
+    rebalanced: Moved
+    carried: Moved
+    coming_usd: float
+    blocked: tuple[str, ...]
     drift_usd: float
     gain_usd: float
 
 
-def of_desk(desk: Desk, usd: Callable[[str], float | None]) -> OfLatency:
+def of_desk(
+    desk: Desk, usd: Callable[[str], float | None], *, without: Desk | None = None
+) -> OfLatency:
     """Compute all figures of one desk.
 
     Args:
         desk: What has ended.
         usd: What a unit of an asset is worth in the end.
+        without: The same without rebalancing; None: this one has none.
 
     """
     balances = tuple(_drifts(desk, usd))
@@ -110,6 +107,14 @@ def of_desk(desk: Desk, usd: Callable[[str], float | None]) -> OfLatency:
         routes=_by(desk.outcomes, lambda one: one.route_id, best_first=True),
         days=_by(desk.outcomes, lambda one: _day(one.taken_ns)),
         balances=balances,
+        unfunded=_unfunded(desk.outcomes),
+        unfunded_without=None if without is None else _unfunded(without.outcomes),
+        rebalanced=_moved(desk, "rebalance", usd),
+        carried=_moved(desk, "route", usd),
+        coming_usd=sum(one.coming * (one.usd or 0.0) for one in balances),
+        blocked=tuple(
+            f"{asset} {source} > {target}" for asset, source, target in sorted(desk.transit.blocked)
+        ),
         drift_usd=sum(change for change in changes if change > 0.0),
         gain_usd=sum(changes),
     )
@@ -147,6 +152,23 @@ def _by(
     return dict(sorted(found.items(), key=lambda item: -item[1].kept_usd))
 
 
+def _unfunded(outcomes: Iterable[Outcome]) -> Unfunded:
+    lacking = [one for one in outcomes if one.funded < 1.0]
+    return Unfunded(
+        routes=len(lacking), seen_usd=sum((1.0 - one.funded) * one.seen_usd for one in lacking)
+    )
+
+
+def _moved(desk: Desk, purpose: Purpose, usd: Callable[[str], float | None]) -> Moved:
+    meant = [one for one in desk.transit.shipments if one.purpose == purpose]
+    taken_ns = sum(one.arrives_ns - one.sent_ns for one in meant)
+    return Moved(
+        transfers=len(meant),
+        fees_usd=sum(one.fee * (one.usd or usd(one.asset) or 0.0) for one in meant),
+        minutes=taken_ns / len(meant) / MINUTE_NS if meant else None,
+    )
+
+
 def _drifts(desk: Desk, usd: Callable[[str], float | None]) -> Iterable[Drift]:
     for (venue, asset), balance in sorted(desk.holdings.balances.items()):
         yield Drift(
@@ -154,6 +176,7 @@ def _drifts(desk: Desk, usd: Callable[[str], float | None]) -> Iterable[Drift]:
             asset=asset,
             start=balance.start,
             end=balance.amount,
+            coming=balance.coming,
             least=balance.least,
             usd=usd(asset),
         )

@@ -1,7 +1,7 @@
 """What lies at each venue in each currency: funds and fills in, what is there and what drifted out.
 
 A place that no start is given for is funded with so many dollars' worth at the moment that it is
-first needed, at the price of then. Nothing is put back but by a rebalancing.
+first needed, at the price of then. What is on its way between two venues can be used at neither.
 """
 
 from __future__ import annotations
@@ -14,17 +14,27 @@ from analytics.routes.state import Node
 
 
 class Balance(msgspec.Struct):
-    """Amounts of one currency at one venue; ``held`` is reserved by orders that are on the way."""
+    """Amounts of one currency at one venue.
+
+    ``held`` is reserved by orders that are on the way; ``coming`` is on its way from other venues
+    and not there yet.
+    """
 
     start: float
     amount: float
     least: float
     held: float = 0.0
+    coming: float = 0.0
 
     @property
     def free(self) -> float:
         """Return what an order can use."""
         return self.amount - self.held
+
+    @property
+    def owned(self) -> float:
+        """Return what is there or will be."""
+        return self.amount + self.coming
 
 
 class Holdings:
@@ -72,3 +82,9 @@ class Holdings:
         self.balances[node] = balance
         balance.amount += amount
         balance.least = min(balance.least, balance.amount)
+
+    def expect(self, node: Node, amount: float, usd: float | None = None) -> None:
+        """Note what is on its way to a place; a negative amount has come."""
+        balance = self.of(node, usd)
+        self.balances[node] = balance
+        balance.coming += amount

@@ -9,7 +9,7 @@ import msgspec
 
 from analytics.backtest.arbitrage.orders import Order
 from analytics.latest import Trouble, Why
-from analytics.routes.filling import Fill, traded, whole_lots
+from analytics.routes.filling import Fill, quantity_for, traded, whole_lots
 from analytics.routes.latest_depths import Place
 from analytics.routes.standing import Standing
 from analytics.routes.state import Depth, Market
@@ -64,6 +64,7 @@ class Matching:
         if not within:
             return Got(order=order, at_ns=now_ns, short=self._why_none(order, depth))
         market = self._standing.market(order.place)
+        order, left = _meant(order, within)
         there = sum(size for _, size in within)
         quantity = whole_lots(min(order.quantity, there), market.lot)
         step = _step(order, market, within)
@@ -71,7 +72,7 @@ class Matching:
         if not quantity > 0.0 or fill.falls_short(step):
             return Got(order=order, at_ns=now_ns, short="minimum")
         self._take(order, depth, quantity)
-        return _got(order, fill, quantity / order.quantity, now_ns)
+        return _got(order, fill, quantity / order.quantity if left is None else 1 - left, now_ns)
 
     def _within(self, order: Order, depth: Depth[float]) -> Iterator[tuple[float, float]]:
         """Yield the levels as good as the limit, less what was taken of them."""
@@ -95,6 +96,14 @@ class Matching:
         stamp, taken = self._taken.get(key, ((0, 0), 0.0))
         before = taken if stamp == _stamp(depth) else 0.0
         self._taken[key] = _stamp(depth), before + quantity
+
+
+def _meant(order: Order, levels: _Levels) -> tuple[Order, float | None]:
+    """Return the order for what it can pay for, and the share of that which no level takes."""
+    if order.spends is None:
+        return order, None
+    quantity, over = quantity_for(levels, order.spends)
+    return msgspec.structs.replace(order, quantity=quantity), over / order.spends
 
 
 def _is_within(order: Order, price: float) -> bool:

@@ -18,19 +18,22 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from analytics.backtest.arbitrage.matching import Got, Short
+from analytics.backtest.arbitrage.transit import Shipment
 from market import Route
 
 State: TypeAlias = Literal["filled", "partial", "missed"]
 
-Miss: TypeAlias = Short | Literal["in_flight", "balance"]
-"""Beside what an order lacked: the route was on its way already, or funds were missing."""
+Miss: TypeAlias = Short | Literal["in_flight", "balance", "no_way"]
+"""Beside what an order lacked: the route was on its way already, funds were missing, or what it
+bought could not be sent on.
+"""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """One route that was taken; money in dollars.
 
     ``seen_usd`` is what it promised, ``kept_usd`` what it brought. ``why`` is of the leg that got
-    least, empty where all got all.
+    least, empty where all got all. ``funded`` is the share of it that funds sufficed for.
     """
 
     route_id: str
@@ -44,7 +47,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     fees_usd: float = 0.0
     asked_usd: float = 0.0
     filled_usd: float = 0.0
+    funded: float = 1.0
     got: tuple[Got, ...] = ()
+    shipments: tuple[Shipment, ...] = ()
 
 
 class Pending(msgspec.Struct, kw_only=True):
@@ -55,6 +60,7 @@ class Pending(msgspec.Struct, kw_only=True):
     asked_usd: float
     orders: int
     worth: dict[str, float]
+    funded: float
     got: dict[int, Got]
     """By the number of the order."""
 
@@ -67,13 +73,14 @@ class Pending(msgspec.Struct, kw_only=True):
             base=self.route.base,
             taken_ns=self.taken_ns,
             done_ns=max(one.at_ns for one in got),
-            state=_state(got),
+            state=state_of(got),
             why=worst.short,
             seen_usd=self.route.profit_usd or 0.0,
             kept_usd=kept_usd(got, self.worth),
             fees_usd=sum(one.fee * self.worth[one.order.target[1]] for one in got),
             asked_usd=self.asked_usd,
             filled_usd=sum(one.amount_in * self.worth[one.order.source[1]] for one in got),
+            funded=self.funded,
             got=got,
         )
 
@@ -90,11 +97,12 @@ def kept_usd(got: Sequence[Got], worth: Mapping[str, float]) -> float:
     return sum(amount * worth[asset] for asset, amount in changes.items())
 
 
-def _add(changes: dict[str, float], asset: str, amount: float) -> None:
-    changes[asset] = changes.get(asset, 0.0) + amount
-
-
-def _state(got: Sequence[Got]) -> State:
+def state_of(got: Sequence[Got]) -> State:
+    """Tell whether all orders got all that they asked for, or any got anything."""
     if all(one.is_whole for one in got):
         return "filled"
     return "partial" if any(one.share > 0.0 for one in got) else "missed"
+
+
+def _add(changes: dict[str, float], asset: str, amount: float) -> None:
+    changes[asset] = changes.get(asset, 0.0) + amount

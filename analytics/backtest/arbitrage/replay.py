@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
-from analytics.backtest.arbitrage.desk import NEVER_NS, Desk
+from analytics.backtest.arbitrage.agenda import NEVER_NS
+from analytics.backtest.arbitrage.desk import Desk
 from analytics.backtest.arbitrage.tape import Tape, Told
 from analytics.routes.board import RouteBoard
 from analytics.strategies.route_taker import Take

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from analytics.backtest.arbitrage.figures import DEFINITIONS
+from analytics.backtest.arbitrage.definitions import DEFINITIONS
 from analytics.strategies.route_taker import TakeTerms
 from cryptotracker.cli import app
 from cryptotracker.strategies import take_terms
@@ -20,6 +20,19 @@ from tests.making import SECOND, a_listed, a_quote, a_status
 
 MS = SECOND // 1_000
 FEES = {"CRYPTOTRACKER_TAKER_FEE_BPS": '{"binance": 0, "kraken": 0}'}
+WALLETS = "".join(
+    f"""
+[wallets."{venue}.{coin}"]
+withdrawal_fee = {fee}
+withdraws = true
+deposits = true
+deposit_fee = 0
+minutes = 10
+source = "a page"
+"""
+    for venue in ("binance", "kraken")
+    for coin, fee in (("BTC", 0.01), ("USDT", 1.0))
+)
 HERE = ("--set", "despite=transfer_unknown")
 
 
@@ -105,9 +118,32 @@ def test_the_store_is_replayed_where_no_file_is_named(tmp_path: Path) -> None:
     assert told["latencies"][0]["total"]["kept_usd"] == pytest.approx(4.0)
 
 
+def test_rebalancing_and_transfers_are_told(tmp_path: Path) -> None:
+    """2 BTC for 200 USDT bring 204; both are sent back at once, for 0.01 BTC and 1 USDT."""
+    at_ns = 1_790_000_000 * SECOND
+    lives = [a_status(venue, at_ns=at_ns) for venue in ("binance", "kraken")]
+    file, costs = tmp_path / "events.jsonl", tmp_path / "costs.toml"
+    file.write_bytes(msgspec.json.Encoder().encode_lines([*lives, *chances(at_ns)]))
+    costs.write_text(WALLETS)
+    env = {"CRYPTOTRACKER_FEES_FILE": str(costs)}
+    out = tmp_path / "out"
+    given = ("--rebalance", "below 0.999", "--latency", "0", "--csv", out, "--json")
+
+    (told,) = json.loads(ran(file, *given, env=env))["latencies"]
+
+    moved = list(csv.DictReader((out / "transfers.csv").read_text().splitlines()))
+    assert told["rebalanced"]["transfers"] == len(moved) == 2
+    assert [(row["asset"], row["source"], row["fee"]) for row in moved] == [
+        ("BTC", "binance", "0.01"),
+        ("USDT", "kraken", "1.0"),
+    ]
+    assert told["unfunded"] == told["unfunded_without"] == {"routes": 0, "seen_usd": 0.0}
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
+        (("--rebalance", "weekly"), "'weekly' is no way to rebalance"),
         (("--latency", "soon"), "'soon' is no latency"),
         (("--set", "despite=luck"), "'luck' is none of"),
         (("--set", "min_profit_usd=-1"), "min_profit_usd"),

@@ -10,6 +10,7 @@ from analytics.backtest.arbitrage.desk import Desk
 from analytics.backtest.arbitrage.holdings import Holdings
 from analytics.backtest.arbitrage.latency import Latency
 from analytics.backtest.arbitrage.outcomes import Outcome
+from analytics.backtest.arbitrage.rebalancing import Rule
 from analytics.backtest.arbitrage.replay import Replay
 from analytics.backtest.arbitrage.tape import Tape, tape_of
 from analytics.routes.board import RouteBoard
@@ -38,18 +39,24 @@ def alive(*at_ns: int) -> list[Event]:
     return [a_status(venue, at_ns=at) for venue in ("binance", "kraken") for at in at_ns]
 
 
-def played(
+def played(  # all with defaults
     events: Sequence[Event],
     *latencies_ms: float,
     known: Costs = FREE,
     start: Mapping[tuple[str, str], float] = {},
     funds_usd: float = FUNDS,
     taker: RouteTaker | None = None,
+    rebalance: Rule | None = None,
 ) -> list[Desk]:
     """Replay, and return a desk for each latency."""
     board = RouteBoard(known, TERMS)
     desks = [
-        Desk(board.standing, Latency(ms), Holdings(start, funds_usd=funds_usd))
+        Desk(
+            board.standing,
+            Latency(ms),
+            Holdings(start, funds_usd=funds_usd),
+            rebalance=rebalance,
+        )
         for ms in latencies_ms
     ]
     replay = Replay(board, taker or RouteTaker(HERE), desks)
