@@ -5,9 +5,9 @@ from html import escape
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
-from api_service.live import PATH as LIVE_PATH
+from api_service.asyncapi import LIVE_PATH, written
 from api_service.problems import KINDS, ProblemError
 
 router = APIRouter(include_in_schema=False)
@@ -26,12 +26,19 @@ async def docs(request: Request) -> HTMLResponse:
         f"CryptoTracker {document['info']['version']}",
         f"<p>{escape(document['info']['description'])}</p>",
         '<p>Machines read <a href="/openapi.json">/openapi.json</a>. '
-        f"Live values come over a WebSocket at <code>{LIVE_PATH}</code>.</p>",
+        f"Live values come over a WebSocket at <code>{LIVE_PATH}</code>, which "
+        '<a href="/v1/asyncapi.json">/v1/asyncapi.json</a> describes.</p>',
         *paths,
         "<h2>Problems</h2><ul>",
         *(f'<li><a href="/problems/{kind}">{kind}</a></li>' for kind in KINDS),
         "</ul>",
     )
+
+
+@router.get("/v1/asyncapi.json")
+async def asyncapi() -> Response:
+    """Return the AsyncAPI document of the live feed and the bus."""
+    return Response(written(), media_type="application/json")
 
 
 @router.get("/problems/{kind}")

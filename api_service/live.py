@@ -14,7 +14,6 @@ from api_service.live_client import LiveClient
 from api_service.live_protocol import (
     PROTOCOL,
     SUBPROTOCOL,
-    Id,
     Message,
     MessageError,
     Ping,
@@ -25,6 +24,7 @@ from api_service.live_protocol import (
     write,
 )
 from api_service.live_requests import stream_key
+from api_service.live_words import Id, Told
 from api_service.problems import ProblemError, fault, problem_response
 from api_service.rows import rfc3339
 from api_service.streams import Stream
@@ -82,13 +82,15 @@ class LiveFeed:
 
     def _welcome(self, client: LiveClient) -> str:
         return write(
-            "welcome",
-            session=client.session,
-            protocol=PROTOCOL,
-            mode=self.api.mode,
-            heartbeat_s=self.api.hub.heartbeat_s,
-            resume_s=self.api.hub.resume_s,
-            time=rfc3339(self.api.view.clock()),
+            {
+                "type": "welcome",
+                "session": client.session,
+                "protocol": PROTOCOL,
+                "mode": self.api.mode,
+                "heartbeat_s": self.api.hub.heartbeat_s,
+                "resume_s": self.api.hub.resume_s,
+                "time": rfc3339(self.api.view.clock()),
+            }
         )
 
     async def _write(self, websocket: WebSocket, client: LiveClient) -> None:
@@ -152,22 +154,22 @@ class _Listener:
                 self._unsubscribe(message)
             case Ping():
                 now = rfc3339(self.api.view.clock())
-                self.client.answer(write("pong", id=message.id, time_in=now, time_out=now))
+                self._answer({"type": "pong", "id": message.id, "time_in": now, "time_out": now})
             case Resume():
                 self._resume(message)
 
     def _follow(self, stream: Stream, message_id: Id, seen_seq: int | None = None) -> None:
         following = self.client.following
-        self.client.answer(
-            write(
-                "ack",
-                id=message_id,
-                sub=stream.sub,
-                stream=stream.name,
-                delivery=stream.key.delivery,
-                max_hz=stream.key.max_hz,
-                subscriptions=[*{**following, stream.sub: None}],
-            )
+        self._answer(
+            {
+                "type": "ack",
+                "id": message_id,
+                "sub": stream.sub,
+                "stream": stream.name,
+                "delivery": stream.key.delivery,
+                "max_hz": stream.key.max_hz,
+                "subscriptions": [*{**following, stream.sub: None}],
+            }
         )
         self.api.hub.follow(self.client, stream, seen_seq)
 
@@ -192,8 +194,8 @@ class _Listener:
             detail = f"There is no subscription {message.sub} here."
             raise ProblemError("unknown-subscription", detail, [found])
         self.api.hub.unsubscribe(self.client, message.sub)
-        self.client.answer(
-            write("ack", id=message.id, sub=message.sub, subscriptions=list(following))
+        self._answer(
+            {"type": "ack", "id": message.id, "sub": message.sub, "subscriptions": [*following]}
         )
 
     def _resume(self, message: Resume) -> None:
@@ -208,7 +210,10 @@ class _Listener:
             self._follow(left[sub], message.id, seen_seq)
 
     def _answer_problem(self, problem: ProblemError, message_id: Id) -> None:
-        self.client.answer(write("error", id=message_id, problem=problem.body(PATH)))
+        self._answer({"type": "error", "id": message_id, "problem": problem.body(PATH)})
+
+    def _answer(self, told: Told) -> None:
+        self.client.answer(write(told))
 
     def _strike(self, code: int, reason: str) -> None:
         self._strikes += 1

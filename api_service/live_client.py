@@ -75,8 +75,10 @@ class LiveClient:
     def _heartbeat(self) -> str:
         self._next_beat = self._loop.time() + self._heartbeat_s
         return write(
-            "heartbeat",
-            time=rfc3339(self._view.clock()),
-            lag_ms=round(self._view.lag_ns / MS, 1),
-            streams={stream.name: stream.seq for stream, _ in self.following.values()},
+            {
+                "type": "heartbeat",
+                "time": rfc3339(self._view.clock()),
+                "lag_ms": round(self._view.lag_ns / MS, 1),
+                "streams": {stream.name: stream.seq for stream, _ in self.following.values()},
+            }
         )

@@ -28,7 +28,8 @@ from api_service.channels import (
 from api_service.indicator_board import IndicatorBoard
 from api_service.indicator_terms import Question
 from api_service.live_client import LiveClient
-from api_service.live_protocol import Delivery, write
+from api_service.live_protocol import write
+from api_service.live_words import Delivery
 from api_service.lossless import (
     EpisodesChannel,
     EveryQuoteChannel,
@@ -221,7 +222,7 @@ class LiveHub:
 
     async def close(self, reason: str, *, retry_after_s: float, within_s: float) -> None:
         """Tell every client to come back later; wait for them to go, but not for long."""
-        last_words = write("closing", reason=reason, retry_after_s=retry_after_s)
+        last_words = write({"type": "closing", "reason": reason, "retry_after_s": retry_after_s})
         for client in list(self._connected):
             client.end(1001, reason, last_words)
         if self._connected:

@@ -5,14 +5,12 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from api_service.live_words import Delivery, Id, Told
 from api_service.problems import ProblemError, fault
 from api_service.selection import RouteSort, RouteTerms
 
 PROTOCOL = 1
 SUBPROTOCOL = "cryptotracker.v1"
-
-Delivery: TypeAlias = Literal["latest", "all"]
-Id: TypeAlias = int | str | None
 
 
 class _Message(
@@ -110,13 +108,13 @@ def read_message(text: str | bytes) -> Message:
         raise MessageError(problem, None, is_json=False) from error
 
 
-def write(message_type: str, **fields: object) -> str:
+def write(told: Told) -> str:
     """Write what a client is told."""
-    return _encoder.encode({"type": message_type, **fields}).decode()
+    return _encoder.encode(told).decode()
 
 
 def write_rows(
-    message_type: str,
+    message_type: Literal["snapshot", "update"],
     head: Mapping[str, object],
     rows: Iterable[object],
     gone: Sequence[str] | None = None,

@@ -6,7 +6,8 @@ import msgspec
 
 from api_service.indicator_board import ROWS_KEPT
 from api_service.indicator_terms import Markets, Question, indicator_named, question_of
-from api_service.live_protocol import Delivery, IndicatorTerms, Subscribe, names
+from api_service.live_protocol import IndicatorTerms, Subscribe, names
+from api_service.live_words import Delivery
 from api_service.names import read_assets, read_instruments, read_venue, read_venues
 from api_service.problems import ProblemError, fault
 from api_service.schemas import Fault

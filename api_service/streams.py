@@ -15,7 +15,8 @@ import msgspec
 
 from api_service.channels import LatestChannel, State
 from api_service.frames import Frame
-from api_service.live_protocol import Delivery, write_rows
+from api_service.live_protocol import write_rows
+from api_service.live_words import Delivery
 from api_service.selection import Filter
 from api_service.subscriptions import LatestSubscription, Outbox, Subscription
 from market import ActorStatus, Candle, Episode, Event, Gap, Routes, VenueStatus

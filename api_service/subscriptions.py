@@ -201,10 +201,12 @@ class LosslessSubscription(Subscription):
 
     def _gap(self, lost: Lost) -> str:
         return write(
-            "gap",
-            sub=self.stream.sub,
-            from_seq=lost.from_seq,
-            to_seq=lost.to_seq,
-            reason=lost.reason,
-            backfill=self.stream.backfill(lost.first_ns, lost.last_ns),
+            {
+                "type": "gap",
+                "sub": self.stream.sub,
+                "from_seq": lost.from_seq,
+                "to_seq": lost.to_seq,
+                "reason": lost.reason,
+                "backfill": self.stream.backfill(lost.first_ns, lost.last_ns),
+            }
         )

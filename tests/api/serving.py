@@ -21,6 +21,7 @@ from infrastructure.archive.files import Files
 from infrastructure.bus.local import LocalBus
 from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from market import Event
+from tests.api.documented import check_told
 from tests.making import SECOND
 
 WAIT_S = 10.0
@@ -100,15 +101,19 @@ class LiveSocket:
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
         self.welcome: dict[str, Any] = {}
+        self._channels: dict[str, str] = {}
 
     async def say(self, **message: object) -> None:
         await self.connection.send(json.dumps(message))
 
     async def hear(self, *types: str) -> dict[str, Any]:
-        """Return the next message, or the next of these types."""
+        """Return the next message, or the next of these types; all are as they are documented."""
         async with asyncio.timeout(WAIT_S):
             while True:
                 message: dict[str, Any] = json.loads(await self.connection.recv())
+                if "stream" in message:
+                    self._channels[message["sub"]] = message["stream"].partition("/")[0]
+                check_told(message, self._channels.get(message.get("sub", ""), ""))
                 if not types or message["type"] in types:
                     return message
 

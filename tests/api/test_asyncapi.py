@@ -1,0 +1,147 @@
+"""The AsyncAPI document: up to date, whole, and true of what is sent.
+
+That all that clients are told is as it says is looked at wherever a test hears it (`LiveSocket`).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import jsonschema_rs
+import msgspec
+import pytest
+
+from api_service.asyncapi import EXAMPLES, FILE, document, written
+from api_service.asyncapi_bus import EVENTS_HEADER, EXCHANGE, KINDS
+from api_service.live_protocol import read_message
+from api_service.live_requests import CHANNELS
+from api_service.live_words import SNAPSHOTS, UPDATES
+from infrastructure.bus.amqp import batch, layout
+from market import Event, codec, routing_key
+from tests.api.documented import check_message
+from tests.making import (
+    a_book,
+    a_candle,
+    a_gap,
+    a_listed,
+    a_premium,
+    a_quote,
+    a_route,
+    a_routes,
+    a_signal,
+    a_status,
+    a_summary,
+    a_trade,
+    a_venue_candle,
+    an_actor_status,
+    an_episode,
+)
+
+ONE_OF_EACH: list[Event] = [
+    a_quote(),
+    a_trade(),
+    a_book(),
+    a_candle(),
+    a_venue_candle(),
+    a_summary(),
+    a_listed(),
+    a_routes("BTC", a_route()),
+    an_episode(),
+    a_premium(),
+    a_signal(),
+    a_gap(),
+    a_status(),
+    a_status(instrument="BTC-USD"),
+    an_actor_status(),
+]
+
+
+def test_the_file_is_what_the_types_say() -> None:
+    assert FILE.read_text("utf-8") == written(), "write it with python -m api_service.asyncapi"
+
+
+async def test_it_is_served(client: httpx2.AsyncClient) -> None:
+    answer = await client.get("/v1/asyncapi.json")
+
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.text == written()
+
+
+def test_every_reference_leads_somewhere() -> None:
+    broken = [path for path in _references(document()) if not _leads(path)]
+
+    assert broken == []
+
+
+def test_every_channel_is_there() -> None:
+    assert set(SNAPSHOTS) == set(UPDATES) == set(CHANNELS)
+
+
+def test_every_field_of_what_is_told_is_described() -> None:
+    told = (f"{channel}.{kind}" for channel in CHANNELS for kind in ("snapshot", "update"))
+    schemas = document()["components"]["schemas"]
+    names = {document()["components"]["messages"][name]["payload"]["$ref"] for name in told}
+
+    lacking = [
+        f"{name} {field}"
+        for name in names
+        for field, about in schemas[name.rpartition("/")[2]]["properties"].items()
+        if field != "type" and not {"description", "$ref"} & set(about)
+    ]
+
+    assert lacking == []
+
+
+def test_the_bus_is_named_as_it_is() -> None:
+    assert EXCHANGE == layout.EXCHANGE
+    assert EVENTS_HEADER == batch.EVENTS_HEADER
+    assert set(KINDS.values()) == {type(event) for event in ONE_OF_EACH}
+
+
+@pytest.mark.parametrize("event", ONE_OF_EACH, ids=lambda event: type(event).__name__)
+def test_events_are_sent_as_it_says_under_the_keys_it_says(event: Event) -> None:
+    body = msgspec.json.decode(codec.encode([event]))
+
+    check_message("events", body)
+
+    kind, *words = routing_key(event).split(".")
+    address = document()["channels"][f"bus.{kind}"]["address"]
+    assert len(words) <= address.count("{")
+
+
+def test_an_event_that_lacks_something_is_not_as_it_says() -> None:
+    [body] = msgspec.json.decode(codec.encode([a_trade()]))
+    del body["price"]
+
+    with pytest.raises(jsonschema_rs.ValidationError):
+        check_message("events", [body])
+
+
+def test_its_examples_can_be_said() -> None:
+    messages = document()["components"]["messages"]
+
+    for name, meant in EXAMPLES.items():
+        for example, message in zip(messages[name]["examples"], meant, strict=True):
+            check_message(name, example["payload"])
+            assert read_message(msgspec.json.encode(example["payload"])) == message
+
+
+def _references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        for name, value in part.items():
+            if name == "$ref":
+                yield value
+            else:
+                yield from _references(value)
+    elif isinstance(part, list):
+        for one in part:
+            yield from _references(one)
+
+
+def _leads(path: str) -> bool:
+    found: Any = document()
+    for name in path.removeprefix("#/").split("/"):
+        if name not in found:
+            return False
+        found = found[name]
+    return True
