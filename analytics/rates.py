@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from analytics.latest import LatestQuotes
-from market import Quote
+from market import Quote, Summary
 
 BRIDGES = ("USD", "USDT", "USDC", "KRW", "EUR")
 """Currencies that two markets may meet in: money, and coins that stand for it.
@@ -137,6 +137,21 @@ class Rates:
             if (quote.venue in banks) == is_bank
         )
         return min(meant, key=lambda quote: (_spread(quote), quote.venue), default=None)
+
+
+def bank_rate(summary: Summary) -> Quote:
+    """Return a rate that a bank's service told without bid and ask, as both."""
+    return Quote(
+        venue=summary.venue,
+        instrument=summary.instrument,
+        bid=summary.last,
+        bid_size=0.0,
+        ask=summary.last,
+        ask_size=0.0,
+        event_ns=summary.event_ns,
+        received_ns=summary.received_ns,
+        sequence=summary.sequence,
+    )
 
 
 _WAYS: dict[Basis, tuple[tuple[bool, bool], ...]] = {

@@ -60,13 +60,14 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
 
 def job_of(bars: Bars, **given: object) -> bytes:
     """Return a job as the worker reads it."""
-    columns = {name: getattr(bars, name).tobytes() for name in ("start_ns", *COLUMNS)}
+    known = () if bars.premium_bps is None else ("premium_bps",)
+    columns = {name: getattr(bars, name).tobytes() for name in ("start_ns", *COLUMNS, *known)}
     return msgspec.msgpack.encode({"interval": bars.interval, "columns": columns, **given})
 
 
 def worked(job: Job, find: Find) -> Done:
     """Do it; what a user's own strategy raises is told."""
-    columns = {name: np.frombuffer(job.columns[name]) for name in COLUMNS}
+    columns = {n: np.frombuffer(told) for n, told in job.columns.items() if n != "start_ns"}
     starts = np.frombuffer(job.columns["start_ns"], np.int64)
     bars = Bars(interval=job.interval, start_ns=starts, **columns)
     try:

@@ -9,6 +9,7 @@ from inspect import getdoc
 from typing import Annotated, Any
 
 import msgspec
+import numpy as np
 from fastapi import APIRouter
 from fastapi import Query as InQuery
 from pydantic import Field
@@ -24,6 +25,7 @@ from api_service.backtest_worker import Done, job_of
 from api_service.history import Interval
 from api_service.names import read_instruments, read_venue
 from api_service.past_bars import past_bars
+from api_service.past_premiums import PastPremiums, premiums_unknown
 from api_service.problems import ProblemError, fault
 from api_service.ranges import Time
 from api_service.rows import rfc3339
@@ -78,6 +80,10 @@ class BacktestRow(TypedDict):
     symbol: Annotated[str, Field(description="Symbol of the candles")]
     interval: Annotated[str, Field(description="Length of a candle")]
     candles: Annotated[int, Field(description="How many there were")]
+    premiums: Annotated[
+        int | None,
+        Field(description="Closes whose premium is known; null: the strategy looks at none"),
+    ]
     start: Annotated[str, Field(description="When the first begins, RFC 3339 UTC")]
     end: Annotated[str, Field(description="When the last ends, RFC 3339 UTC")]
     figures: Annotated[
@@ -211,7 +217,25 @@ async def _read(api: Api, asked: BacktestQuery, venue: str, instrument: Instrume
         raise ProblemError(
             "no-candles", f"There are no {asked.interval} candles of {venue} {instrument} then."
         )
+    if getattr(api.backtests.offer.strategies[asked.strategy], "reads_premium", False):
+        return await _with_premiums(api, bars, venue, instrument)
     return bars
+
+
+async def _with_premiums(api: Api, bars: Bars, venue: str, instrument: Instrument) -> Bars:
+    """Add what was known of premiums at the closes.
+
+    Raises:
+        ProblemError: nothing was.
+
+    """
+    terms = api.backtests.offer.premiums
+    past = PastPremiums(api.store, api.archive, terms)
+    found = await past.at_closes(bars, venue, instrument, now_ns=api.view.clock())
+    if not found.known:
+        why = premiums_unknown((venue, instrument), terms)
+        raise ProblemError("no-candles", f"{why[0].upper()}{why[1:]}.")
+    return msgspec.structs.replace(bars, premium_bps=found.bps)
 
 
 def _rows(offer: Offer) -> Iterator[StrategyRow]:
@@ -235,6 +259,7 @@ def _row(bars: Bars, done: Done) -> dict[str, Any]:
         "parameters": done.parameters,
         "interval": bars.interval,
         "candles": len(bars),
+        "premiums": None if bars.premium_bps is None else int((~np.isnan(bars.premium_bps)).sum()),
         "start": rfc3339(int(bars.start_ns[0])),
         "end": rfc3339(int(bars.start_ns[-1]) + bars.length_ns),
         "figures": done.figures,

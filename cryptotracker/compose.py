@@ -26,6 +26,7 @@ from cryptotracker.board_terms import board_terms
 from cryptotracker.choice import chosen_polled, chosen_venues, with_keys
 from cryptotracker.costs import read_costs
 from cryptotracker.offered_strategies import offered
+from cryptotracker.premium_terms import premium_terms
 from cryptotracker.settings import Settings
 from cryptotracker.simulating import simulating
 from cryptotracker.strategies import strategies_set, take_terms
@@ -214,7 +215,7 @@ class System:
             mode=settings.mode,
             version=__version__,
             archive=archive,
-            offer=offered(settings.own_strategies),
+            offer=offered(settings.own_strategies, premium_terms(settings)),
             web=WEB,
             allowed_hosts=(*settings.allowed_hosts, settings.host),
         )

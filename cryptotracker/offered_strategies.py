@@ -7,19 +7,23 @@ from typing import cast
 
 from analytics.strategies import Strategy
 from api_service.backtest_offer import Offer
+from api_service.past_premiums import PremiumTerms
 from cryptotracker.settings import PREFIX
 from cryptotracker.strategies import known_strategies, strategy_named, tells_of
 from market import SettingsError
+
+OVER_NOTHING = PremiumTerms()
 
 WORKER = "cryptotracker.backtesting.worker"
 """The module that tries what is offered, in a process of its own."""
 
 
-def offered(text: str) -> Offer:
+def offered(text: str, premiums: PremiumTerms = OVER_NOTHING) -> Offer:
     """Return what may be tried: what ships, what is installed, and classes of files.
 
     Args:
         text: Those classes, such as ``own.py:Rise, other.py:Fall``.
+        premiums: What those are told that look at premiums.
 
     Raises:
         SettingsError: one is no strategy of candles, or two have one name.
@@ -39,6 +43,7 @@ def offered(text: str) -> Offer:
         strategies=known | {one.name: one for one in own.values()},
         found_by=found_by,
         worker=WORKER,
+        premiums=premiums,
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from analytics.latest import LatestQuotes, Trouble
-from analytics.rates import Rates
+from analytics.rates import Rates, bank_rate
 from analytics.routes.comparison import Comparisons, Offer
 from analytics.routes.costs import Costs
 from analytics.routes.judging import Judging
@@ -214,19 +214,7 @@ class RouteBoard:
     def _take_bank_rate(self, summary: Summary) -> None:
         """Read a rate that a bank's service told without bid and ask."""
         if summary.venue in self._latest.bank_venues:
-            self._latest.take_quote(
-                Quote(
-                    venue=summary.venue,
-                    instrument=summary.instrument,
-                    bid=summary.last,
-                    bid_size=0.0,
-                    ask=summary.last,
-                    ask_size=0.0,
-                    event_ns=summary.event_ns,
-                    received_ns=summary.received_ns,
-                    sequence=summary.sequence,
-                )
-            )
+            self._latest.take_quote(bank_rate(summary))
 
     def _spoken_of(self, status: VenueStatus) -> set[Place]:
         if status.instrument is not None:

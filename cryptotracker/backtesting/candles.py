@@ -9,11 +9,14 @@ from pathlib import Path
 
 import msgspec
 import typer
+from msgspec.structs import replace
 
 from analytics.backtest import Bars, folded
 from api_service.past_bars import past_bars
+from api_service.past_premiums import PastPremiums, Premiums, premiums_unknown
 from api_service.times import read_time
 from cryptotracker.adapters import open_store
+from cryptotracker.premium_terms import premium_terms
 from cryptotracker.progress import Bar, progress
 from cryptotracker.settings import Settings
 from infrastructure.archive.joined_candles import PastCandles
@@ -32,6 +35,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     interval: str
     start_ns: int
     end_ns: int
+    reads_premium: bool = False
 
 
 def asked_for(what: str, *, venue: str, interval: str, since: str, until: str) -> Asked:
@@ -104,7 +108,10 @@ def _of_file(file: Path, asked: Asked) -> Bars:
 
 
 def _of_market(settings: Settings, asked: Asked, instrument: Instrument) -> Bars:
-    """Read archive and store; what they do not have of an interval is folded from shorter ones."""
+    """Read archive and store; what they do not have of an interval is folded from shorter ones.
+
+    Where premiums are looked at and none is known there is nothing to try.
+    """
     with progress("reading candles", None) as bar:
         found = asyncio.run(_past(settings, asked, instrument, bar))
     if found is None:
@@ -127,16 +134,28 @@ async def _past(settings: Settings, asked: Asked, instrument: Instrument, bar: B
                 raise
             why = error
         past = PastCandles(store, files, told=bar.advance)
-        found = await past_bars(
-            past,
-            asked.venue,
-            instrument,
-            asked.interval or "1m",
-            Span(asked.start_ns, asked.end_ns),
-            now_ns=time.time_ns(),
-        )
+        now_ns = time.time_ns()
+        span = Span(asked.start_ns, asked.end_ns)
+        interval = asked.interval or "1m"
+        found = await past_bars(past, asked.venue, instrument, interval, span, now_ns=now_ns)
+        if found is not None and asked.reads_premium:
+            terms = premium_terms(settings)
+            premiums = PastPremiums(store, files, terms, told=bar.advance)
+            known = await premiums.at_closes(found, asked.venue, instrument, now_ns=now_ns)
+            _tell(known, premiums_unknown((asked.venue, instrument), terms))
+            found = replace(found, premium_bps=known.bps)
     if why is not None:
         if found is None:
             raise why
         typer.echo(f"The archive alone is read: {why}", err=True)
     return found
+
+
+def _tell(premiums: Premiums, why_none: str) -> None:
+    if not premiums.known:
+        raise SettingsError(f"{why_none[0].upper()}{why_none[1:]}.")
+    typer.echo(
+        f"Premiums are known at {premiums.known:,} of {len(premiums.bps):,} closes; "
+        f"{premiums.told:,} of them were told live, the others are made of candles.",
+        err=True,
+    )

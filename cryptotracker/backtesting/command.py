@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from msgspec.structs import replace
 from typer.core import TyperGroup
 
 from analytics.backtest import Terms
@@ -86,7 +87,7 @@ def of_candles(  # noqa: PLR0913  # options of a command line
     spans_ns = _spans(walk_forward, is_swept=bool(sweep))
     where = venue or ("" if Path(instrument).suffix else settings.premium_reference)
     asked = asked_for(instrument, venue=where, interval=interval, since=since, until=until)
-    bars = read_bars(asked, settings)
+    bars = read_bars(replace(asked, reads_premium=getattr(kind, "reads_premium", False)), settings)
     work = Work(
         named=strategy,
         strategy=kind,

@@ -207,6 +207,30 @@ class Archive:
                 break
         return found[::-1]
 
+    def markets(
+        self,
+        kind: type[Stored],
+        instruments: Collection[Instrument],
+        *,
+        start_ns: int,
+        end_ns: int,
+    ) -> list[tuple[str, Instrument]]:
+        """Return which venues tell of which of these instruments in a range."""
+        time = time_field(kind)
+        bases = sorted({one.base for one in instruments})
+
+        def ask(held: Sources) -> list[tuple[str, str, str]]:
+            text, files = held.text(self.files, time)
+            return self._connection.execute(
+                f"SELECT DISTINCT venue, base, quote_currency FROM ({text}) "  # noqa: S608  # as above
+                f"WHERE {time} >= $start_ns AND {time} < $end_ns AND base IN $bases ORDER BY ALL",
+                {**files, "start_ns": start_ns, "end_ns": end_ns, "bases": bases},
+            ).fetchall()
+
+        rows = self._asked(table_of(kind), None, Span(start_ns, end_ns), ask) or []
+        found = ((venue, Instrument(base, currency)) for venue, base, currency in rows)
+        return [one for one in found if one[1] in instruments]
+
     def span_of(self, kind: type[msgspec.Struct], venues: Collection[str] | None = None) -> Span:
         """Return the days that there are files of, as far as their names say; empty: none."""
         places = places_of(self.files.names(table_of(kind)))

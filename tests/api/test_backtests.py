@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from pydantic import TypeAdapter
 
 from analytics.backtest import DEFINITIONS, Terms, backtest, bars_of, folded
-from analytics.strategies import SHIPPED, SmaCross
+from analytics.strategies import SHIPPED, PremiumReversion, SmaCross
 from api_service.backtest_desk import TOGETHER, BacktestDesk
 from api_service.backtest_worker import Job, job_of, worked
 from api_service.backtests import BacktestAnswer, StrategyAnswer
@@ -132,6 +132,7 @@ async def test_a_backtest_of_stored_candles_is_that_of_python(
         ({"venue": "nowhere"}, 404, "unknown-venue"),
         ({"symbol": "ETH-USDT"}, 404, "unknown-symbol"),
         ({"start": "now"}, 404, "no-candles"),
+        ({"strategy": "premium-reversion", "parameters": {}}, 404, "no-candles"),
     ],
 )
 async def test_what_cannot_be_run_is_refused(
@@ -183,6 +184,18 @@ async def test_strategies_of_ones_own_are_listed_and_run(tmp_path: Path) -> None
     rise = offered(f"{file}:Rise").strategies["rise"]
     found = backtest(rise, bars_of(CANDLES, "1m"), Terms(fee_bps=5), days=2)
     assert ran.json()["data"]["figures"]["end_value"] == found.figures.end_value
+
+
+async def test_premiums_are_told_to_the_process_of_a_backtest() -> None:
+    bars = replace(BARS, premium_bps=BARS.close)
+    given = {"strategy": "premium-reversion", "parameters": {"period": 20}, "terms": Terms()}
+    job = msgspec.msgpack.decode(job_of(bars, points=2, trades=1, **given), type=Job)
+
+    done = worked(job, strategy_of)
+
+    found = backtest(PremiumReversion, bars, Terms(), period=20)
+    assert found.figures.fills > 10
+    assert done.figures == msgspec.structs.asdict(found.figures)
 
 
 async def test_what_a_strategy_of_ones_own_raises_is_told(tmp_path: Path) -> None:

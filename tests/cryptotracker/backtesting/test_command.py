@@ -6,11 +6,13 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from analytics.backtest import DEFINITIONS, Terms, backtest
-from analytics.strategies import SmaCross
+from analytics.strategies import PremiumReversion, SmaCross
 from cryptotracker.cli import app
 from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from market import SettingsError
@@ -140,6 +142,30 @@ def test_the_archive_comes_before_the_store_without_hole_or_double(
     told = json.loads(ran("sma-cross", "BTC-USDT", "--venue", "kraken", "--json"))
 
     assert told["candles"] == 3_000
+
+
+def test_premiums_are_made_of_candles_of_the_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars = BARS.first(600)
+    closes = zip(bars.start_ns.tolist(), bars.close.tolist(), strict=True)
+    candles = [
+        a_candle(venue, "BTC-USDT", start_ns=start, close=close if venue == "kraken" else 100.0)
+        for start, close in closes
+        for venue in ("kraken", "binance")
+    ]
+    keep_days(tmp_path, candles)
+    monkeypatch.setenv("CRYPTOTRACKER_ARCHIVE", str(tmp_path))
+    monkeypatch.setenv("CRYPTOTRACKER_STORE_URL", "duckdb:")
+    words = ("premium-reversion", "BTC-USDT", "--set", "period=20", "--json", "--venue")
+
+    told = json.loads(ran(*words, "kraken"))
+    with pytest.raises(SettingsError, match="No premium of binance BTC-USDT over binance"):
+        ran(*words, "binance")
+
+    before = np.append(np.nan, bars.close[:-1] / 100.0 - 1.0) * 10_000.0
+    found = backtest(PremiumReversion, replace(bars, premium_bps=before), Terms(), period=20)
+    assert told["figures"]["fills"] == found.figures.fills > 10
 
 
 @pytest.mark.parametrize(
