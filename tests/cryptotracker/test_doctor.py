@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from cryptotracker.machine_checks import INSTRUMENT, NAME
+from cryptotracker.machine_checks import INSTRUMENT, NAME, machine_findings
+from cryptotracker.settings import Settings
+from infrastructure.bus.amqp import connect_amqp
+from infrastructure.bus.port import Overflow
 from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from tests.cryptotracker.test_command_line import REFUSED, outcome
+from tests.making import a_trade
 from tests.processes import free_port
 
 
@@ -121,3 +125,21 @@ async def test_a_broker_is_published_to_and_read_from(tmp_path: Path, amqp_url: 
 
     assert status == 0
     assert "confirmed and read back" in line_of(out, "broker")
+
+
+@pytest.mark.rabbitmq
+async def test_no_part_of_a_system_hears_of_the_doctor(tmp_path: Path, amqp_url: str) -> None:
+    """An actor that told that it had stopped was a fault of the system for five minutes."""
+    settings = Settings.model_validate(
+        {"bus_url": amqp_url, "store_url": f"duckdb:{tmp_path}/store", "port": free_port()}
+    )
+    async with (
+        connect_amqp(amqp_url) as bus,
+        bus.mailbox("view", ["#"], capacity=10, overflow=Overflow.DROP_OLDEST) as mailbox,
+    ):
+        found = [one async for one in machine_findings(settings)]
+        await bus.publish([trade := a_trade()])
+        heard = await mailbox.receive(10)
+
+    assert any(one.name.startswith("broker") and one.state == "ok" for one in found)
+    assert list(heard) == [trade]
