@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from api_service.backtest_desk import BacktestDesk
 from api_service.live_hub import LiveHub
-from api_service.problems import KINDS
+from api_service.problems import KINDS, ProblemError
 from api_service.rows import NumberFormat, decimal, rfc3339
-from api_service.schemas import Mode
+from api_service.schemas import Mode, ProblemBody
 from api_service.view import LatestView
 from infrastructure.archive.files import Files
 from infrastructure.archive.history import History
@@ -30,14 +30,26 @@ Responses: TypeAlias = dict[int | str, dict[str, Any]]
 
 def promised(*kinds: str) -> Responses:
     """Describe the kinds of problem that an endpoint may answer with, for the OpenAPI document."""
-    content = {"application/problem+json": {"schema": {"$ref": PROBLEM_SCHEMA}}}
     by_status: dict[int, list[str]] = {}
     for kind in kinds:
-        by_status.setdefault(KINDS[kind].status, []).append(f"{KINDS[kind].title}: {kind}")
+        by_status.setdefault(KINDS[kind].status, []).append(kind)
     return {
-        status: {"description": "; ".join(titles), "content": content}
-        for status, titles in by_status.items()
+        status: {
+            "description": "; ".join(f"{KINDS[kind].title}: {kind}" for kind in of_status),
+            "content": {
+                "application/problem+json": {
+                    "schema": {"$ref": PROBLEM_SCHEMA},
+                    "examples": {kind: {"value": _problem(kind)} for kind in of_status},
+                }
+            },
+        }
+        for status, of_status in by_status.items()
     }
+
+
+def _problem(kind: str) -> ProblemBody:
+    """Return what such a problem looks like; its detail says more where it is met."""
+    return ProblemError(kind, KINDS[kind].remedy).body("/v1/quotes")
 
 
 class Api(msgspec.Struct, frozen=True):

@@ -3,10 +3,8 @@
 import asyncio
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI
-from pydantic import TypeAdapter
 from starlette.routing import WebSocketRoute
 
 from api_service import (
@@ -28,8 +26,9 @@ from api_service.backtest_offer import OF_SHIPPED, Offer
 from api_service.guard import LOCAL_HOSTS, HeadAsGet, HostGuard, SecurityHeaders
 from api_service.live import PATH, LiveFeed
 from api_service.live_hub import LiveHub
+from api_service.openapi import Application
 from api_service.problems import handle_problems
-from api_service.schemas import Mode, ProblemBody
+from api_service.schemas import Mode
 from api_service.site import Site
 from api_service.view import LatestView
 from infrastructure.archive.files import Files
@@ -85,7 +84,7 @@ def create_app(  # noqa: PLR0913  # what an API is made of
         write_timeout_s: A live client that takes nothing for that long is closed.
 
     """
-    app = _Application(
+    app = Application(
         title="CryptoTracker",
         version=version,
         description=DESCRIPTION,
@@ -107,22 +106,3 @@ def create_app(  # noqa: PLR0913  # what an API is made of
     app.add_middleware(HeadAsGet)
     app.add_middleware(SecurityHeaders)
     return app
-
-
-class _Application(FastAPI):
-    """Documents its problems as they are answered, in place of the library's own."""
-
-    def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI document."""
-        if self.openapi_schema is None:
-            document = super().openapi()
-            for methods in document["paths"].values():
-                for operation in methods.values():
-                    operation["responses"].pop("422", None)
-            schemas = document["components"]["schemas"]
-            for unused in ("HTTPValidationError", "ValidationError"):
-                del schemas[unused]
-            adapter = TypeAdapter(ProblemBody)
-            problem = adapter.json_schema(ref_template="#/components/schemas/{model}")
-            schemas.update(problem.pop("$defs"), ProblemBody=problem)
-        return self.openapi_schema or {}

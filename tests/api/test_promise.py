@@ -128,6 +128,32 @@ def test_every_parameter_and_every_field_is_described() -> None:
     assert set(document["paths"]) == {*WITH_PARAMETERS, *WITHOUT, *ASKED_WITH_A_BODY}
 
 
+def test_every_fault_and_what_must_be_given_has_an_example() -> None:
+    api = an_api()
+    document = api.app.openapi()
+    api.store.close()
+
+    operations = [one for path in document["paths"].values() for one in path.values()]
+    lacking = [
+        parameter["name"]
+        for operation in operations
+        for parameter in operation.get("parameters", [])
+        if parameter["required"] and not {"enum", "example"} & {*parameter["schema"], *parameter}
+    ]
+    faults = [
+        content
+        for operation in operations
+        for answer in operation["responses"].values()
+        for kind, content in answer.get("content", {}).items()
+        if kind == "application/problem+json"
+    ]
+
+    assert lacking == []
+    assert all(content["examples"] for content in faults)
+    assert all({"400", "500"} <= set(operation["responses"]) for operation in operations)
+    assert len({operation["summary"] for operation in operations}) == len(operations)
+
+
 def _fields(schemas: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for name, found in schemas.items():
         for field, about in found.get("properties", {}).items():
