@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from datetime import date
 from pathlib import Path
+from random import Random
 
 import pytest
 from msgspec.structs import replace
@@ -122,6 +123,24 @@ async def test_years_back_are_reached_where_little_was_traded(
 
     assert await trades(history, 2) == [1, 2]
     assert await trades(history) == [0, 1, 2]
+
+
+async def test_whatever_lies_where_a_page_holds_the_newest_of_all(
+    store: EmbeddedTimeSeries, history: History, tmp_path: Path
+) -> None:
+    """Several trades are of one moment; half of the year's are in a file of their day as well."""
+    draw = Random(4)  # noqa: S311  # trades, not secrets
+    times = sorted(DAY - draw.randrange(400) * DAY_NS // 24 for _ in range(200))
+    every = [a_trade(number=n, at_ns=at_ns) for n, at_ns in enumerate(times)]
+    keep_years(tmp_path, every[:150])
+    days = {trade.event_ns // DAY_NS for trade in every[75:150]}
+    keep_days(tmp_path, (one for one in every[:150] if one.event_ns // DAY_NS in days))
+    await store.write([trade for trade in every if int(trade.trade_id) >= 120])
+
+    for _ in range(10):
+        limit, (first, last) = draw.randrange(1, 90), sorted(draw.choices(times, k=2))
+        meant = [n for n, at_ns in enumerate(times) if first <= at_ns < last]
+        assert await trades(history, limit, start_ns=first, end_ns=last) == meant[-limit:]
 
 
 async def test_intervals_and_kinds_of_candles_are_kept_apart(

@@ -14,7 +14,7 @@ from analytics.backtest.arbitrage.tape import Tape, tape_of
 from analytics.backtest.arbitrage.transit import MINUTE_NS, Shipment
 from analytics.routes.board import RouteBoard
 from analytics.routes.costs import Costs
-from analytics.routes.state import Transfer
+from analytics.routes.state import Mode, Transfer
 from analytics.strategies.route_taker import RouteTaker, TakeTerms
 from market import Event
 from tests.analytics.backtest.arbitrage.test_replay import (
@@ -231,16 +231,41 @@ def test_what_a_tape_holds_behind_a_moment_changes_no_transfer_before_it() -> No
     assert len(whole) > 5
 
 
+@pytest.mark.parametrize("mode", ["inventory", "transfer"])
+def test_nothing_comes_from_nowhere_and_nothing_is_lost_but_fees(mode: Mode) -> None:
+    """Of each asset the change is what fills brought less what transfers cost; all is let go of."""
+    desk = carried_out(tape_of(a_market(300, 8)), mode=mode)
+
+    changes = {"BTC": 0.0, "USDT": 0.0}
+    for got in (got for one in desk.outcomes for got in one.got):
+        changes[got.order.target[1]] += got.amount_out
+        changes[got.order.source[1]] -= got.amount_in
+    for sent in desk.transit.shipments:
+        changes[sent.asset] -= sent.fee
+    for (_, asset), balance in desk.holdings.balances.items():
+        changes[asset] -= balance.owned - balance.start
+        assert balance.held == pytest.approx(0.0, abs=1e-9)
+        assert balance.least >= -1e-9
+
+    assert len(desk.transit.shipments) > 5
+    assert changes == pytest.approx({"BTC": 0.0, "USDT": 0.0}, abs=1e-9)
+
+
 def transfers_of(tape: Tape) -> list[Shipment]:
+    return carried_out(tape, mode="inventory").transit.shipments
+
+
+def carried_out(tape: Tape, *, mode: Mode) -> Desk:
+    """Return the desk of a replay with few funds and quick transfers."""
     known = moving(BTC=(0.001, 0.01), USDT=(0.01, 0.02))
     board = RouteBoard(known, TERMS)
     holdings = Holdings(funds_usd=1_000.0)
     desk = Desk(board.standing, Latency(60.0), holdings, rebalance=Rule(below=0.8))
-    taker = RouteTaker(TakeTerms(rest_s=0.1, min_profit_usd=0.1))
-    replay = Replay(board, taker, [desk])
+    least = TakeTerms(rest_s=0.1, min_profit_usd=0.1, despite="transfer_risk")
+    replay = Replay(board, RouteTaker(least, mode=mode), [desk])
     replay.play(tape)
     replay.end()
-    return desk.transit.shipments
+    return desk
 
 
 @pytest.mark.parametrize(
