@@ -68,6 +68,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     venues: tuple[str, ...]
     markets: int
+    mode: Mode
+    rebalance: Rule | None
     latencies: tuple[OfLatency, ...]
     outcomes: tuple[tuple[Outcome, ...], ...]
     """By latency."""
@@ -107,6 +109,7 @@ class _Player:
     def __init__(self, terms: Terms, first: Tape) -> None:
         tells = any(isinstance(one, VenueStatus) and one.sequence for one in first.others)
         self._assumes = not tells
+        self._terms = terms
         kernel = terms.board.kernel if len(first) < COMPILED_FROM else "auto"
         silence_ns = terms.board.max_silence_ns if tells else FOR_EVER_NS
         board_terms = msgspec.structs.replace(terms.board, kernel=kernel, max_silence_ns=silence_ns)
@@ -159,6 +162,8 @@ class _Player:
             rows=self._rows,
             venues=tuple(sorted(self._venues)),
             markets=len(self._places),
+            mode=self._terms.mode,
+            rebalance=self._terms.rebalance,
             latencies=tuple(
                 of_desk(desk, self._board.standing.usd, without=without)
                 for desk, without in zip_longest(self._desks, self._without)

@@ -39,6 +39,8 @@ def as_object(result: Result) -> dict[str, object]:
         "quotes_and_books": result.rows,
         "venues": result.venues,
         "markets": result.markets,
+        "mode": result.mode,
+        "rebalance": str(result.rebalance or "never"),
         "latencies": [msgspec.to_builtins(one) for one in result.latencies],
         "definitions": DEFINITIONS,
         "reasons": REASONS,
@@ -61,7 +63,9 @@ def head(result: Result) -> str:
     """Say what was replayed."""
     return (
         f"{result.rows:,} quotes and books of {result.markets} markets at "
-        f"{', '.join(result.venues)}, {moment(result.start_ns)} to {moment(result.end_ns)}"
+        f"{', '.join(result.venues)}, {moment(result.start_ns)} to {moment(result.end_ns)}; "
+        f"{'coins are sent' if result.mode == 'transfer' else 'funds wait at every venue'}"
+        f"{'' if result.rebalance is None else f', put back {result.rebalance}'}"
     )
 
 
@@ -216,6 +220,12 @@ def _funds(one: OfLatency) -> Iterator[tuple[str, ...]]:
         if moved.minutes is not None:
             fees = f"{moved.fees_usd:,.2f} $ of fees, {moved.minutes:,.1f} minutes each"
             yield name, f"{moved.transfers:,} transfers", fees
+    if one.gain_usd_without is not None:
+        yield (
+            "gain",
+            f"{one.gain_usd:+,.2f} $",
+            f"without rebalancing {one.gain_usd_without:+,.2f} $",
+        )
     if one.coming_usd:
         yield "on the way in the end", f"{one.coming_usd:,.2f} $", ""
     if one.blocked:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TypeVar, cast
 
@@ -22,7 +23,7 @@ from infrastructure.timeseries.question import time_field
 from market import Candle, Instrument, Trade, VenueCandle
 
 AT_ONCE = 2
-"""Questions that the archive answers at one time; each has a thread and a connection."""
+"""Questions that the archive answers at one time, in threads that nothing else waits for."""
 
 T = TypeVar("T", Trade, Candle, VenueCandle)
 
@@ -44,7 +45,7 @@ class History:
         self._store = store
         self._files = files
         self._clock = clock
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="archive")
 
     async def trades(
         self, venue: str, instrument: Instrument, *, start_ns: int, end_ns: int, limit: int
@@ -108,13 +109,13 @@ class History:
     async def _archived(
         self, files: Files, wanted: Wanted, span: Span, limit: int
     ) -> Sequence[Stored]:
-        async with self._turns:
-            archive = await asyncio.to_thread(Archive, files)
-            try:
-                return await asyncio.to_thread(_newest, archive, wanted, span, limit)
-            except asyncio.CancelledError:
-                archive.interrupt()
-                raise
+        loop = asyncio.get_running_loop()
+        archive = await loop.run_in_executor(self._threads, Archive, files)
+        try:
+            return await loop.run_in_executor(self._threads, _newest, archive, wanted, span, limit)
+        except asyncio.CancelledError:
+            archive.interrupt()
+            raise
 
 
 def _newest(archive: Archive, wanted: Wanted, span: Span, limit: int) -> Sequence[Stored]:

@@ -25,6 +25,7 @@ DEFINITIONS: dict[str, str] = {
     "than it was there, at its worth in the end",
     "gain_usd": "change of all balances, at their worth in the end; what is on its way counts as "
     "arrived, here and in the drift",
+    "gain_usd_without": "the same without rebalancing, of the same routes",
     "missing": "why routes were not filled whole, each by the leg that got least",
 }
 """What each figure is."""

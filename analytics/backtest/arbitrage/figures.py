@@ -86,6 +86,7 @@ class OfLatency(msgspec.Struct, frozen=True, kw_only=True):
     blocked: tuple[str, ...]
     drift_usd: float
     gain_usd: float
+    gain_usd_without: float | None
 
 
 def of_desk(
@@ -100,7 +101,7 @@ def of_desk(
 
     """
     balances = tuple(_drifts(desk, usd))
-    changes = [one.change * one.usd for one in balances if one.usd is not None]
+    changes = _changes(balances)
     return OfLatency(
         latency_ms=desk.latency.name,
         total=kept(desk.outcomes),
@@ -117,6 +118,7 @@ def of_desk(
         ),
         drift_usd=sum(change for change in changes if change > 0.0),
         gain_usd=sum(changes),
+        gain_usd_without=None if without is None else sum(_changes(_drifts(without, usd))),
     )
 
 
@@ -180,6 +182,10 @@ def _drifts(desk: Desk, usd: Callable[[str], float | None]) -> Iterable[Drift]:
             least=balance.least,
             usd=usd(asset),
         )
+
+
+def _changes(balances: Iterable[Drift]) -> list[float]:
+    return [one.change * one.usd for one in balances if one.usd is not None]
 
 
 def _day(at_ns: int) -> str:

@@ -42,6 +42,11 @@ class Rule(msgspec.Struct, frozen=True):
     every_ns: int = 0
     below: float = 0.0
 
+    def __str__(self) -> str:
+        if self.below:
+            return f"below {self.below:g}"
+        return f"every {self.every_ns / HOUR_NS:g} h"
+
     @classmethod
     def parse(cls, text: str) -> Rule | None:
         """Read ``never`` (None), ``daily``, hours such as ``6``, or ``below 0.25``.

@@ -102,6 +102,18 @@ def test_routes_missed_for_want_of_funds_are_told_with_and_without() -> None:
     assert told.unfunded_without.seen_usd == pytest.approx(6.0)
 
 
+def test_what_rebalancing_gains_is_told_beside_what_is_gained_without() -> None:
+    """With it 4 and 2, less 0.01 BTC and 1 USDT of fees; without it 4 alone."""
+    later = a_chance(HOUR_NS + 40 * MINUTE_NS, size=1.0)
+    events = [*a_chance(NOW), *nothing(3_599 * SECOND), *later]
+
+    desk, without = desk_of(events, HOURLY), desk_of(events, None)
+    told = of_desk(desk, WORTH.get, without=without)
+
+    assert told.gain_usd == pytest.approx(4.0 + 2.0 - 1.0 - 1.0)
+    assert told.gain_usd_without == pytest.approx(4.0)
+
+
 def test_a_share_that_funds_did_not_suffice_for_is_counted() -> None:
     """100 of 200 USDT are there: half of the edge of 4 is not taken."""
     start = START | {("binance", "USDT"): 100.0}
@@ -279,6 +291,14 @@ def carried_out(tape: Tape, *, mode: Mode) -> Desk:
 )
 def test_rules_are_read(text: str, rule: Rule | None) -> None:
     assert Rule.parse(text) == rule
+
+
+def test_rules_say_what_they_are() -> None:
+    assert [str(Rule.parse(text)) for text in ("daily", "0.5", "below 0.25")] == [
+        "every 24 h",
+        "every 0.5 h",
+        "below 0.25",
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "0", "nan", "-1", "below", "below 2", "daily 3", "weekly"])
