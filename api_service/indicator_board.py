@@ -18,7 +18,7 @@ from analytics.indicators.runs import Run, Told
 from api_service.indicator_points import CandleHistory, PointReader, Wanted
 from api_service.indicator_terms import Question
 from api_service.problems import ProblemError
-from api_service.view import CANDLES_KEPT, LatestView
+from api_service.view import CANDLES_KEPT, CandleKey, LatestView
 from market import Candle, Event, UnavailableError
 
 ROWS_KEPT = CANDLES_KEPT
@@ -62,8 +62,9 @@ class IndicatorBoard:
         self.listening = asyncio.Event()
         self.handled = 0
         self.dead = 0
-        self._reader = PointReader(history, view)
+        self.reader = PointReader(history, view)
         self._lines: dict[Question, _Line] = {}
+        self._by_candles: dict[CandleKey, list[_Line]] = {}
         self._awake = asyncio.Event()
         self._listeners: list[Listener] = []
         view.tell(self.receive)
@@ -88,6 +89,11 @@ class IndicatorBoard:
         """Compute these from now on, and no others."""
         known = self._lines
         self._lines = {question: known.get(question) or _Line(question) for question in questions}
+        self._by_candles = {}
+        for line in self._lines.values():
+            for key in line.question.markets:
+                of_key = self._by_candles.setdefault((*key, line.question.asked.interval), [])
+                of_key.append(line)
         self._awake.set()
 
     def receive(self, events: Sequence[Event]) -> None:
@@ -96,10 +102,10 @@ class IndicatorBoard:
             return
         for event in events:
             if isinstance(event, Candle):
-                for line in self._lines.values():
-                    if line.hears(event):
-                        line.note(event)
-                        self._awake.set()
+                key = event.venue, event.instrument, event.interval
+                for line in self._by_candles.get(key, ()):
+                    line.note(event)
+                    self._awake.set()
 
     def rows(self, question: Question) -> list[Row]:
         """Return what is told of the newest candles, oldest first."""
@@ -128,7 +134,7 @@ class IndicatorBoard:
 
     async def _catch_up(self, line: "_Line") -> None:
         try:
-            await line.catch_up(self._reader)
+            await line.catch_up(self.reader)
         except (UnavailableError, ProblemError) as error:
             line.rest(str(error))
             log.warning(
@@ -166,13 +172,6 @@ class _Line:
     def rest(self, why: str) -> None:
         """Let it be for a while."""
         self.waits_for, self._rests_until_s = why, time.monotonic() + RETRY_S
-
-    def hears(self, candle: Candle) -> bool:
-        """Tell whether a candle is of one of its markets."""
-        return (
-            candle.interval == self.question.asked.interval
-            and (candle.venue, candle.instrument) in self.question.markets
-        )
 
     def note(self, candle: Candle) -> None:
         """Note that a candle came."""

@@ -1,6 +1,8 @@
 """The endpoints of indicators, on a real store."""
 
 import csv
+from contextlib import closing
+from pathlib import Path
 from typing import Any, get_args
 
 import httpx2
@@ -10,22 +12,29 @@ import talib
 from pydantic import TypeAdapter
 
 from analytics.indicators.shipped import INDICATORS
+from api_service.app import create_app
 from api_service.indicator_rows import IndicatorAnswer, IndicatorKindRow
 from api_service.indicators import Name
 from api_service.schemas import Answer
+from infrastructure.archive.files import LocalFiles
+from infrastructure.archive.places import DAY_NS
+from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from market import Candle
 from tests.api.serving import Api
+from tests.archive.making import keep_days
 from tests.making import MINUTE, a_candle
 
 OF_BTC = "venue=kraken&symbol=BTC-USDT"
 COUNT = 1_300
 
 
-def a_past(end_ns: int, venue: str = "kraken", *, seed: int = 1) -> list[Candle]:
+def a_past(
+    end_ns: int, venue: str = "kraken", *, seed: int = 1, count: int = COUNT
+) -> list[Candle]:
     """Minutes up to a time, of which one in ten had no trade."""
     chance = np.random.default_rng(seed)
-    closes = (30_000.0 * np.exp(np.cumsum(chance.normal(0.0, 0.002, COUNT)))).tolist()
-    first_ns = end_ns - COUNT * MINUTE
+    closes = (30_000.0 * np.exp(np.cumsum(chance.normal(0.0, 0.002, count)))).tolist()
+    first_ns = end_ns - count * MINUTE
     return [
         a_candle(venue, start_ns=first_ns + place * MINUTE, close=close)
         for place, close in enumerate(closes)
@@ -84,8 +93,29 @@ async def test_pages_hold_what_a_single_one_does_to_the_last_bit(
         assert len(pages) > 3
 
 
+async def test_days_that_are_archived_count_as_those_in_the_store(
+    api: Api, client: httpx2.AsyncClient, tmp_path: Path
+) -> None:
+    midnight = api.clock.now_ns // DAY_NS * DAY_NS - DAY_NS
+    past = a_past(midnight + 100 * MINUTE, count=300)
+    await api.store.write(past)
+    path = f"/v1/indicators/ema?{OF_BTC}&period=9&limit=200"
+    with closing(EmbeddedTimeSeries.open(None)) as store:
+        keep_days(tmp_path, [one for one in past if one.start_ns < midnight])
+        await store.write([one for one in past if one.start_ns >= midnight])
+        archive = LocalFiles(tmp_path)
+        app = create_app(api.view, api.hub, store, mode="live", version="1", archive=archive)
+        transport = httpx2.ASGITransport(app)
+
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as other:
+            archived = await asked(other, path)
+
+    assert archived["data"] == (await asked(client, path))["data"]
+    assert len(archived["data"]) == 200
+
+
 async def test_values_are_those_of_talib(api: Api, client: httpx2.AsyncClient) -> None:
-    past = a_past(api.clock.now_ns // MINUTE * MINUTE)
+    past = a_past(api.clock.now_ns // MINUTE * MINUTE, count=600)
     await api.store.write(past)
 
     path = f"/v1/indicators/rsi?{OF_BTC}&period=9&numbers=float&limit=50"

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -18,23 +18,38 @@ from api_service.live_hub import LiveHub
 from api_service.server import ApiServer
 from api_service.view import LatestView
 from infrastructure.bus.port import Bus
+from infrastructure.supervisor import Supervised
 from infrastructure.timeseries.past import Store
-from market import Candle
+from market import Candle, Instrument
 from tests.api.serving import Api, LiveSocket, live, served
+from tests.api.stores import AwayStore
 from tests.api.test_indicators import OF_BTC, a_past
 from tests.making import MINUTE, a_candle
 from tests.waiting import eventually
 
+COUNT = 400
+"""Minutes of the past, fewer than some indicators reach: the first are not settled."""
+
 MARKET = {"venue": "kraken", "symbol": "BTC-USDT"}
+
+
+@asynccontextmanager
+async def running(*parts: Supervised) -> AsyncIterator[None]:
+    """Run parts for as long as the context lasts."""
+    tasks = [asyncio.create_task(part.run()) for part in parts]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 @pytest.fixture
 async def board(api: Api) -> AsyncIterator[IndicatorBoard]:
     """The part that computes, running."""
-    running = asyncio.create_task(api.hub.indicators.run())
-    yield api.hub.indicators
-    running.cancel()
-    await asyncio.wait([running])
+    async with running(api.hub.indicators):
+        yield api.hub.indicators
 
 
 class Rows:
@@ -68,15 +83,10 @@ async def on(bus: Bus, store: Store) -> AsyncIterator[tuple[LatestView, ApiServe
     view = LatestView(bus)
     board = IndicatorBoard(view, store)
     app = create_app(view, LiveHub(view, board), store, mode="simulated", version="1")
-    running = [asyncio.create_task(part.run()) for part in (view, board)]
-    try:
+    async with running(view, board):
         await view.listening.wait()
         async with served(app) as server:
             yield view, server
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.wait(running)
 
 
 def client_of(server: ApiServer) -> httpx2.AsyncClient:
@@ -109,7 +119,7 @@ def asked(name: str, **terms: float) -> dict[str, object]:
 async def test_what_is_told_live_is_what_history_tells_to_the_last_bit(
     store: Store, bus: Bus
 ) -> None:
-    past = a_past(time.time_ns() // MINUTE * MINUTE)
+    past = a_past(time.time_ns() // MINUTE * MINUTE, count=COUNT)
     coming = past[-3:]
     await store.write(past[:-3])
     terms: dict[str, dict[str, float]] = {"macd": {"fast": 5}, "vwap": {}, "atr": {"period": 30}}
@@ -144,7 +154,7 @@ async def test_what_is_told_live_is_what_history_tells_to_the_last_bit(
 async def test_a_candle_that_is_corrected_corrects_what_follows_from_it(
     api: Api, server: ApiServer, client: httpx2.AsyncClient
 ) -> None:
-    past = a_past(api.clock.now_ns // MINUTE * MINUTE)
+    past = a_past(api.clock.now_ns // MINUTE * MINUTE, count=COUNT)
     await api.store.write(past)
     await api.feed(*past[-20:])
 
@@ -201,6 +211,48 @@ async def test_what_it_waits_for_is_told_until_the_past_is_read(
     assert told[-1]["indicator"]["parameters"] == {"period": 1}
     assert told[-1]["data"][0]["values"] == {"sma": "3.0"}
     assert board.handled > 0
+
+
+class MendedStore:
+    """Is away until it is told otherwise."""
+
+    def __init__(self, store: Store) -> None:
+        self.store: Store = AwayStore()
+        self.mended = store
+
+    async def candles(
+        self,
+        venue: str,
+        instrument: Instrument,
+        interval: str,
+        *,
+        start_ns: int,
+        end_ns: int,
+        limit: int,
+    ) -> Sequence[Candle]:
+        return await self.store.candles(
+            venue, instrument, interval, start_ns=start_ns, end_ns=end_ns, limit=limit
+        )
+
+
+async def test_a_store_that_is_away_is_named_and_asked_again(
+    api: Api, server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api_service.indicator_board.RETRY_S", 0.05)
+    await api.store.write([a_candle(close=3.0)])
+    store = MendedStore(api.store)
+    api.hub.indicators.reader.history = store
+
+    async with running(api.hub.indicators), live(server) as socket:
+        await socket.subscribe("indicators", **MARKET, indicator=asked("sma", period=1), max_hz=20)
+        while (told := await socket.hear("snapshot", "update"))["waits_for"] != "it is away":
+            assert told["data"] == []
+        store.store = store.mended
+        while not (told := await socket.hear("update"))["data"]:
+            assert told["waits_for"] == "it is away"
+
+    assert told["waits_for"] is None
+    assert told["data"][0]["values"] == {"sma": "3.0"}
 
 
 @pytest.mark.parametrize(
