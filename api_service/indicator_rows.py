@@ -1,7 +1,7 @@
 """What is told of indicators, and what the rows of it look like."""
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import inspect
 from pydantic import Field
@@ -67,6 +67,7 @@ class ParameterRow(TypedDict):
     """A parameter of an indicator."""
 
     name: Annotated[str, Field(description="Its name")]
+    type: Annotated[Literal["integer", "number"], Field(description="What it is read as")]
     default: Annotated[float, Field(description="What it is unless another one is given")]
     least: Annotated[float | None, Field(description="The least it may be; null: see `bounds`")]
     most: Annotated[float | None, Field(description="The most it may be")]
@@ -135,6 +136,7 @@ def _parameters(kind: Indicator) -> Iterator[ParameterRow]:
         if isinstance(field.type, inspect.IntType | inspect.FloatType):
             yield {
                 "name": field.name,
+                "type": "integer" if isinstance(field.type, inspect.IntType) else "number",
                 "default": field.default,
                 "least": field.type.ge,
                 "most": field.type.le,

@@ -97,6 +97,7 @@ class LiveHub:
         }
         self._streams: dict[StreamKey, Stream] = {}
         self._wanted: dict[Address, tuple[Stream, ...]] = {}
+        self._of_indicators: dict[Question, list[Stream]] = {}
         self._kinds: frozenset[type[Event]] = frozenset()
         """Of events that any stream can hear."""
         self._connected: set[LiveClient] = set()
@@ -137,9 +138,8 @@ class LiveHub:
 
     def hear_of(self, question: Question) -> None:
         """Take what is new of an indicator to those who follow it."""
-        for stream in self._streams.values():
-            if stream.key.wanted.indicator == question:
-                stream.schedule()
+        for stream in self._of_indicators.get(question, ()):
+            stream.schedule()
 
     def connect(self) -> LiveClient:
         """Let a client in.
@@ -239,8 +239,11 @@ class LiveHub:
     def _look_who_wants(self) -> None:
         self._wanted.clear()
         self._kinds = frozenset(kind for each in self._streams.values() for kind in each.kinds)
-        asked = (key.wanted.indicator for key in self._streams)
-        self.indicators.follow({question for question in asked if question is not None})
+        self._of_indicators = {}
+        for key, stream in self._streams.items():
+            if key.wanted.indicator is not None:
+                self._of_indicators.setdefault(key.wanted.indicator, []).append(stream)
+        self.indicators.follow(self._of_indicators)
 
     def _forget(self, session: str) -> None:
         for stream in self._parked.pop(session, {}).values():

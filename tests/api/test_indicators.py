@@ -64,6 +64,7 @@ async def test_what_there_is_is_told_with_definitions_and_bounds(
     assert [*macd["values"]] == ["macd", "signal", "histogram"]
     assert macd["parameters"][2] == {
         "name": "signal",
+        "type": "integer",
         "default": 9,
         "least": 1,
         "most": 250,

@@ -64,8 +64,9 @@ WITHOUT = (
 
 ASKED_WITH_A_BODY = ("/v1/backtests",)
 
-ASKED_RIGHTLY = [(path, GenerationMode.POSITIVE) for path in (*WITH_PARAMETERS, *WITHOUT)]
-ASKED_WRONGLY = [(path, GenerationMode.NEGATIVE) for path in WITH_PARAMETERS]
+ASKED_RIGHTLY = [("GET", path, GenerationMode.POSITIVE) for path in (*WITH_PARAMETERS, *WITHOUT)]
+ASKED_WRONGLY = [("GET", path, GenerationMode.NEGATIVE) for path in WITH_PARAMETERS]
+POSTED_WRONGLY = [("POST", path, GenerationMode.NEGATIVE) for path in ASKED_WITH_A_BODY]
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +99,13 @@ def promised() -> Iterator[BaseSchema]:
     api.store.close()
 
 
-@pytest.mark.parametrize(("path", "mode"), [*ASKED_RIGHTLY, *ASKED_WRONGLY])
-def test_what_is_promised_is_kept(path: str, mode: GenerationMode, promised: BaseSchema) -> None:
-    operation = promised[path]["GET"]
+@pytest.mark.parametrize(
+    ("method", "path", "mode"), [*ASKED_RIGHTLY, *ASKED_WRONGLY, *POSTED_WRONGLY]
+)
+def test_what_is_promised_is_kept(
+    method: str, path: str, mode: GenerationMode, promised: BaseSchema
+) -> None:
+    operation = promised[path][method]
 
     @given(operation.as_strategy(generation_mode=mode))
     @settings(max_examples=20, deadline=None, database=None, derandomize=True)
