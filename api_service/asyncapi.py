@@ -70,8 +70,8 @@ TOLD: Mapping[str, Any] = {
     "pong": Pong,
     "error": Refusal,
     "closing": Closing,
-    **{f"{channel}.snapshot": kind for channel, kind in SNAPSHOTS.items()},
-    **{f"{channel}.update": kind for channel, kind in UPDATES.items()},
+    **{f"{channel}_snapshot": kind for channel, kind in SNAPSHOTS.items()},
+    **{f"{channel}_update": kind for channel, kind in UPDATES.items()},
 }
 """What they are told."""
 

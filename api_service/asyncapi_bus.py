@@ -31,16 +31,16 @@ KINDS: Mapping[str, type[msgspec.Struct]] = {kind_of(kind): kind for kind in get
 
 def bus_channels() -> Document:
     """Return a channel for each kind of event."""
-    return {f"bus.{word}": _channel(word, kind) for word, kind in KINDS.items()}
+    return {f"bus_{word}": _channel(word, kind) for word, kind in KINDS.items()}
 
 
 def bus_operations() -> Document:
     """Return that each kind is published."""
     return {
-        f"publish.{word}": {
+        f"publish_{word}": {
             "action": "send",
-            "channel": {"$ref": f"#/channels/bus.{word}"},
-            "messages": [{"$ref": f"#/channels/bus.{word}/messages/events"}],
+            "channel": {"$ref": f"#/channels/bus_{word}"},
+            "messages": [{"$ref": f"#/channels/bus_{word}/messages/events"}],
         }
         for word in KINDS
     }

@@ -16,7 +16,7 @@ def check_message(name: str, message: object) -> None:
 def check_told(message: dict[str, Any], channel: str) -> None:
     """Check what a client of the live feed was told; ``channel`` is that of its subscription."""
     kind = message["type"]
-    check_message(f"{channel}.{kind}" if kind in ("snapshot", "update") else kind, message)
+    check_message(f"{channel}_{kind}" if kind in ("snapshot", "update") else kind, message)
 
 
 @cache

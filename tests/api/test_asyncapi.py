@@ -78,7 +78,7 @@ def test_every_channel_is_there() -> None:
 
 
 def test_every_field_of_what_is_told_is_described() -> None:
-    told = (f"{channel}.{kind}" for channel in CHANNELS for kind in ("snapshot", "update"))
+    told = (f"{channel}_{kind}" for channel in CHANNELS for kind in ("snapshot", "update"))
     schemas = document()["components"]["schemas"]
     names = {document()["components"]["messages"][name]["payload"]["$ref"] for name in told}
 
@@ -105,7 +105,7 @@ def test_events_are_sent_as_it_says_under_the_keys_it_says(event: Event) -> None
     check_message("events", body)
 
     kind, *words = routing_key(event).split(".")
-    address = document()["channels"][f"bus.{kind}"]["address"]
+    address = document()["channels"][f"bus_{kind}"]["address"]
     assert len(words) <= address.count("{")
 
 

@@ -66,6 +66,7 @@ def test_a_subscription_is_one_or_is_refused(asked: Subscribe) -> None:
         max_leaves=6,
     )
 )
+@settings(deadline=None)
 def test_what_is_no_message_is_told_as_such(asked: object) -> None:
     with pytest.raises(MessageError) as refused:
         read_message(msgspec.json.encode(asked))
