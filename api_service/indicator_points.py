@@ -5,10 +5,13 @@ from typing import NamedTuple, Protocol
 
 from analytics.indicators.named import BLOCK, Asked, Point
 from api_service.indicator_terms import Question
-from api_service.pages import ROWS_READ_AT_MOST, Span, newest
+from api_service.pages import Span, newest
 from api_service.problems import ProblemError
 from api_service.view import Key, LatestView
 from market import Candle, Instrument
+
+CANDLES_AT_MOST = 100_000
+"""Candles of a market that are read; a day has 86,400 of a second."""
 
 MORE = 4
 """How many times as many candles are read where those read do not do."""
@@ -81,13 +84,13 @@ class PointReader:
             series = [
                 await self._candles(key, asked, wanted, limit, late) for key in question.markets
             ]
-            since_ns = max((each[0].start_ns for each in series if len(each) == limit), default=0)
+            since_ns = _known_since(series, limit)
             known = _known(series, wanted, since_ns)
             if since_ns == 0 or _does(asked, known, wanted, since_ns):
                 return known
-            if limit == ROWS_READ_AT_MOST:
+            if limit == CANDLES_AT_MOST:
                 return _as_far_as(known, since_ns)
-            limit = min(limit * MORE, ROWS_READ_AT_MOST)
+            limit = min(limit * MORE, CANDLES_AT_MOST)
 
     def joined_now(self, question: Question) -> tuple[list[Point], Point | None]:
         """Return the points of which the view has all candles, and the one that grows."""
@@ -107,6 +110,18 @@ class PointReader:
         came = [one for one in late if (one.venue, one.instrument) == key]
         span = Span(start_ns=0, end_ns=wanted.end_ns, limit=limit)
         return (await newest([read], [*kept.values(), *came], span)).rows
+
+
+def _known_since(series: Sequence[Sequence[Candle]], limit: int) -> int:
+    """Return from when on all points are known; 0: all that there are.
+
+    There are none before the first candle of a market of which all candles are known.
+    """
+    cut_ns = max((each[0].start_ns for each in series if len(each) == limit), default=0)
+    whole = [each for each in series if len(each) < limit]
+    if any(not each or each[0].start_ns >= cut_ns for each in whole):
+        return 0
+    return cut_ns
 
 
 def _known(series: Sequence[Sequence[Candle]], wanted: Wanted, since_ns: int) -> Known:
@@ -145,6 +160,6 @@ def _does(asked: Asked, known: Known, wanted: Wanted, since_ns: int) -> bool:
 
 def _as_far_as(known: Known, since_ns: int) -> Known:
     if since_ns > known.first_ns:
-        detail = f"A market of it has more than {ROWS_READ_AT_MOST} candles of that time."
+        detail = f"A market of it has more than {CANDLES_AT_MOST} candles of that time."
         raise ProblemError("range-too-large", detail)
     return known

@@ -1,6 +1,7 @@
 """The endpoints of indicators, on a real store."""
 
 import csv
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, get_args
@@ -113,6 +114,27 @@ async def test_days_that_are_archived_count_as_those_in_the_store(
 
     assert archived["data"] == (await asked(client, path))["data"]
     assert len(archived["data"]) == 200
+
+
+async def test_candles_beyond_those_of_the_other_market_are_not_looked_through(
+    api: Api, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minute = api.clock.now_ns // MINUTE * MINUTE
+    await api.store.write([*a_past(minute), *a_past(minute, "binance", count=100)])
+    asked_for: list[int] = []
+    candles = api.store.candles
+
+    async def counted(*market: Any, limit: int, **span: Any) -> Sequence[Candle]:
+        asked_for.append(limit)
+        return await candles(*market, limit=limit, **span)
+
+    monkeypatch.setattr(api.store, "candles", counted)
+
+    path = f"/v1/indicators/spread-z-score?{OF_BTC}&reference_venue=binance&period=10&limit=50"
+    rows = (await asked(client, path))["data"]
+
+    assert all(row["settled"] for row in rows)
+    assert len(asked_for) == 3, "the page, and each market once"
 
 
 async def test_values_are_those_of_talib(api: Api, client: httpx2.AsyncClient) -> None:
