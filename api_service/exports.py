@@ -16,7 +16,7 @@ from api_service.ranges import DAY_NS, Time
 from api_service.times import read_time
 from infrastructure.archive.formats import MEDIA_TYPES, Format, written
 from infrastructure.archive.joined import Wanted, joined
-from infrastructure.archive.kinds import exported_kind
+from infrastructure.archive.kinds import exported_intervals, exported_kind
 from infrastructure.archive.sources import Span
 from infrastructure.timeseries.port import Stored
 from infrastructure.timeseries.question import columns_of
@@ -53,7 +53,7 @@ class ExportQuery(Query):
         pattern="^[A-Za-z0-9]+[-/][A-Za-z0-9]+$",
         description="One symbol, such as BTC-USDT",
     )
-    interval: Literal["1m", "5m", "15m", "1h", "4h", "1d"] = Field(
+    interval: Literal["1s", "1m", "5m", "15m", "1h", "4h", "1d"] = Field(
         "1m", description="Length of candles and of those that signals go by"
     )
     start: Time | None = Field(None, description="From then on: RFC 3339, a day, -1h or now")
@@ -99,6 +99,12 @@ async def export(
 def _wanted(kind: str, query: ExportQuery) -> Wanted:
     found = exported_kind(kind)
     interval = query.interval if "interval" in columns_of(found) else ""
+    if interval and interval not in (known := exported_intervals(found)):
+        raise ProblemError(
+            "invalid-parameter",
+            f"There are no {kind} of that interval.",
+            [fault("interval", interval, f"one of {', '.join(known)}")],
+        )
     return Wanted(found, query.venue.lower(), Instrument.parse(query.symbol), interval)
 
 

@@ -19,13 +19,12 @@ from cryptotracker.running import run_until_stopped
 from cryptotracker.settings import Settings, read_settings
 from infrastructure.archive.formats import Format, written
 from infrastructure.archive.joined import Wanted, joined
-from infrastructure.archive.kinds import exported_kind
+from infrastructure.archive.kinds import exported_intervals, exported_kind
 from infrastructure.archive.reading import files_at
 from infrastructure.archive.sources import Span
 from infrastructure.log import configure_logging
-from infrastructure.timeseries.question import columns_of, expires
+from infrastructure.timeseries.question import columns_of
 from market import Instrument, SettingsError
-from market.intervals import INTERVALS
 
 
 def export(  # noqa: PLR0913, PLR0917  # arguments of the command line
@@ -103,7 +102,6 @@ def _wanted(kind: str, venue: str, instrument: str, interval: str) -> Wanted:
     found = exported_kind(kind)
     if "interval" not in columns_of(found):
         interval = ""
-    elif interval not in INTERVALS or expires(interval):
-        known = ", ".join(one for one in INTERVALS if not expires(one))
-        raise ValueError(f"--interval is one of {known}, not {interval!r}")
+    elif interval not in (known := exported_intervals(found)):
+        raise ValueError(f"--interval is one of {', '.join(known)}, not {interval!r}")
     return Wanted(found, venue.lower(), Instrument.parse(instrument), interval)

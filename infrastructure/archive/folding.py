@@ -20,10 +20,10 @@ from infrastructure.archive.manifest import Line, Record, read_record, write_rec
 from infrastructure.archive.places import Place, places_of
 from infrastructure.archive.sources import Sources, spans_of
 from infrastructure.archive.writing import desk_connection, save, sha256_of
-from infrastructure.timeseries.question import table_of, time_field
+from infrastructure.timeseries.question import SecondCandle, table_of, time_field
 from market import Book, Quote, Trade
 
-YEARLY = frozenset(table_of(kind) for kind in (Quote, Trade, Book))
+YEARLY = frozenset(table_of(kind) for kind in (Quote, Trade, Book, SecondCandle))
 """Kinds that are folded once their year is over: writing them anew each month costs too much."""
 
 SETTLED = timedelta(days=7)

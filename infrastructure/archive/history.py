@@ -121,7 +121,7 @@ class History:
 def _newest(archive: Archive, wanted: Wanted, span: Span, limit: int) -> Sequence[Stored]:
     with closing(archive):
         return archive.newest(
-            wanted.kind,
+            wanted.kept,
             wanted.venue,
             wanted.instrument,
             interval=wanted.interval or None,

@@ -25,7 +25,7 @@ from infrastructure.timeseries.batch import identity_of, rank_of
 from infrastructure.timeseries.line_protocol import ROOM_NS
 from infrastructure.timeseries.past import Past
 from infrastructure.timeseries.port import Stored
-from infrastructure.timeseries.question import columns_of, time_field
+from infrastructure.timeseries.question import SecondCandle, columns_of, kept_as, time_field
 from market import Book, Instrument, Quote, Trade
 from market.intervals import INTERVALS
 
@@ -33,6 +33,7 @@ STEPS: dict[type[Stored], int] = {
     Quote: INTERVALS["1h"],
     Trade: INTERVALS["1h"],
     Book: INTERVALS["4h"],
+    SecondCandle: INTERVALS["1d"],
 }
 """How much time of a series is in memory at once, where that is not a month."""
 
@@ -44,6 +45,11 @@ class Wanted(msgspec.Struct, frozen=True):
     venue: str
     instrument: Instrument
     interval: str = ""
+
+    @property
+    def kept(self) -> type[Stored]:
+        """The kind that names where they are kept."""
+        return kept_as(self.kind, self.interval)
 
 
 async def joined(
@@ -94,7 +100,7 @@ async def parted(
     past: Past, archive: Archive, wanted: Wanted, span: Span, now_ns: int
 ) -> list[tuple[Span, bool, bool]]:
     """Part the range by where it is read; each part says: is archived, is stored."""
-    there = await asyncio.to_thread(archive.span_of, wanted.kind, [wanted.venue])
+    there = await asyncio.to_thread(archive.span_of, wanted.kept, [wanted.venue])
     held = await _held(past, wanted, span, now_ns)
     starts = [one.start_ns for one in (there, held) if one]
     ends = [one.end_ns for one in (there, held) if one]
@@ -118,7 +124,7 @@ async def parted(
 
 async def _held(past: Past, wanted: Wanted, span: Span, now_ns: int) -> Span:
     """Return the part of the range that the store may have something of."""
-    oldest_ns = await past.oldest(wanted.kind, since_ns=max(0, span.start_ns))
+    oldest_ns = await past.oldest(wanted.kept, since_ns=max(0, span.start_ns))
     ends_ns = min(span.end_ns, now_ns + DAY_NS)
     return Span(0, 0) if oldest_ns is None else Span(max(oldest_ns, span.start_ns), ends_ns)
 
@@ -127,7 +133,7 @@ async def _from_store(
     past: Past, archive: Archive | None, wanted: Wanted, span: Span
 ) -> AsyncIterator[list[Stored]]:
     """Yield what the store has, and the archive where that is read too, an hour at a time."""
-    make = maker(wanted.kind, columns_of(wanted.kind))
+    make = maker(wanted.kept, columns_of(wanted.kept))
     async for part in _steps(past, archive, wanted, span):
         known: dict[Hashable, Stored] = {}
         if archive is not None:
@@ -135,7 +141,7 @@ async def _from_store(
             take(known, (event for batch in told for event in batch))
         first_ns, last_ns = (ns // ROOM_NS * ROOM_NS for ns in (part.start_ns, part.end_ns - 1))
         async for rows in past.rows(
-            wanted.kind,
+            wanted.kept,
             wanted.venue,
             wanted.instrument,
             start_ns=first_ns,
@@ -153,7 +159,7 @@ def _next(batches: Iterator[list[Stored]]) -> list[Stored]:
 
 def _from_archive(archive: Archive, wanted: Wanted, span: Span) -> Iterator[list[Stored]]:
     return archive.read(
-        wanted.kind,
+        wanted.kept,
         [wanted.venue],
         [wanted.instrument],
         interval=wanted.interval or None,
@@ -169,16 +175,16 @@ async def _steps(
 
     Where only the store is read, times in which it has nothing of the kind are left out.
     """
-    step_ns = STEPS.get(wanted.kind, 30 * DAY_NS)
+    step_ns = STEPS.get(wanted.kept, 30 * DAY_NS)
     start_ns = span.start_ns
     while start_ns < span.end_ns:
         yield Span(start_ns, min(start_ns + step_ns, span.end_ns))
         start_ns += step_ns
         if archive is None:
-            oldest_ns = await past.oldest(wanted.kind, since_ns=start_ns)
+            oldest_ns = await past.oldest(wanted.kept, since_ns=start_ns)
             start_ns = max(start_ns, span.end_ns if oldest_ns is None else oldest_ns)
 
 
 def _is_meant(event: Stored, wanted: Wanted, span: Span) -> bool:
-    in_range = span.start_ns <= getattr(event, time_field(wanted.kind)) < span.end_ns
+    in_range = span.start_ns <= getattr(event, time_field(wanted.kept)) < span.end_ns
     return in_range and getattr(event, "interval", "") == wanted.interval

@@ -6,7 +6,14 @@ import msgspec
 
 from infrastructure.timeseries.batch import RANKED_BY, identity_fields
 from infrastructure.timeseries.port import Stored
-from infrastructure.timeseries.question import PARTED, columns_of, table_of, time_field
+from infrastructure.timeseries.question import (
+    PARTED,
+    SecondCandle,
+    columns_of,
+    expires,
+    table_of,
+    time_field,
+)
 from market import (
     Book,
     Candle,
@@ -20,11 +27,21 @@ from market import (
     VenueCandle,
     VenueStatus,
 )
+from market.intervals import INTERVALS
 
 EXPIRING: tuple[type[Stored], ...] = (Quote, Trade, Book, Summary, VenueStatus)
 """What stores keep for some days only."""
 
-KINDS: tuple[type[Stored], ...] = (*EXPIRING, Candle, VenueCandle, Gap, Episode, Premium, Signal)
+KINDS: tuple[type[Stored], ...] = (
+    *EXPIRING,
+    SecondCandle,
+    Candle,
+    VenueCandle,
+    Gap,
+    Episode,
+    Premium,
+    Signal,
+)
 """All that have a time; of what venues list only the last terms are kept anywhere."""
 
 EVERY_VENUE = "all"
@@ -47,9 +64,9 @@ def kind_named(name: str) -> type[Stored]:
 
 
 EXPORTED: tuple[type[Stored], ...] = tuple(
-    kind for kind in KINDS if kind not in (VenueStatus, Episode)
+    kind for kind in KINDS if kind not in (VenueStatus, Episode, SecondCandle)
 )
-"""Kinds that are of one instrument at one venue."""
+"""Kinds that are of one instrument at one venue; candles of a second are asked for as candles."""
 
 
 def exported_kind(name: str) -> type[Stored]:
@@ -67,6 +84,11 @@ def exported_kind(name: str) -> type[Stored]:
     return kind
 
 
+def exported_intervals(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """Return the intervals that there are of a kind which has them; of a second only candles."""
+    return tuple(one for one in INTERVALS if kind is Candle or not expires(one))
+
+
 def has_venue(kind: type[msgspec.Struct]) -> bool:
     """Tell whether such an event is of one venue."""
     return "venue" in kind.__struct_fields__
@@ -79,7 +101,7 @@ def identity_columns(kind: type[msgspec.Struct]) -> tuple[str, ...]:
 
 def rank_columns(kind: type[msgspec.Struct]) -> tuple[str, ...]:
     """Return the columns that tell which of two with one identity stays: the greater ones."""
-    ranked = next((names for known, names in RANKED_BY.items() if known is kind), ())
+    ranked = next((names for known, names in RANKED_BY.items() if issubclass(kind, known)), ())
     return tuple(dict.fromkeys((*ranked, "received_ns", "sequence", time_field(kind))))
 
 

@@ -23,8 +23,8 @@ from infrastructure.archive.places import DAY_NS, places_of, start_of_day, start
 from infrastructure.archive.rows import events
 from infrastructure.archive.sources import Given, Sources, Span, conditions, sources
 from infrastructure.timeseries.port import Stored
-from infrastructure.timeseries.question import codes_of, table_of, time_field
-from market import ArchiveError, ArchiveUnavailableError, Instrument
+from infrastructure.timeseries.question import codes_of, kept_as, table_of, time_field
+from market import ArchiveError, ArchiveUnavailableError, Candle, Instrument
 from market.intervals import INTERVALS
 
 E = TypeVar("E", bound=Stored)
@@ -118,7 +118,7 @@ class Archive:
                 RESAMPLE.format(length_ns=INTERVALS[interval], candles=text), {**files, **given}
             ).fetchnumpy()
 
-        return self._asked("candle", (venue,), span, ask) or {}
+        return self._asked(_folder_of(source), (venue,), span, ask) or {}
 
     def read(  # noqa: PLR0913  # what and when
         self,
@@ -268,7 +268,7 @@ class Archive:
                 {**given, **series, "start_ns": span.start_ns, "end_ns": span.end_ns},
             ).fetchnumpy()
 
-        return self._asked("candle", (venue,), span, ask)
+        return self._asked(_folder_of(interval), (venue,), span, ask)
 
     def _parts(
         self,
@@ -354,6 +354,11 @@ def _backwards(span: Span, first_ns: int) -> Iterator[Span]:
         begin_ns = max(span.start_ns, (end_ns - length_ns) // DAY_NS * DAY_NS)
         yield Span(begin_ns, end_ns)
         end_ns, length_ns = begin_ns, 4 * length_ns
+
+
+def _folder_of(interval: str) -> str:
+    """Return what the files of candles of an interval are among."""
+    return table_of(kept_as(Candle, interval))
 
 
 def _meant(instruments: Collection[Instrument] | None, interval: str | None) -> tuple[str, Given]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import duckdb
 import msgspec
 
 from infrastructure.timeseries.port import Stored
-from infrastructure.timeseries.question import LISTS, PARTED, levels_of
-from market import Instrument, Signal
+from infrastructure.timeseries.question import LISTS, PARTED, SecondCandle, levels_of
+from market import Candle, Instrument, Signal
 
 E = TypeVar("E", bound=Stored)
 
@@ -31,6 +31,7 @@ def maker(kind: type[E], names: Sequence[str]) -> Callable[[Sequence[Any]], E]:
     A column that was not kept yet when the row was written has the default of its field; one that
     we do not know is left out.
     """
+    made = cast("type[E]", Candle if kind is SecondCandle else kind)
     fields = [field for field in msgspec.structs.fields(kind) if field.name not in PARTED]
     known = [(one.name, names.index(one.name)) for one in fields if one.name in names]
     filled = {one.name for one in fields if one.default not in (None, msgspec.NODEFAULT)}
@@ -51,7 +52,7 @@ def maker(kind: type[E], names: Sequence[str]) -> Callable[[Sequence[Any]], E]:
             told[name] = whole(row[first], row[second])
         if kind is Signal:
             told["values"] = msgspec.json.decode(told["values"])
-        return kind(**told)
+        return made(**told)
 
     return make
 

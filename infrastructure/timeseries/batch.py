@@ -100,7 +100,7 @@ def sift(events: Iterable[Stored]) -> tuple[dict[type[Stored], list[Stored]], Re
 
 def identity_fields(kind: type[msgspec.Struct]) -> tuple[str, ...]:
     """Return the fields that events of a kind are known by."""
-    return next(names for known, names in _KNOWN_BY.items() if known is kind)
+    return next(names for known, names in _KNOWN_BY.items() if issubclass(kind, known))
 
 
 def identity_of(event: Stored) -> Hashable:

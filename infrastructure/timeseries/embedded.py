@@ -32,6 +32,7 @@ from infrastructure.timeseries.embedded_tables import (
     MARK,
     MARKED,
     NEWEST,
+    SECONDS_APART,
     SIGNALS,
     TABLES,
     without_key,
@@ -44,6 +45,7 @@ from infrastructure.timeseries.question import (
     Series,
     Span,
     codes_of,
+    kept_as,
     of_any_series,
     signal_of,
 )
@@ -84,6 +86,7 @@ class EmbeddedTimeSeries:
         self._reading = _Desk(database.cursor(), "reading")
         self._writing = _Desk(database, "writing")
         database.execute(TABLES)
+        database.execute(SECONDS_APART)
         for (table,) in database.execute(KEYED).fetchall():
             database.execute(without_key(table))
         self._inflow = Inflow(database, raw_retention_s=raw_retention_s, clock=clock)
@@ -374,7 +377,8 @@ def _read(connection: duckdb.DuckDBPyConnection, series: Series[S], span: Span) 
     }
     if series.interval:
         given["interval"] = series.interval
-    rows = _rows(connection, NEWEST[series.kind], given)
+    kept: type[Stored] = kept_as(series.kind, series.interval)
+    rows = _rows(connection, NEWEST[kept], given)
     return [series.event(row) for row in in_turns(reversed(rows))]
 
 

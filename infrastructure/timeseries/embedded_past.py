@@ -9,17 +9,17 @@ import msgspec
 
 from infrastructure.timeseries.past import Held, Row
 from infrastructure.timeseries.port import Stored
-from infrastructure.timeseries.question import columns_of, table_of, time_field
+from infrastructure.timeseries.question import SecondCandle, columns_of, table_of, time_field
 from infrastructure.timeseries.turns import TURN, let_others
 from market import Candle, VenueCandle
 
 ROWS_A_BATCH = 20_000
 
 _SERIES = ("venue", "base", "quote_currency", "interval")
-_KEPT = "\"interval\" <> '1s'"
 _OF_THE_PAST: dict[type[Stored], str] = {
-    Candle: f" AND closed AND {_KEPT}",
-    VenueCandle: f" AND {_KEPT}",
+    Candle: " AND closed",
+    SecondCandle: " AND closed",
+    VenueCandle: " AND \"interval\" <> '1s'",
 }
 
 

@@ -6,6 +6,7 @@ A table has the fields of its events as columns, the instrument parted in two.
 from infrastructure.timeseries.port import Stored
 from infrastructure.timeseries.question import (
     SERIES_COLUMNS,
+    SecondCandle,
     other_fields,
     table_of,
     time_field,
@@ -45,6 +46,12 @@ CREATE TABLE IF NOT EXISTS candle (
     trades BIGINT, closed BOOLEAN, complete BOOLEAN DEFAULT true,
     event_ns BIGINT, received_ns BIGINT, sequence BIGINT,
     PRIMARY KEY (venue, base, quote_currency, "interval", start_ns)
+);
+CREATE TABLE IF NOT EXISTS candle_second (
+    venue VARCHAR, base VARCHAR, quote_currency VARCHAR, "interval" VARCHAR, start_ns BIGINT,
+    open DOUBLE, high DOUBLE, low DOUBLE, close DOUBLE, volume DOUBLE,
+    trades BIGINT, closed BOOLEAN, complete BOOLEAN,
+    event_ns BIGINT, received_ns BIGINT, sequence BIGINT
 );
 CREATE TABLE IF NOT EXISTS venue_candle (
     venue VARCHAR, base VARCHAR, quote_currency VARCHAR, "interval" VARCHAR, start_ns BIGINT,
@@ -117,6 +124,15 @@ KEYED = (
 """Which tables of an earlier version have keys that they are to have no more."""
 
 
+SECONDS_APART = """
+BEGIN;
+INSERT INTO candle_second BY NAME SELECT * FROM candle WHERE "interval" = '1s';
+DELETE FROM candle WHERE "interval" = '1s';
+COMMIT;
+"""
+"""Move what an earlier version kept among the other candles."""
+
+
 def without_key(table: str) -> str:
     """Return what takes the key from a table."""
     return (
@@ -177,7 +193,8 @@ REPLACES: dict[type[Stored], str] = {
 """Remove, of the kinds that have no key, what is to be replaced by the rows that arrive."""
 
 INSERTS = {
-    kind: f"INSERT INTO {table_of(kind)} FROM arriving_{table_of(kind)}" for kind in REPLACES
+    kind: f"INSERT INTO {table_of(kind)} FROM arriving_{table_of(kind)}"
+    for kind in (*REPLACES, SecondCandle)
 }
 EMPTIES: dict[type[Stored], str] = {
     kind: (
@@ -187,16 +204,28 @@ EMPTIES: dict[type[Stored], str] = {
 }
 """Make the table of the rows that arrive anew; deleted rows would stay in its memory."""
 
+_SAME_SECOND = "candle_second.start_ns BETWEEN $from_ns AND $to_ns AND " + " AND ".join(
+    f"candle_second.{name} = arriving_candle_second.{name}"
+    for name in (*SERIES_COLUMNS, "start_ns")
+)
+OUTDONE_SECONDS = (
+    f"DELETE FROM arriving_candle_second USING candle_second WHERE {_SAME_SECOND} "  # noqa: S608  # as above
+    "AND candle_second.trades > arriving_candle_second.trades"
+)
+REPLACED_SECONDS = f"DELETE FROM candle_second USING arriving_candle_second WHERE {_SAME_SECOND}"  # noqa: S608  # as above
+"""Remove, of candles of a second, those that arrive and are outdone; those that others replace."""
+
 _WANTED = {
     VenueCandle: ' AND "interval" = $interval',
     Candle: ' AND "interval" = $interval AND closed',
+    SecondCandle: ' AND "interval" = $interval AND closed',
 }
 EXPIRE = {
     table: (
         f"DELETE FROM {table} WHERE rowid IN "  # noqa: S608  # as above
         f"(SELECT rowid FROM {table} WHERE event_ns < $before_ns LIMIT $at_most)"
     )
-    for table in ("quote", "trade", "book", "summary", "venue_status")
+    for table in ("quote", "trade", "book", "candle_second", "summary", "venue_status")
 }
 EXPIRE_SECONDS = {
     table: (
@@ -204,7 +233,7 @@ EXPIRE_SECONDS = {
         f"(SELECT rowid FROM {table} "
         "WHERE \"interval\" = '1s' AND start_ns < $before_ns LIMIT $at_most)"
     )
-    for table in ("candle", "venue_candle")
+    for table in ("venue_candle",)
 }
 ALL_GAPS = (
     "SELECT * FROM gap WHERE start_ns >= $start_ns AND start_ns < $end_ns "
@@ -231,6 +260,7 @@ EPISODES = (
 )
 MARK = "UPDATE probe SET at_ns = $at_ns"
 MARKED = "SELECT at_ns FROM probe WHERE at_ns >= $at_ns"
+NEWEST_SECOND = "SELECT max(start_ns) FROM candle_second"
 NEWEST_RECEIPT = {kind: f"SELECT max(received_ns) FROM {table_of(kind)}" for kind in REPLACES}  # noqa: S608  # as above
 LISTINGS = "SELECT * FROM listed ORDER BY venue, base, quote_currency"
 
@@ -248,5 +278,16 @@ def _newest_text(kind: type[Stored]) -> str:
 
 NEWEST: dict[type[Stored], str] = {
     kind: _newest_text(kind)
-    for kind in (Trade, Quote, Book, Candle, VenueCandle, Summary, Gap, VenueStatus, Premium)
+    for kind in (
+        Trade,
+        Quote,
+        Book,
+        Candle,
+        SecondCandle,
+        VenueCandle,
+        Summary,
+        Gap,
+        VenueStatus,
+        Premium,
+    )
 }

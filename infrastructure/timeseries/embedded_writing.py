@@ -4,7 +4,8 @@ Quotes, trades and books are in tables without a key. An index of a day of them 
 memory, 80 to 130 bytes a row, and to look each one up in it takes four times as long as to append
 it. But an event that was received after all that is stored of its series has not been stored
 before. So it is appended. Any other, and what was back-filled, takes the place of the same one if
-it is there: one whose time is at most a minute off.
+it is there: one whose time is at most a minute off. Candles of a second are dealt with likewise,
+by their start.
 
 It is done in turns: a thread that holds the interpreter holds up the event loop.
 """
@@ -12,7 +13,7 @@ It is done in turns: a thread that holds the interpreter holds up the event loop
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeGuard
 
 import duckdb
 import msgspec
@@ -24,12 +25,22 @@ from infrastructure.timeseries.embedded_tables import (
     INSERTS,
     MERGES,
     NEWEST_RECEIPT,
+    NEWEST_SECOND,
+    OUTDONE_SECONDS,
+    REPLACED_SECONDS,
     REPLACES,
 )
 from infrastructure.timeseries.port import Stored
-from infrastructure.timeseries.question import PARTED, columns_of, parts_of, table_of
+from infrastructure.timeseries.question import (
+    PARTED,
+    SecondCandle,
+    columns_of,
+    expires,
+    parts_of,
+    table_of,
+)
 from infrastructure.timeseries.turns import TURN, in_turns, let_others
-from market import Book, Instrument, Quote, Trade
+from market import Book, Candle, Instrument, Quote, Trade
 from market.intervals import INTERVALS, SECOND_NS
 
 Row: TypeAlias = tuple[object, ...]
@@ -44,7 +55,7 @@ ROWS_A_SLICE = 200_000
 """Old rows that are removed after one write; that takes a tenth of a second at most."""
 
 SECONDS_KEPT_NS = 4 * INTERVALS["1h"]
-"""How long candles of a second are kept at most: the index of all candles stays in memory."""
+"""How long those of venues are kept at most: the index of their candles stays in memory."""
 
 _BEFORE_ALL = -(2**63)
 _AFTER_ALL = 2**63 - 1
@@ -74,6 +85,8 @@ class Inflow:
         """What is as new does not expire, however old it is."""
 
         self._looked_ns = _BEFORE_ALL
+        self._newest_second: dict[Series, int] = {}
+        self._newest_second_before = _number(connection, NEWEST_SECOND, _BEFORE_ALL)
         self._newest: dict[type[Stored], dict[Series, int]] = {kind: {} for kind in REPLACES}
         self._newest_before = {
             kind: _number(connection, text, _BEFORE_ALL) for kind, text in NEWEST_RECEIPT.items()
@@ -83,6 +96,8 @@ class Inflow:
         """Store all events but those that are refused; none, should an error be raised."""
         kept, refused = sift(in_turns(events))
         seen: dict[type[Stored], dict[Series, int]] = {}
+        seconds = list(filter(_is_second, kept.get(Candle, ())))
+        seen_seconds: dict[Series, int] = {}
         connection.begin()
         try:
             for kind, of_kind in kept.items():
@@ -90,13 +105,16 @@ class Inflow:
                     raw = [one for one in of_kind if isinstance(one, Raw)]
                     seen[kind] = self._write_raw(connection, kind, raw)
                 else:
-                    _merge(connection, kind, list(map(row_of, of_kind)))
+                    lasting = [one for one in of_kind if not _is_second(one)]
+                    _merge(connection, kind, list(map(row_of, lasting)))
+            seen_seconds = self._write_seconds(connection, seconds)
             connection.commit()
         except BaseException:
             connection.rollback()
             raise
         for kind, newest in seen.items():
             self._newest[kind] |= newest
+        self._newest_second |= seen_seconds
         return refused
 
     def expire(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -140,6 +158,39 @@ class Inflow:
         _append(connection, table_of(kind), kind, fresh)
         return seen
 
+    def _write_seconds(
+        self, connection: duckdb.DuckDBPyConnection, candles: Sequence[Candle]
+    ) -> dict[Series, int]:
+        """Write candles of a second; return when the newest of each series starts."""
+        newest, before_all = self._newest_second, self._newest_second_before
+        seen: dict[Series, int] = {}
+        fresh: list[Row] = []
+        doubtful: list[Candle] = []
+        for candle in candles:
+            series, start_ns = (candle.venue, candle.instrument), candle.start_ns
+            known_ns = newest.get(series, before_all)
+            if start_ns > known_ns:
+                fresh.append(row_of(candle))
+            else:
+                doubtful.append(candle)
+            seen[series] = max(start_ns, seen.get(series, known_ns))
+        if doubtful:
+            _replace_seconds(connection, doubtful)
+        _append(connection, table_of(SecondCandle), Candle, fresh)
+        return seen
+
+
+def _is_second(event: Stored) -> TypeGuard[Candle]:
+    return isinstance(event, Candle) and expires(event.interval)
+
+
+def _replace_seconds(connection: duckdb.DuckDBPyConnection, candles: Sequence[Candle]) -> None:
+    starts = [candle.start_ns for candle in candles]
+    _arrive(connection, SecondCandle, list(map(row_of, candles)))
+    for text in (OUTDONE_SECONDS, REPLACED_SECONDS):
+        connection.execute(text, {"from_ns": min(starts), "to_ns": max(starts)})
+    connection.execute(INSERTS[SecondCandle])
+
 
 def _replace(
     connection: duckdb.DuckDBPyConnection, kind: type[Stored], events: Sequence[Raw]
@@ -152,6 +203,8 @@ def _replace(
 
 
 def _merge(connection: duckdb.DuckDBPyConnection, kind: type[Stored], rows: Sequence[Row]) -> None:
+    if not rows:
+        return
     if merge := MERGES.get(kind):
         _arrive(connection, kind, rows)
         connection.execute(merge)
@@ -175,6 +228,8 @@ def _append(
     rows: Sequence[Row],
     action: Literal["insert", "upsert"] = "insert",
 ) -> None:
+    if not rows:
+        return
     with connection.appender(table, columns=list(columns_of(kind)), action=action) as appender:
         for start in range(0, len(rows), TURN):
             appender.append_rows(rows[start : start + TURN])

@@ -35,7 +35,7 @@ from infrastructure.timeseries.influx_server import Bucket, InfluxServer, reach
 from infrastructure.timeseries.line_protocol import mark_line
 from infrastructure.timeseries.past import Held, Row
 from infrastructure.timeseries.port import PROBE_WITHIN_S, GapTerms, SignalTerms, Stored
-from infrastructure.timeseries.question import S, Series, Span, expires
+from infrastructure.timeseries.question import S, SecondCandle, Series, Span, expires, made_of
 from market import (
     Book,
     Candle,
@@ -273,12 +273,14 @@ class InfluxTimeSeries:
 
     async def oldest(self, kind: type[Stored], *, since_ns: int = 0) -> int | None:
         """See `Past.oldest`."""
-        return await influx_past.oldest(self._server, self._bucket_of(kind), kind, since_ns)
+        return await influx_past.oldest(
+            self._server, self._bucket_of(kind), made_of(kind), since_ns
+        )
 
     async def held(self, kind: type[Stored], *, start_ns: int, end_ns: int) -> Sequence[Held]:
         """See `Past.held`."""
         bucket = self._bucket_of(kind)
-        return await influx_past.held(self._server, bucket, kind, start_ns, end_ns)
+        return await influx_past.held(self._server, bucket, made_of(kind), start_ns, end_ns)
 
     def rows(
         self,
@@ -291,7 +293,7 @@ class InfluxTimeSeries:
     ) -> AsyncIterator[Sequence[Row]]:
         """See `Past.rows`."""
         bucket, span = self._bucket_of(kind), influx_past.Range(start_ns, end_ns)
-        return influx_past.rows(self._server, bucket, kind, (venue, instrument), span)
+        return influx_past.rows(self._server, bucket, made_of(kind), (venue, instrument), span)
 
     async def keep_from(self, time_ns: int) -> None:
         """See `Past.keep_from`; a bucket that would keep it too short a time keeps longer.
@@ -311,7 +313,7 @@ class InfluxTimeSeries:
             )
 
     def _bucket_of(self, kind: type[Stored]) -> Bucket:
-        return self._raw if kind in EXPIRING else self._lasting
+        return self._raw if kind in (*EXPIRING, SecondCandle) else self._lasting
 
     async def _rewrite(self, events: Sequence[Ranked], bucket: Bucket) -> Refused:
         """Write what nothing in the bucket outdoes; where nothing can, it is not asked."""

@@ -30,7 +30,7 @@ class Past(Protocol):
     """Tell what there is of a time that is over, whole; ranges are half-open, as in `TimeSeries`.
 
     Ranges begin and end with a millisecond. All of it may raise a StoreUnavailableError. Candles of
-    a second are left out: they are made of the trades, and expire before their day is over.
+    a second are a kind of their own, see `question.SecondCandle`; those of venues are left out.
     """
 
     async def oldest(self, kind: type[Stored], *, since_ns: int = 0) -> int | None:

@@ -25,6 +25,8 @@ S = TypeVar(
     "S", Quote, Trade, Book, Candle, VenueCandle, Summary, Listed, Gap, VenueStatus, Premium
 )
 
+K = TypeVar("K", bound=msgspec.Struct)
+
 SERIES_COLUMNS = ("venue", "base", "quote_currency")
 
 PARTED = {
@@ -89,6 +91,23 @@ def expires(interval: str) -> bool:
     return interval == "1s"
 
 
+class SecondCandle(Candle, frozen=True, gc=False):
+    """Names the tables and files of candles of a second; what is in them are candles.
+
+    They are many, and kept no longer than trades, so they are apart from the others.
+    """
+
+
+def kept_as(kind: type[K], interval: str) -> type[K] | type[SecondCandle]:
+    """Return the kind that names where such events are kept."""
+    return SecondCandle if issubclass(kind, Candle) and expires(interval) else kind
+
+
+def made_of(kind: type[K]) -> type[K] | type[Candle]:
+    """Return the kind of the events that are kept there."""
+    return Candle if kind is SecondCandle else kind
+
+
 def codes_of(instrument: Instrument | None) -> tuple[str, str]:
     """Return base and quote currency; empty: there is no instrument."""
     return (instrument.base, instrument.quote_currency) if instrument else ("", "")
@@ -108,12 +127,16 @@ def levels_of(prices: Sequence[float], sizes: Sequence[float]) -> tuple[Level, .
 
 def time_field(kind: type[msgspec.Struct]) -> str:
     """Return the field that is the time of such an event to the port."""
-    return "start_ns" if kind in (Candle, VenueCandle, Gap) else "event_ns"
+    return "start_ns" if issubclass(kind, Candle | VenueCandle | Gap) else "event_ns"
 
 
 def table_of(kind: type[msgspec.Struct]) -> str:
     """Return the name of the table or measurement that such events are in."""
-    named: dict[type, str] = {VenueCandle: "venue_candle", VenueStatus: "venue_status"}
+    named: dict[type, str] = {
+        SecondCandle: "candle_second",
+        VenueCandle: "venue_candle",
+        VenueStatus: "venue_status",
+    }
     return named.get(kind) or kind.__name__.lower()
 
 

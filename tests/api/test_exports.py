@@ -104,11 +104,21 @@ async def test_store_that_is_away_is_told_before_the_stream_begins(
     assert (response.status_code, response.json()["type"]) == (503, "/problems/store-unavailable")
 
 
-@pytest.mark.parametrize("wrong", ["&start=now&end=-1h", "&interval=1s", "&format=xlsx"])
+@pytest.mark.parametrize("wrong", ["&start=now&end=-1h", "&interval=2s", "&format=xlsx"])
 async def test_what_makes_no_sense_is_refused(client: httpx2.AsyncClient, wrong: str) -> None:
     response = await client.get(CANDLES + wrong)
 
     assert response.status_code == 400
+
+
+async def test_only_candles_are_of_a_second(api: Api, client: httpx2.AsyncClient) -> None:
+    await api.store.write([a_candle(start_ns=0, interval="1s"), a_candle(start_ns=0)])
+
+    found = await client.get(f"{CANDLES}&interval=1s")
+    refused = await client.get(CANDLES.replace("candles", "signals") + "&interval=1s")
+
+    assert [row["interval"] for row in csv.DictReader(io.StringIO(found.text))] == ["1s"]
+    assert refused.status_code == 400
 
 
 async def test_exports_end_one_after_another(api: Api, client: httpx2.AsyncClient) -> None:

@@ -11,7 +11,7 @@ from infrastructure.archive.places import Place, day_of
 from infrastructure.archive.writing import write_file
 from infrastructure.timeseries.embedded_writing import row_of
 from infrastructure.timeseries.port import Stored
-from infrastructure.timeseries.question import table_of, time_field
+from infrastructure.timeseries.question import kept_as, table_of, time_field
 from tests.making import (
     MINUTE,
     SECOND,
@@ -42,7 +42,7 @@ def keep_years(root: Path, events: Iterable[Stored]) -> None:
 def keep(root: Path, events: Iterable[Stored], *, of_year: bool) -> None:
     parted: dict[tuple[type[Stored], Place], list[Stored]] = defaultdict(list)
     for event in events:
-        kind = type(event)
+        kind = kept_kind(event)
         day = day_of(getattr(event, time_field(kind)))
         place = Place.of_day(table_of(kind), getattr(event, "venue", EVERY_VENUE), day)
         parted[kind, place.of_year if of_year else place].append(event)
@@ -50,6 +50,11 @@ def keep(root: Path, events: Iterable[Stored], *, of_year: bool) -> None:
         path = root / place.name
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, kind, map(row_of, some))
+
+
+def kept_kind(event: Stored) -> type[Stored]:
+    """Return the kind that names the file that an event belongs to."""
+    return kept_as(type(event), getattr(event, "interval", ""))
 
 
 def of_every_kind(at_ns: int) -> list[Stored]:
@@ -61,6 +66,7 @@ def of_every_kind(at_ns: int) -> list[Stored]:
         a_summary(at_ns=at_ns),
         a_status(at_ns=at_ns),
         a_candle(start_ns=at_ns),
+        a_candle(start_ns=at_ns, interval="1s"),
         a_venue_candle(start_ns=at_ns, trades=None),
         a_gap(start_ns=at_ns, end_ns=at_ns + SECOND),
         an_episode(closed_ns=at_ns),

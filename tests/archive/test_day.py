@@ -19,7 +19,7 @@ from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from infrastructure.timeseries.past import Store
 from infrastructure.timeseries.port import Stored
 from market import ArchiveUnavailableError, Candle, SettingsError, Trade
-from tests.archive.making import of_every_kind
+from tests.archive.making import kept_kind, of_every_kind
 from tests.making import MINUTE, SECOND, a_candle, a_gap, a_trade
 
 DAY = date(2026, 3, 4)
@@ -60,7 +60,7 @@ async def test_every_kind_is_archived_and_comes_back(store: Store, files: LocalF
 
     assert (found.files, found.changed, found.rows) == (len(KINDS), len(KINDS), len(KINDS))
     assert [rows(files, kind) for kind in KINDS] == [
-        [one for one in day if type(one) is kind] for kind in KINDS
+        [one for one in day if kept_kind(one) is kind] for kind in KINDS
     ]
     assert whole_days(files) == {DAY}
 

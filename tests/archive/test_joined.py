@@ -17,11 +17,12 @@ from infrastructure.archive.files import LocalFiles
 from infrastructure.archive.formats import Format, written
 from infrastructure.archive.joined import Wanted, joined
 from infrastructure.archive.places import DAY_NS, start_of_day
+from infrastructure.archive.reading import Archive
 from infrastructure.archive.sources import Span
 from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from infrastructure.timeseries.port import Stored
 from market import Candle, Instrument, Trade
-from tests.making import MINUTE, a_candle, a_trade
+from tests.making import MINUTE, SECOND, a_candle, a_trade
 
 START = start_of_day(date(2026, 3, 4))
 NOW = START + 6 * DAY_NS + MINUTE
@@ -100,6 +101,26 @@ async def test_what_came_late_is_there_before_it_is_archived(
     await store.write([corrected])
 
     assert await read(store, files, Wanted(Candle, "kraken", BTC, "1m")) == [corrected]
+
+
+async def test_candles_of_a_second_are_archived_apart_and_told_with_those_of_the_store(
+    store: EmbeddedTimeSeries, files: LocalFiles
+) -> None:
+    starts = (START, START + DAY_NS - SECOND, START + DAY_NS, START + 5 * DAY_NS)
+    candles = [a_candle(start_ns=at_ns, interval="1s") for at_ns in starts]
+    minute = a_candle(start_ns=START)
+    with closing(EmbeddedTimeSeries.open(None)) as whole:
+        await whole.write([*candles, minute])
+        await archived(whole, files, 0, 1, 2, 3, 4)
+    await store.write(candles[3:])
+
+    assert await read(store, files, Wanted(Candle, "kraken", BTC, "1s")) == candles
+    assert await read(store, files, Wanted(Candle, "kraken", BTC, "1m")) == [minute]
+    with closing(Archive(files)) as archive:
+        arrays = archive.read_candles("kraken", BTC, "1s", start_ns=0, end_ns=2**62)
+        resampled = archive.resample("kraken", "1d", start_ns=0, end_ns=2**62, source="1s")
+    assert list(arrays.start_ns) == [one.start_ns for one in candles[:3]]
+    assert list(resampled["trades"]) == [2, 1]
 
 
 async def test_without_an_archive_the_store_tells_all(store: EmbeddedTimeSeries) -> None:

@@ -65,7 +65,7 @@ def test_one_day_is_archived_where_it_is_asked_for(tmp_path: Path) -> None:
     [
         (("archive", "--day", str(day_of(TODAY_NS))), "is not over"),
         (("export", "pools", "kraken", "BTC-USDT"), "'pools' is none of"),
-        (("export", "candles", "kraken", "BTC-USDT", "--interval", "1s"), "--interval is one of"),
+        (("export", "signals", "kraken", "BTC-USDT", "--interval", "1s"), "--interval is one of"),
         (("export", "candles", "kraken", "BTCUSDT"), "BASE-QUOTE"),
         (("export", "candles", "kraken", "BTC-USDT", "--from", "now", "--to", "-1d"), "is empty"),
     ],

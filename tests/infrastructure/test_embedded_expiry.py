@@ -12,7 +12,17 @@ from infrastructure.timeseries import embedded_writing
 from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from infrastructure.timeseries.port import Stored
 from market import Instrument, Quote, Trade
-from tests.making import MINUTE, SECOND, a_candle, a_gap, a_quote, a_status, a_summary, a_trade
+from tests.making import (
+    MINUTE,
+    SECOND,
+    a_candle,
+    a_gap,
+    a_quote,
+    a_status,
+    a_summary,
+    a_trade,
+    a_venue_candle,
+)
 
 BTC = Instrument("BTC", "USDT")
 DAY = 86_400 * SECOND
@@ -74,17 +84,44 @@ async def test_raw_events_go_after_their_day_and_all_else_stays(
     assert await store.gaps("kraken", BTC, **EVER) == [gap]
 
 
-async def test_candles_of_a_second_go_after_four_hours(
+async def test_candles_of_a_second_go_with_the_trades_that_they_are_made_of(
     store: EmbeddedTimeSeries, clock: HandClock
 ) -> None:
     old = a_candle(start_ns=NOON, interval="1s")
+    fresh = a_candle(start_ns=NOON + DAY, interval="1s")
+    await store.write([old])
+
+    clock.now_ns = NOON + DAY + SECOND
+    await store.write([fresh])
+
+    assert await store.candles("kraken", BTC, "1s", **EVER) == [fresh]
+
+
+async def test_candles_of_a_second_that_venues_made_go_after_four_hours(
+    store: EmbeddedTimeSeries, clock: HandClock
+) -> None:
+    old = replace(a_venue_candle(start_ns=NOON, closed=True), interval="1s")
     fresh = replace(old, start_ns=NOON + 4 * 60 * MINUTE)
     await store.write([old])
 
     clock.now_ns = NOON + 4 * 60 * MINUTE + SECOND
     await store.write([fresh])
 
-    assert await store.candles("kraken", BTC, "1s", **EVER) == [fresh]
+    assert await store.venue_candles("kraken", BTC, "1s", **EVER) == [fresh]
+
+
+async def test_candles_of_a_second_that_an_earlier_version_kept_are_found(tmp_path: Path) -> None:
+    path, candle = tmp_path / "market.duckdb", a_candle(start_ns=NOON, interval="1s")
+    with closing(EmbeddedTimeSeries.open(path)) as store:
+        await store.write([candle])
+    with closing(duckdb.connect(path)) as file:
+        file.execute("INSERT INTO candle BY NAME FROM candle_second; DELETE FROM candle_second")
+
+    with closing(EmbeddedTimeSeries.open(path)) as store:
+        await store.write([replace(candle, trades=0), a_candle(start_ns=NOON)])
+
+        assert await store.candles("kraken", BTC, "1s", **EVER) == [candle]
+        assert await store.candles("kraken", BTC, "1m", **EVER) == [a_candle(start_ns=NOON)]
 
 
 async def test_what_is_to_be_kept_stays_however_old_it_is(clock: HandClock) -> None:

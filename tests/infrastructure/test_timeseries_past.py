@@ -4,9 +4,9 @@ from infrastructure.archive.kinds import KINDS
 from infrastructure.archive.rows import maker
 from infrastructure.timeseries.past import Held, Store
 from infrastructure.timeseries.port import Stored
-from infrastructure.timeseries.question import columns_of
+from infrastructure.timeseries.question import SecondCandle, columns_of
 from market import Candle, Episode, Trade, VenueStatus
-from tests.archive.making import of_every_kind
+from tests.archive.making import kept_kind, of_every_kind
 from tests.making import (
     MINUTE,
     SECOND,
@@ -33,7 +33,7 @@ async def test_rows_are_all_that_happened_in_the_range(store: Store) -> None:
 
     for kind in KINDS:
         found = await all_of(store, kind, "kraken")
-        meant = [one for one in (*first, *last) if type(one) is kind]
+        meant = [one for one in (*first, *last) if kept_kind(one) is kind]
         assert sorted(found, key=lambda one: one.event_ns) == meant
 
 
@@ -55,6 +55,20 @@ async def test_what_is_held_counts_rows_by_series(store: Store) -> None:
         Held("kraken", "BTC", "USDT", "1m", 2, MIDNIGHT + MINUTE + 1),
         Held("upbit", "BTC", "KRW", "1m", 1, MIDNIGHT + 1),
     ]
+
+
+async def test_candles_of_a_second_are_a_kind_of_their_own(store: Store) -> None:
+    first, second = (a_candle(start_ns=MIDNIGHT + n * SECOND, interval="1s") for n in range(2))
+    ticking = a_candle(start_ns=MIDNIGHT + 2 * SECOND, interval="1s", closed=False)
+    await store.write([second, a_candle(start_ns=MIDNIGHT)])
+    await store.write([first, ticking])
+
+    found = await all_of(store, SecondCandle, "kraken")
+
+    assert await store.held(SecondCandle, start_ns=MIDNIGHT, end_ns=NEXT) == [
+        Held("kraken", "BTC", "USDT", "1s", 2, second.received_ns)
+    ]
+    assert sorted(found, key=lambda one: one.event_ns) == [first, second]
 
 
 async def test_what_is_of_no_venue_is_one_series(store: Store) -> None:
