@@ -15,7 +15,8 @@ from analytics.backtest.figures import Figures
 from analytics.strategies import Strategy, parameters_of
 from cryptotracker.backtesting.choosing import candle_strategy
 from infrastructure.scale import Columns, Engine, Market
-from market import SettingsError
+from infrastructure.timeseries.question import kept_as, table_of
+from market import Candle, SettingsError
 
 PIECE = "1m"
 
@@ -56,15 +57,19 @@ def on_each_market(
     return [(market, decoder.decode(told)) for market, told in found]
 
 
-def files_of(root: str) -> list[str]:
-    """Return the files of candles below a folder, or below an archive's.
+def files_of(root: str, interval: str = PIECE) -> list[str]:
+    """Return the files of candles below a folder, or below the one of an archive that holds them.
+
+    Candles of a second have a folder of their own there; all others are made of minutes.
 
     Raises:
         SettingsError: there are none.
 
     """
     folder = Path(root)
-    within = folder / "candle" if (folder / "candle").is_dir() else folder
+    kept = folder / table_of(kept_as(Candle, interval))
+    is_archive = kept.is_dir() or (folder / table_of(Candle)).is_dir()
+    within = kept if is_archive else folder
     if found := sorted(
         str(file) for file in within.rglob("*.parquet") if ".writing" not in file.parts
     ):

@@ -73,7 +73,7 @@ def of_markets(  # noqa: PLR0913  # options of a command line
         end_ns=span.end_ns,
     )
     chosen: Engine = SparkEngine(master) if engine == "spark" else DuckDbEngine()
-    found = on_each_market(chosen, files_of(root), asked)
+    found = on_each_market(chosen, files_of(root, interval), asked)
     if not found:
         raise SettingsError(f"There are no closed candles below {root} in that time.")
     _tell(found, as_json=as_json)

@@ -147,6 +147,13 @@ def test_the_command_tells_a_row_a_market_and_trial(archive: str) -> None:
     ]
 
 
+def test_candles_of_a_second_are_sought_in_their_own_folder(tmp_path: Path) -> None:
+    keep_days(tmp_path, [a_candle(), a_candle(interval="1s")])
+
+    assert [Path(file).parts[-4] for file in files_of(str(tmp_path))] == ["candle"]
+    assert [Path(file).parts[-4] for file in files_of(str(tmp_path), "1s")] == ["candle_second"]
+
+
 def test_a_folder_without_candles_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no Parquet files of candles below"):
         files_of(str(tmp_path))
