@@ -13,18 +13,18 @@ from cryptotracker.compose import Role, System
 from cryptotracker.running import listener_of
 from cryptotracker.settings import embedded_file, read_settings
 from infrastructure.timeseries.embedded import EmbeddedTimeSeries
-from market import Trade
+from market import Book, Trade
 from tests.waiting import eventually
 
 ALL: frozenset[Role] = frozenset({"simulate", "stream", "store", "refresh", "serve"})
 TRADES = 500
 
 
-async def test_every_trade_that_was_shown_is_stored(
+async def test_every_trade_that_was_shown_is_stored_and_books_where_they_are_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    settings = read_settings(port=0, simulator_events_per_s=2_000.0)
+    settings = read_settings(port=0, simulator_events_per_s=2_000.0, book_every_s=1)
     shown: list[LatestView] = []
     system = System(settings, ALL, listener=listener_of(settings, ALL))
     running = asyncio.create_task(system.run(lambda view, _: shown.append(view)))
@@ -37,6 +37,7 @@ async def test_every_trade_that_was_shown_is_stored(
     store = EmbeddedTimeSeries.open(embedded_file(settings))
     for trades in shown[0].trades.values():
         assert set(trades) <= await _stored(store, next(iter(trades.values())))
+    assert await store.oldest(Book) is not None
     store.close()
 
 

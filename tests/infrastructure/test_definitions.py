@@ -29,6 +29,7 @@ from market import Event
 from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
 from refresher_service.signaller import Signaller
+from storage_service.book_writer import BookWriter
 from storage_service.writer import Writer
 from tests.making import a_book, a_candle, a_quote, a_signal, a_status, a_trade
 from tests.servers.rabbitmq_node import RabbitMQServer
@@ -175,8 +176,12 @@ async def test_each_service_does_all_that_it_does_with_its_own_user(
                 await probe()
         for reader in KEPT:
             await stream.keep(reader.name, patterns_of(reader.handles))
-        writer, view = writing(storing, store), LatestView(serve)
-        for part in (writer, view, Signaller(refresh, store, chosen_strategies(TOLD_ALL))):
+        writer, view, books = (
+            writing(storing, store),
+            LatestView(serve),
+            BookWriter(storing, store, every_s=1),
+        )
+        for part in (writer, books, view, Signaller(refresh, store, chosen_strategies(TOLD_ALL))):
             await opened.enter_async_context(_running(part))
         lead = await opened.enter_async_context(
             refresh.lead(places_of(CandleBuilder.name, PARTITIONS)[0])
@@ -195,7 +200,7 @@ async def test_each_service_does_all_that_it_does_with_its_own_user(
         await stream.flush()
         await refresh.publish([a_candle(), a_signal()])
         await refresh.flush()
-        await eventually(lambda: writer.handled >= 3, within_s=20)
+        await eventually(lambda: writer.handled >= 3 and books.stored == 1, within_s=20)
         await eventually(lambda: view.handled >= len(told), within_s=20)
         async with asyncio.timeout(20):
             while not (letters := await operator.dead_letters(10)):
