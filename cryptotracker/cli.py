@@ -18,6 +18,7 @@ from cryptotracker.explain_command import explain
 from cryptotracker.export_command import export
 from cryptotracker.fees_command import fees
 from cryptotracker.quarantine import quarantine
+from cryptotracker.query_command import query
 from cryptotracker.record_command import record
 from cryptotracker.replay_command import replay
 from cryptotracker.routes_command import routes
@@ -54,6 +55,7 @@ EVERYTHING: frozenset[Role] = frozenset({"simulate", "stream", "store", "refresh
 
 app.command()(archive)
 app.command()(export)
+app.command()(query)
 app.command()(decode)
 app.command()(doctor)
 app.command()(venues)

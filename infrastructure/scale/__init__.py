@@ -7,5 +7,17 @@ from infrastructure.scale.crossing import crossing_text
 from infrastructure.scale.engine import Columns, Engine, Market, Work
 from infrastructure.scale.here import DuckDbEngine
 from infrastructure.scale.spark import SparkEngine
+from infrastructure.scale.tables import candles_text, crossings_text, returns_text
 
-__all__ = ["Columns", "DuckDbEngine", "Engine", "Market", "SparkEngine", "Work", "crossing_text"]
+__all__ = [
+    "Columns",
+    "DuckDbEngine",
+    "Engine",
+    "Market",
+    "SparkEngine",
+    "Work",
+    "candles_text",
+    "crossing_text",
+    "crossings_text",
+    "returns_text",
+]

@@ -4,8 +4,6 @@ Means are differences of prefix sums, which both engines make in one pass; frame
 a mean would take Spark six times as long. Sums are of decimals, hence exact.
 """
 
-from infrastructure.scale.engine import text_of
-
 EQUAL = 1e-9
 """Means that differ by less, as a share, are equal: see `analytics.strategies.crosses`."""
 
@@ -40,7 +38,7 @@ grown AS (
     END AS growth
     FROM held
 )
-SELECT venue, base, quote_currency, start_ns, share - share_before AS traded,
+SELECT venue, base, quote_currency, start_ns, open, share - share_before AS traded,
     {capital} * exp(sum(growth) OVER (
         PARTITION BY venue, base, quote_currency ORDER BY start_ns
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) AS equity
@@ -50,7 +48,7 @@ FROM grown ORDER BY venue, base, quote_currency, start_ns
 
 def crossing_text(
     *,
-    interval: str,
+    candles: str,
     fast: int,
     slow: int,
     capital: float,
@@ -60,7 +58,7 @@ def crossing_text(
     """Return the question: a row a candle, 1 or -1 where it is bought or sold, and the equity.
 
     Args:
-        interval: Of the candles.
+        candles: The question for the candles, see `text_of`.
         fast: Candles of the shorter mean.
         slow: Candles of the longer one.
         capital: What there is at first.
@@ -70,7 +68,7 @@ def crossing_text(
     """
     numbers = {"capital": capital, "rate": rate, "slippage": slippage, "equal": EQUAL}
     return TEXT.format(
-        meant=text_of(interval=interval, start_ns=0, end_ns=2**63 - 1),
+        meant=candles,
         fast=int(fast),
         slow=int(slow),
         **{name: f"CAST({value!r} AS DOUBLE)" for name, value in numbers.items()},

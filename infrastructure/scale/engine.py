@@ -1,6 +1,7 @@
 """What an engine promises, and the question that both are asked in one text."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from numpy.typing import NDArray
@@ -61,6 +62,16 @@ class Engine(Protocol):
 
         Raises:
             SettingsError: as `each`.
+
+        """
+
+    def write(self, files: Sequence[str], text: str, to: Path) -> None:
+        """Write what SQL says of the view ``candles`` as CSV or Parquet, as the name ends.
+
+        Spark writes a folder of that name, with a file for each part.
+
+        Raises:
+            SettingsError: as `each`, or it cannot be written.
 
         """
 

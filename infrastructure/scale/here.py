@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 
@@ -36,6 +37,15 @@ class DuckDbEngine:
         with _over(files) as database:
             return database.execute(text).fetchnumpy()
 
+    def write(self, files: Sequence[str], text: str, to: Path) -> None:
+        """See `Engine.write`."""
+        with _over(files) as database:
+            found = database.sql(text)
+            if to.suffix == ".csv":
+                found.write_csv(str(to))
+            else:
+                found.write_parquet(str(to), compression="zstd")
+
 
 @contextmanager
 def _over(files: Sequence[str]) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -51,4 +61,4 @@ def _over(files: Sequence[str]) -> Iterator[duckdb.DuckDBPyConnection]:
             yield database
         except duckdb.Error as error:
             why = str(error).partition("\n")[0]
-            raise SettingsError(f"The candles cannot be read: {why}") from error
+            raise SettingsError(f"DuckDB: {why}") from error

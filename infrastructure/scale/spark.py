@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from infrastructure.scale.engine import COLUMNS, Columns, Market, Work, text_of
@@ -50,6 +51,15 @@ class SparkEngine:
         with _session(self._master, files) as session:
             found = session.sql(text).toArrow()
         return {name: found[name].to_numpy() for name in found.column_names}
+
+    def write(self, files: Sequence[str], text: str, to: Path) -> None:
+        """See `Engine.write`."""
+        with _session(self._master, files) as session:
+            found = session.sql(text).write.mode("errorifexists")
+            if to.suffix == ".csv":
+                found.option("header", "true").csv(str(to))
+            else:
+                found.option("compression", "zstd").parquet(str(to))
 
 
 def _each(work: Work) -> Callable[[Any, Any], Any]:

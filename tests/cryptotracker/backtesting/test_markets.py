@@ -15,6 +15,7 @@ from analytics.strategies import SmaCross
 from cryptotracker.backtesting.markets import Asked, files_of, on_each_market
 from cryptotracker.cli import app
 from infrastructure.scale import DuckDbEngine, Engine, SparkEngine, crossing_text
+from infrastructure.scale.engine import text_of
 from market import Candle, SettingsError
 from tests.analytics.backtest.candles import walk
 from tests.archive.making import keep_days
@@ -66,7 +67,8 @@ def test_each_market_has_what_a_backtest_of_it_has(archive: str) -> None:
 
 def crossed(engine: Engine, files: list[str]) -> list[tuple[list[tuple[int, int]], Series]]:
     """Return purchases and sales of each market, by place, and the equity, out of SQL."""
-    text = crossing_text(interval="1m", fast=3, slow=10, capital=10_000.0, rate=0.001)
+    candles = text_of(interval="1m", start_ns=0, end_ns=2**62)
+    text = crossing_text(candles=candles, fast=3, slow=10, capital=10_000.0, rate=0.001)
     found = engine.asked(files, text)
     parts = (found["base"] == base for base in ("BTC", "ETH"))
     return [
