@@ -9,7 +9,7 @@ import msgspec
 
 from infrastructure.timeseries.influx_questions import told, with_parameters
 from infrastructure.timeseries.influx_server import Bucket, InfluxServer, Value
-from infrastructure.timeseries.line_protocol import ROOM_NS
+from infrastructure.timeseries.line_protocol import ROOM_NS, millisecond_of
 from infrastructure.timeseries.past import Held, Row
 from infrastructure.timeseries.port import Stored
 from infrastructure.timeseries.question import codes_of, columns_of, table_of, time_field
@@ -25,10 +25,10 @@ _RANGE = "time >= $start_ns AND time < $end_ns"
 async def oldest(
     server: InfluxServer, bucket: Bucket, kind: type[Stored], since_ns: int
 ) -> int | None:
-    """Return the time of the oldest point of a kind from then on; None: there is none."""
+    """See `Past.oldest`; a point is later than its event, within the same millisecond."""
     text = f'SELECT first("sequence") FROM "{table_of(kind)}" WHERE time >= $since_ns'  # noqa: S608  # all of it from here
     rows = await server.query(bucket, text, {"since_ns": since_ns})
-    return int(rows[0]["time"] or 0) if rows else None
+    return max(since_ns, millisecond_of(int(rows[0]["time"] or 0))) if rows else None
 
 
 async def held(

@@ -34,7 +34,10 @@ class Past(Protocol):
     """
 
     async def oldest(self, kind: type[Stored], *, since_ns: int = 0) -> int | None:
-        """Return the time of the oldest row of a kind from then on; None: there is none."""
+        """Return when the oldest row of a kind from then on is, or less than a millisecond before.
+
+        None: there is none.
+        """
 
     async def held(self, kind: type[Stored], *, start_ns: int, end_ns: int) -> Sequence[Held]:
         """Return how much there is of each series in the range; open candles do not count."""

@@ -112,5 +112,15 @@ async def test_oldest_is_the_time_of_the_first(store: Store) -> None:
     for kind in KINDS:
         oldest_ns = await store.oldest(kind) or 0
         later_ns = await store.oldest(kind, since_ns=MIDNIGHT + MINUTE) or 0
-        assert 0 <= oldest_ns - MIDNIGHT < SECOND / 1_000
-        assert 0 <= later_ns - NEXT < SECOND / 1_000
+        assert 0 <= MIDNIGHT - oldest_ns < SECOND / 1_000
+        assert 0 <= NEXT - later_ns < SECOND / 1_000
+
+
+async def test_nothing_is_before_the_oldest_whatever_its_number(store: Store) -> None:
+    """A point may be later than its trade, which must not be left out for that."""
+    await store.write([a_trade(number=123_456, at_ns=MIDNIGHT + 1_500)])
+
+    oldest_ns = await store.oldest(Trade)
+
+    assert oldest_ns is not None
+    assert MIDNIGHT <= oldest_ns <= MIDNIGHT + 1_500
