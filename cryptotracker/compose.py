@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -41,7 +42,7 @@ from infrastructure.probes import bus_probe, store_probe
 from infrastructure.sharing import Share
 from infrastructure.supervisor import Supervised, Supervisor
 from infrastructure.timeseries.past import Store
-from market.spread import shard_name, shard_of
+from market.spread import ANY, shard_name, shard_of
 from refresher_service.across_venues import AcrossVenues
 from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
@@ -53,6 +54,7 @@ from storage_service.writer import Writer
 from stream_service.connection import VenueConnection
 from stream_service.gathering import Outlet, gathered
 from stream_service.intake import Tap
+from stream_service.part import Part
 from stream_service.past_candles import history_of
 from stream_service.polled import PolledVenue
 from stream_service.polling import VenuePolling
@@ -106,12 +108,15 @@ class System:
         self.fault_every_s = fault_every_s
         self.measured: list[object] = []
         self.view: LatestView | None = None
+        self.shard = settings.stream_shard
+        self.part: Part | None = None
         self.venues = chosen_venues(settings)
         self.polled = chosen_polled(settings)
 
     async def run(self, ready: Ready | None = None) -> None:
         """Open bus and store, run the parts until cancelled, close what was opened."""
         async with AsyncExitStack() as opened:
+            await self._take_part(opened)
             metrics = self._metrics_listener(opened)
             bus = await opened.enter_async_context(open_bus(self.settings, spool=self._spool))
             if self.roles & {"stream", "refresh"} and self.settings.is_distributed:
@@ -129,11 +134,36 @@ class System:
             supervisor = Supervisor(bus, drain_s=drain_s)
             if self.view:
                 self.view.ours = supervisor.statuses
-            tiers[0] = [*self._probes(bus, store), *tiers[0]]
+            tiers[0] = [*self._probes(bus, store), *([self.part] if self.part else []), *tiers[0]]
             if metrics:
                 tiers[0].append(self._metrics(supervisor, [bus, *chain(*tiers)], metrics))
             with _out_of_garbage_collection():
                 await supervisor.run(*tiers)
+
+    async def _take_part(self, opened: AsyncExitStack) -> None:
+        """Take a part of the instruments where any will do; while all are taken, stand by."""
+        number, _, count = self.shard.partition("/")
+        if number != ANY or "stream" not in self.roles:
+            return
+        self.part = Part(int(count), self.settings.state_folder)
+        opened.callback(self.part.close)
+        if not self.part.take():
+            await self._stand_by(self.part)
+        self.shard = self.part.shard
+
+    async def _stand_by(self, part: Part) -> None:
+        """Tell that this process is well until there is a part for it."""
+        async with AsyncExitStack() as opened:
+            metrics = self._metrics_listener(opened)
+            bus = await opened.enter_async_context(open_bus(self.settings))
+            parts = [*self._probes(bus, None), part]
+            supervisor = Supervisor(bus)
+            if metrics:
+                parts.append(self._metrics(supervisor, [bus, *parts], metrics))
+            async with asyncio.TaskGroup() as tasks:
+                standing = tasks.create_task(supervisor.run(parts))
+                await part.taken.wait()
+                standing.cancel()
 
     def _probes(self, bus: Bus, store: Store | None) -> list[Supervised]:
         """Make what shows whether bus and store work; an embedded store is part of this process.
@@ -230,7 +260,7 @@ class System:
             return []
         settings = self.settings
         venues = with_keys(settings, self.venues)
-        polled = with_keys(settings, _of_shard(settings.stream_shard, self.polled))
+        polled = with_keys(settings, _of_shard(self.shard, self.polled))
         if address:
             venues = [simulated(venue, address) for venue in venues]
             polled = [simulated_polled(venue, address) for venue in polled]
@@ -250,7 +280,7 @@ class System:
             transport=settings.transport,
             tap=self.tap,
             history=self._history,
-            shard=settings.stream_shard,
+            shard=self.shard,
         )
 
     @property
@@ -271,8 +301,7 @@ class System:
         """Where streams keep what they know; None: the simulated past ends with this process."""
         if "simulate" in self.roles:
             return None
-        folder, shard = self.settings.state_folder, self.settings.stream_shard
-        return folder / shard_name(shard) if shard else folder
+        return self.settings.state_folder / shard_name(self.shard)
 
     def _polling(self, venue: PolledVenue, bus: Bus) -> VenuePolling:
         state = self.settings.state_dir if self.settings.mode == "live" else None

@@ -18,6 +18,7 @@ from analytics.routes.costs import fee_key, fee_name
 from analytics.routes.kernels import KernelName
 from cryptotracker.secret_files import IN_FILES, SUFFIX, read_secrets
 from market import Instrument, SettingsError
+from market.spread import ANY
 from stream_service.transport import TransportName, installed_transports
 from stream_service.venue import CHANNELS, Channel
 
@@ -115,9 +116,10 @@ class Settings(BaseSettings):
     )
     stream_shard: str = Field(
         "",
-        pattern=r"^([1-9]\d*/[1-9]\d*)?$",
+        pattern=r"^((any|[1-9]\d*)/[1-9]\d*)?$",
         description="Which part of the instruments this stream follows, such as 2/4: the second of "
-        "four; empty: all of them. See docs/SCALING.md",
+        "four; any/4: one that no other with the same state_dir follows; empty: all of them. See "
+        "docs/SCALING.md",
     )
     channels: Words = Field(
         get_args(Channel),
@@ -258,7 +260,7 @@ class Settings(BaseSettings):
     @classmethod
     def _shard_is_among_its_count(cls, shard: str) -> str:
         number, _, count = shard.partition("/")
-        if shard and int(number) > int(count):
+        if shard and number != ANY and int(number) > int(count):
             raise ValueError(f"there is no part {number} of {count}")
         return shard
 

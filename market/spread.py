@@ -11,6 +11,9 @@ from hashlib import blake2b
 
 from market.instrument import Instrument
 
+ANY = "any"
+"""In place of a shard's number: one that nobody has, such as ``any/4``."""
+
 
 def ranked(thing: str, names: Iterable[str]) -> list[str]:
     """Return the names, those that ``thing`` would rather fall to first."""

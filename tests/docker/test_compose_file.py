@@ -10,6 +10,7 @@ from cryptotracker.secret_files import IN_FILES, SUFFIX
 from cryptotracker.settings import PREFIX, Settings, read_settings
 from cryptotracker.setup_command import TOKENS
 from cryptotracker.stack_secrets import SERVICES, make_secrets, put
+from market.spread import ANY
 from tests.docker.stack import (
     COMPOSE_FILE,
     ENV_EXAMPLE,
@@ -115,6 +116,10 @@ def test_a_service_starts_once_those_it_depends_on_are_healthy(name: str) -> Non
 
 def test_streams_start_once_everyone_who_keeps_events_listens() -> None:
     assert {"store", "refresh"} <= set(services()["stream"]["depends_on"])
+
+
+def test_a_second_stream_stands_by_and_tells_nothing_twice() -> None:
+    assert services()["stream"]["environment"]["CRYPTOTRACKER_STREAM_SHARD"] == f"{ANY}/1"
 
 
 def test_only_api_and_grafana_are_published_and_only_on_loopback() -> None:
