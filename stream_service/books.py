@@ -144,7 +144,7 @@ class BookWatch:
         sequence: int | None = None,
     ) -> Sequence[Event]:
         """Show a book that is right, after what there is to say about the time before."""
-        self.renew()
+        self._repeat_ns = 0
         return self.changed(tuple(bids), tuple(asks), event_ns, received_ns, sequence)
 
     def changed(

@@ -126,10 +126,11 @@ class TimedBook:
     ) -> Sequence[Event]:
         self._told_ns = event_ns
         bids, asks = best
-        if not (fault := crossing(bids, asks)):
+        if not (bids and asks and bids[0].price >= asks[0].price):
             self._is_crossed = False
             self._watch.renew()
             return self._watch.changed(bids, asks, event_ns, received_ns)
+        fault = crossing(bids, asks)
         if self._is_crossed:
             self._give_up(event_ns)
             return self._watch.broke(fault, received_ns)
@@ -155,14 +156,16 @@ def _in_order(
     best_bids, best_asks = bids[:BEST], asks[:BEST]
     bid, ask = inf, 0.0
     for level in best_bids:
-        if not (level.size and level.price < bid):
+        price = level.price
+        if not (price < bid and level.size):
             break
-        bid = level.price
+        bid = price
     else:
         for level in best_asks:
-            if not (level.size and level.price > ask):
+            price = level.price
+            if not (price > ask and level.size):
                 break
-            ask = level.price
+            ask = price
         else:
             return tuple(best_bids), tuple(best_asks)
     sides = [[level for level in side if level.size] for side in (best_bids, best_asks)]

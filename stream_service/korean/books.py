@@ -122,16 +122,18 @@ def _sides(units: Sequence[Unit]) -> tuple[list[Level], list[Level]]:
     asks: list[Level] = []
     bid, ask = wire.LARGEST, 0.0
     for unit in units:
-        if unit.bid_price and unit.bid_size:
-            if unit.bid_price >= bid:
-                raise ValueError(f"the bid of {unit.bid_price} is not below that of {bid}")
-            bid = unit.bid_price
-            bids.append(Level(bid, unit.bid_size))
-        if unit.ask_price and unit.ask_size:
-            if unit.ask_price <= ask:
-                raise ValueError(f"the ask of {unit.ask_price} is not above that of {ask}")
-            ask = unit.ask_price
-            asks.append(Level(ask, unit.ask_size))
+        price, size = unit.bid_price, unit.bid_size
+        if price and size:
+            if price >= bid:
+                raise ValueError(f"the bid of {price} is not below that of {bid}")
+            bid = price
+            bids.append(Level(price, size))
+        price, size = unit.ask_price, unit.ask_size
+        if price and size:
+            if price <= ask:
+                raise ValueError(f"the ask of {price} is not above that of {ask}")
+            ask = price
+            asks.append(Level(price, size))
     return bids, asks
 
 

@@ -173,8 +173,8 @@ class BinanceSession(Session):
     def receive(self, frame: bytes, received_ns: int) -> Sequence[Event]:
         """See `Session.receive`; replies give no event."""
         try:
-            if frame[-3] != QUOTE_END:
-                return self._by_end[frame[-3]](frame, received_ns)
+            if (end := frame[-3]) != QUOTE_END:
+                return self._by_end[end](frame, received_ns)
             # what comes most is read right here: another call would cost a tenth of it
             row = decode_quote(frame).data
             bid, ask = row.bid, row.ask

@@ -301,6 +301,7 @@ class BitstampSession(Session):
         self._summary_rounds: Rounds[str] = Rounds(period_s=60, delay_s=1, spread_s=0)
         self._tells_books = "book" in options.channels
         self._tells_quotes = "quote" in options.channels
+        self._tells_only_books = self._tells_books and not self._tells_quotes
         self._now_ns = 0
 
     def opened(self) -> None:
@@ -472,8 +473,10 @@ class BitstampSession(Session):
         row = frame.data
         bids, asks, event_ns = row.bids, row.asks, row.microtimestamp * US
         if comes_whole:
-            return self._told(book.whole(event_ns, bids, asks, received_ns))
-        return self._told(book.change(Change(event_ns, bids, asks), received_ns))
+            events = book.whole(event_ns, bids, asks, received_ns)
+        else:
+            events = book.change(Change(event_ns, bids, asks), received_ns)
+        return events if self._tells_only_books else self._told(events)
 
     def _channel(self, name: str) -> tuple[TimedBook | None, bool]:
         """Return the book that a channel tells, and whether it comes whole."""
@@ -489,7 +492,7 @@ class BitstampSession(Session):
 
     def _told(self, events: Sequence[Event]) -> Sequence[Event]:
         """Add quotes, leave out what was not asked for."""
-        if self._tells_books and not self._tells_quotes:
+        if self._tells_only_books:
             return events
         told: list[Event] = []
         for event in events:

@@ -62,9 +62,8 @@ class BookRow(
 
 
 class TradesFrame(msgspec.Struct, frozen=True, gc=False):
-    """Executions of one instrument."""
+    """Executions of one instrument; each names it, so the topic is not read."""
 
-    topic: str
     data: list[TradeRow]
 
 

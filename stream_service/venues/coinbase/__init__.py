@@ -97,6 +97,7 @@ class CoinbaseSession(Session):
     def __init__(self, listings: Sequence[Listing], options: Options = NO_OPTIONS) -> None:
         super().__init__(listings, options)
         self._books: dict[str, StreamedBook] = {}
+        self._instruments: dict[str, Instrument] = {}
         self._summary_ns: dict[str, int] = {}
         self._rounds: Rounds[str] = Rounds(period_s=60, delay_s=3, spread_s=50)
         self._advanced = AdvancedReader(
@@ -278,12 +279,12 @@ class CoinbaseSession(Session):
         return self._told(self._change(frame, received_ns))
 
     def _matches(self, frame: bytes, received_ns: int) -> Sequence[Event]:
-        row = frames.match_frame.decode(frame)
-        number = row.trade_id
+        row = frames.decode_match(frame)
+        number, product = row.trade_id, row.product_id
         return (
             Trade(
                 NAME,
-                self.listings[row.product_id].instrument,
+                self._instruments.get(product) or self._known(product),
                 str(number),
                 frames.TAKER[row.side],
                 row.price,
@@ -294,6 +295,10 @@ class CoinbaseSession(Session):
                 sequence=number,
             ),
         )
+
+    def _known(self, product: str) -> Instrument:
+        instrument = self._instruments[product] = self.listings[product].instrument
+        return instrument
 
     def _change(self, frame: bytes, received_ns: int) -> Iterable[Event]:
         row = frames.changes_frame.decode(frame)
@@ -315,7 +320,7 @@ class CoinbaseSession(Session):
         """Tell a summary once a second; and a quote only where no book is followed."""
         row = frames.decode_ticker(frame)
         product = row.product_id
-        instrument = self.listings[product].instrument
+        instrument = self._instruments.get(product) or self._known(product)
         event_ns = wire.ns_of_rfc3339(row.time)
         events: list[Event] = []
         if row.price:

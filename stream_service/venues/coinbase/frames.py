@@ -154,7 +154,7 @@ class ProductRow(msgspec.Struct, frozen=True):
 
 
 envelope = msgspec.json.Decoder(Envelope)
-match_frame = msgspec.json.Decoder(Match, strict=False)
+decode_match = msgspec.json.Decoder(Match, strict=False).decode
 changes_frame = msgspec.json.Decoder(BookChanges, strict=False)
 whole_book = msgspec.json.Decoder(WholeBook, strict=False)
 decode_ticker = msgspec.json.Decoder(Ticker, strict=False).decode

@@ -264,8 +264,24 @@ class OkxSession(Session):
                 place.book.doubt("a frame that may hold changes could not be read")
 
     def _trades(self, frame: bytes, received_ns: int) -> Sequence[Event]:
+        rows = frames.decode_trades(frame).data
+        if len(rows) == 1 and (row := rows[0]).symbol and row.count == 1:  # as nearly all do
+            number = row.id
+            return (
+                Trade(
+                    NAME,
+                    self._places[row.symbol].instrument,
+                    str(number),
+                    row.side,
+                    row.price,
+                    row.size,
+                    event_ns=row.time * MS,
+                    received_ns=received_ns,
+                    sequence=number,
+                ),
+            )
         events: list[Event] = []
-        for row in frames.decode_trades(frame).data:
+        for row in rows:
             number = row.id
             place = self._places[row.symbol or frames.subject_frame.decode(frame).arg.symbol]
             if row.count > 1:
