@@ -67,6 +67,12 @@ def events_message() -> Document:
                     "description": "Further routing keys; the broker removes it",
                 },
             },
+            "patternProperties": {
+                "^partition-of-[0-9]+$": {
+                    "type": "integer",
+                    "description": "Which of so many partitions its events are of; -1: of all",
+                }
+            },
         },
         "payload": {
             "type": "array",

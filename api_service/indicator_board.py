@@ -135,7 +135,7 @@ class IndicatorBoard:
     async def _catch_up(self, line: "_Line") -> None:
         try:
             await line.catch_up(self.reader)
-        except (UnavailableError, ProblemError) as error:
+        except (UnavailableError, ProblemError, ArithmeticError) as error:
             line.rest(str(error))
             log.warning(
                 "indicators.held_up", indicator=line.question.asked.kind.name, why=str(error)

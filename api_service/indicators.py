@@ -49,28 +49,27 @@ Name: TypeAlias = Literal[
 
 router = APIRouter(prefix="/v1", tags=["indicators"])
 
-_Venue = Annotated[str, Field(max_length=100, pattern="^[A-Za-z0-9_-]+$")]
-_Symbol = Annotated[str, Field(max_length=100, pattern="^[A-Za-z0-9]+[-/][A-Za-z0-9]+$")]
+_Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class IndicatorQuery(PageQuery):
     """Of which candles, with which parameters."""
 
-    venue: _Venue = Field(description="One venue; all: across venues")
-    symbol: _Symbol = Field(description="One symbol, such as BTC-USDT")
+    venue: _Name = Field(description="One venue; all: across venues")
+    symbol: _Name = Field(description="One symbol, such as BTC-USDT")
     interval: Interval = Field("1m", description="Length of a candle")
     period: int | None = Field(None, ge=1, le=1_000, description="Candles that a mean is of")
     width: float | None = Field(None, gt=0, le=100, description="Deviations to each bound")
     fast: int | None = Field(None, ge=1, le=1_000, description="Period of the fast mean")
     slow: int | None = Field(None, ge=1, le=1_000, description="Period of the slow mean")
     signal: int | None = Field(None, ge=1, le=1_000, description="Period of the signal line")
-    reference_venue: _Venue | None = Field(
+    reference_venue: _Name | None = Field(
         None, description="Venue of the market that it is held against"
     )
-    reference_symbol: _Symbol | None = Field(
+    reference_symbol: _Name | None = Field(
         None, description="Symbol of that market; the same when left out"
     )
-    rate_venue: _Venue | None = Field(
+    rate_venue: _Name | None = Field(
         None, description="Where the currency of that market is traded; the venue when left out"
     )
     format: Literal["json", "csv"] = Field("json", description="JSON, or CSV with a line a row")

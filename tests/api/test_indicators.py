@@ -254,3 +254,15 @@ async def test_a_symbol_that_nobody_lists_is_no_empty_answer(
 
     assert answer.status_code == 404
     assert answer.json()["errors"][0]["did_you_mean"] == ["BTC-USDT"]
+
+
+@pytest.mark.parametrize("symbol", ["BTCUSDT", "btc/usdt"])
+async def test_a_symbol_is_understood_however_it_is_written(
+    symbol: str, api: Api, client: httpx2.AsyncClient
+) -> None:
+    await api.feed(a_candle(close=3.0))
+
+    answer = await asked(client, f"/v1/indicators/sma?venue=Kraken&symbol={symbol}&period=1")
+
+    assert answer["meta"]["indicator"]["market"] == {"venue": "kraken", "symbol": "BTC-USDT"}
+    assert answer["data"][0]["values"] == {"sma": "3.0"}
