@@ -98,8 +98,10 @@ async def test_next_process_goes_on_with_the_stretch_where_the_last_one_ended(
 ) -> None:
     books = at(11, 12, 13, 21)
 
-    await told(local_bus, BookWriter(local_bus, embedded, every_s=10), books[:2])
-    await told(local_bus, BookWriter(local_bus, embedded, every_s=10), books[1:])
+    first = BookWriter(local_bus, embedded, every_s=10)
+    second = BookWriter(local_bus, embedded, every_s=10, clock=lambda: 12 * SECOND)
+    await told(local_bus, first, books[:2])
+    await told(local_bus, second, books[1:])
 
     assert await embedded.books("kraken", BTC, **EVER) == [books[0], books[3]]
 
