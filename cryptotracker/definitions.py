@@ -20,7 +20,6 @@ import msgspec
 
 from api_service.view import LatestView
 from cryptotracker.compose import KEPT
-from cryptotracker.machine_checks import NAME as DOCTOR
 from cryptotracker.settings import read_settings
 from infrastructure.actor import patterns_of
 from infrastructure.bus.amqp.connect import DEFAULT_LIMITS
@@ -84,8 +83,6 @@ RIGHTS = (
     Rights(
         user="operator",
         publishes=sorted(KINDS),
-        hears=[ACTOR],
-        views=[DOCTOR],
         tells_recent=True,
         reads_dead_letters=True,
         gives_back=True,
@@ -137,9 +134,13 @@ def _main() -> None:
         FILE.write_text(written(broker_definitions()), "utf-8")
         return
     folder = Path(sys.argv[1])
-    passwords = {
-        one.user: (folder / one.user / "bus_password").read_text("utf-8").strip() for one in RIGHTS
-    }
+    try:
+        passwords = {
+            one.user: (folder / one.user / "bus_password").read_text("utf-8").strip()
+            for one in RIGHTS
+        }
+    except OSError as error:
+        sys.exit(f"{error}: `cryptotracker setup secrets {folder}` makes passwords for all users")
     sys.stdout.write(written(with_users(_as_set(), passwords)))
 
 

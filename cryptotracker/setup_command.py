@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from cryptotracker.settings import Settings, read_settings
 from infrastructure.log import configure_logging
 from infrastructure.timeseries.influx_tokens import Right, influx_tokens
 from market import SettingsError
+from market.intervals import INTERVALS
 
 setup = typer.Typer(
     no_args_is_help=True,
@@ -65,8 +67,10 @@ def tokens(folder: Folder) -> None:
 
 
 async def _make_buckets(settings: Settings) -> None:
-    async with open_store(settings):
-        pass
+    """Make the buckets; with an archive the one that expires keeps what may not be archived yet."""
+    async with open_store(settings) as store:
+        if settings.archive:
+            await store.keep_from(time.time_ns() - 2 * INTERVALS["1d"])
 
 
 def _make_tokens(folder: Path, settings: Settings, url: str) -> None:
