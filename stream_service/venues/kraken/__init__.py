@@ -315,13 +315,20 @@ class KrakenSession(Session):
         followed.untold = None
         price, change, numbered = row.last, row.change, self.numbered
         self.numbered = sequence = received_ns if received_ns > numbered else numbered + 1
+        opened = None
+        if change is not None:  # the price of 24 hours ago, which is told as the change since
+            # as many digits as a float holds, lest there is a tail such as that of 0.1 + 0.2
+            unit = 1e12 if price < 1e3 else 1e9 if price < 1e6 else 1e6  # noqa: PLR2004  # as above
+            count = (price - change) * unit
+            # this rounds to even as `round` does, which takes ten times as long
+            opened = (count + EVEN - EVEN if 0.0 < count < EVEN else round(count)) / unit
         return Summary(
             NAME,
             followed.instrument,
             row.symbol,
             price,
             "",
-            None if change is None else _open_before(change, price),
+            opened if opened and 0.0 < opened < wire.LARGEST else None,
             row.high or None,
             row.low or None,
             row.volume,
@@ -492,16 +499,6 @@ class KrakenSession(Session):
 def _late_ns(candle: VenueCandle) -> int:
     """Return when a candle is over, though nothing came after it."""
     return candle.start_ns + INTERVALS[candle.interval] + LATE_NS
-
-
-def _open_before(change: float, last: float) -> float | None:
-    """Return the price of 24 hours ago, which is told as the change since; None: there is none."""
-    # as many digits as a float holds, lest there is a tail such as that of 0.1 + 0.2
-    unit = 1e12 if last < 1e3 else 1e9 if last < 1e6 else 1e6  # noqa: PLR2004  # as above
-    count = (last - change) * unit
-    # this rounds to even as `round` does, which takes ten times as long
-    opened = (count + EVEN - EVEN if 0.0 < count < EVEN else round(count)) / unit
-    return opened if 0.0 < opened < wire.LARGEST else None
 
 
 VENUE = Venue(
