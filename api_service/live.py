@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from typing import NoReturn
 from urllib.parse import urlsplit
 
@@ -146,8 +147,7 @@ class _Listener:
     def _do(self, message: Message) -> None:
         match message:
             case Subscribe():
-                self._check_room(1)
-                self._check_indicators(message)
+                self._check_room([message.channel])
                 stream = self.api.hub.stream(stream_key(message, self.api.view))
                 self._follow(stream, message.id)
             case Unsubscribe():
@@ -173,17 +173,13 @@ class _Listener:
         )
         self.api.hub.follow(self.client, stream, seen_seq)
 
-    def _check_room(self, subscriptions: int) -> None:
-        if len(self.client.following) + subscriptions > SUBSCRIPTIONS_AT_MOST:
+    def _check_room(self, channels: Sequence[str]) -> None:
+        followed = [stream.key.channel for stream, _ in self.client.following.values()]
+        all_ = [*followed, *channels]
+        if len(all_) > SUBSCRIPTIONS_AT_MOST:
             detail = f"At most {SUBSCRIPTIONS_AT_MOST} subscriptions a connection."
             raise ProblemError("too-many-subscriptions", detail)
-
-    def _check_indicators(self, message: Subscribe) -> None:
-        followed = (stream.key.channel for stream, _ in self.client.following.values())
-        if (
-            message.channel == "indicators"
-            and sum(channel == "indicators" for channel in followed) >= INDICATORS_AT_MOST
-        ):
+        if "indicators" in channels and all_.count("indicators") > INDICATORS_AT_MOST:
             detail = f"At most {INDICATORS_AT_MOST} indicators a connection."
             raise ProblemError("too-many-subscriptions", detail)
 
@@ -205,7 +201,7 @@ class _Listener:
             faults = [fault(f"streams.{sub}", sub, f"one of {', '.join(left)}") for sub in unknown]
             detail = f"That session did not follow {', '.join(unknown)}."
             raise ProblemError("unknown-subscription", detail, faults)
-        self._check_room(len(message.streams))
+        self._check_room([left[sub].key.channel for sub in message.streams])
         for sub, seen_seq in message.streams.items():
             self._follow(left[sub], message.id, seen_seq)
 

@@ -117,6 +117,7 @@ class LiveHub:
         """See `Measured.measures`."""
         yield Measure("live_clients", self.clients)
         yield Measure("live_streams", self.streams)
+        yield Measure("live_indicators", len(self._of_indicators))
 
     @property
     def streams(self) -> int:

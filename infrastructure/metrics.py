@@ -101,6 +101,7 @@ CATALOGUE = (
     About("view_lag_seconds", "gauge", (), "Age of the newest event when the API took it in"),
     About("live_clients", "gauge", (), "Clients of the live feed"),
     About("live_streams", "gauge", (), "Streams that they share"),
+    About("live_indicators", "gauge", (), "Different indicators that they follow"),
 )
 
 OF_THE_PROCESS = (
