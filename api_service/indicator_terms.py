@@ -1,5 +1,6 @@
 """From what a client asks of an indicator to a question that can be answered, or a problem."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -12,6 +13,8 @@ from api_service.problems import ProblemError, fault
 from api_service.rows import symbol_of
 from api_service.view import Key, LatestView
 from market import Instrument
+
+_BESIDE = ("reference_venue", "reference_symbol", "rate_venue")
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -49,11 +52,7 @@ def question_of(
         ProblemError: it makes no sense; every fault says what would.
 
     """
-    try:
-        terms = parameters_from(kind.name, kind.terms, parameters)
-    except ValueError as error:
-        named = [name for name in parameters if f" {name}" in str(error)] or list(parameters)
-        raise _wrong([(name, parameters[name], str(error)) for name in named]) from error
+    terms = _terms(kind, parameters)
     own = _market(markets.venue, markets.symbol, view)
     return Question(Asked(kind, terms, interval), (own, *_beside(kind, own, markets, view)))
 
@@ -72,6 +71,18 @@ def indicator_named(name: str) -> Indicator:
     return INDICATORS[name]
 
 
+def _terms(kind: Indicator, given: Mapping[str, object]) -> msgspec.Struct:
+    known = [field.name for field in msgspec.structs.fields(kind.terms)]
+    if strange := [name for name in given if name not in known]:
+        reason = f"{kind.name} has no such parameter; it has {', '.join(known) or 'none'}"
+        raise _wrong([(name, given[name], reason) for name in strange])
+    try:
+        return parameters_from(kind.name, kind.terms, given)
+    except ValueError as error:
+        named = [name for name in given if re.search(rf"\b{name}\b", str(error))]
+        raise _wrong([(name, given[name], str(error)) for name in named]) from error
+
+
 def _beside(kind: Indicator, own: Key, markets: Markets, view: LatestView) -> Sequence[Key]:
     named = {name: value for name in _BESIDE if (value := getattr(markets, name)) is not None}
     unused = [name for name in named if name.partition("_")[0] not in kind.beside]
@@ -87,9 +98,6 @@ def _beside(kind: Indicator, own: Key, markets: Markets, view: LatestView) -> Se
     return reference, _market(markets.rate_venue or own[0], symbol_of(currencies), view)
 
 
-_BESIDE = ("reference_venue", "reference_symbol", "rate_venue")
-
-
 def _reference(kind: Indicator, own: Key, markets: Markets, view: LatestView) -> Key:
     """Return the market that the own one is held against; its symbol may be left out."""
     if markets.reference_venue is None:
@@ -100,17 +108,13 @@ def _reference(kind: Indicator, own: Key, markets: Markets, view: LatestView) ->
     if reference == own:
         reason = "a market other than the own one; name another venue or symbol"
         raise _wrong([("reference_venue", markets.reference_venue, reason)])
-    is_same = reference[1].quote_currency == own[1].quote_currency
-    if is_same == ("rate" in kind.beside):
-        other = kind.name.replace("premium", "spread") if is_same else _of_premium(kind)
-        word = "the same currency" if is_same else "different currencies"
+    are_same = reference[1].quote_currency == own[1].quote_currency
+    if are_same == ("rate" in kind.beside):
+        word = "the same currency" if are_same else "different currencies"
+        other = kind.name.replace(*(("premium", "spread") if are_same else ("spread", "premium")))
         reason = f"{symbol_of(own[1])} and {symbol} are in {word}; ask for {other}"
         raise _wrong([("reference_symbol", symbol, reason)])
     return reference
-
-
-def _of_premium(kind: Indicator) -> str:
-    return kind.name.replace("spread", "premium")
 
 
 def _market(venue: str, symbol: str, view: LatestView) -> Key:

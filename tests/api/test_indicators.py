@@ -211,8 +211,8 @@ async def test_a_table_has_a_line_a_candle_and_says_where_older_ones_are(
     ("query", "parameter", "reason"),
     [
         ("rsi?period=300", "period", "period is 300; it must be whole, from 2 to 250"),
-        ("vwap?period=3", "period", "vwap has no parameter 'period'; it has none"),
-        ("sma?fast=3", "fast", "sma has no parameter 'fast'; it has period"),
+        ("vwap?period=3", "period", "vwap has no such parameter; it has none"),
+        ("sma?period=3&fast=3", "fast", "sma has no such parameter; it has period"),
         ("macd?fast=30", "fast", "fast (30) must be less than slow (26)"),
         ("sma?period=2.5", "period", "valid integer"),
         ("sma?peroid=2", "peroid", "there is no such parameter"),
