@@ -15,6 +15,7 @@ from math import inf, nan
 
 import structlog
 
+from analytics.across import ACROSS
 from analytics.premiums_known import PremiumsKnown
 from analytics.quote_runs import QuoteRuns
 from analytics.signal_runs import SignalRuns, key_of
@@ -113,7 +114,7 @@ class Signaller(Actor[Candle | Quote | Premium]):
         candles: dict[Market, list[Candle]] = {}
         for event in events:
             match event:
-                case Candle() if event.interval in self._choices:
+                case Candle() if self._is_heard(event):
                     market = Market(event.venue, event.instrument, event.interval)
                     closed = candles.setdefault(market, [])
                     if event.closed:
@@ -130,6 +131,10 @@ class Signaller(Actor[Candle | Quote | Premium]):
     @property
     def _leads(self) -> bool:
         return self._lead is not None and self._lead.is_held
+
+    def _is_heard(self, candle: Candle) -> bool:
+        """Across venues there is no market to trade on, and the past changes with each rate."""
+        return candle.interval in self._choices and candle.venue != ACROSS
 
     def _forget(self) -> None:
         self._candles.clear()

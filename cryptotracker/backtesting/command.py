@@ -11,6 +11,7 @@ import typer
 from msgspec.structs import replace
 from typer.core import TyperGroup
 
+from analytics.across import ACROSS
 from analytics.backtest import Terms
 from analytics.backtest.report import report as report_of
 from analytics.backtest.report import table as html_table
@@ -25,6 +26,8 @@ from market import SettingsError
 from market.intervals import INTERVALS
 
 CANDLES = "candles"
+
+NO_MARKET = "what all venues paid on average in dollars. Nobody can buy or sell at that price."
 
 
 class _CandlesByDefault(TyperGroup):
@@ -87,6 +90,8 @@ def of_candles(  # noqa: PLR0913  # options of a command line
     spans_ns = _spans(walk_forward, is_swept=bool(sweep))
     where = venue or ("" if Path(instrument).suffix else settings.premium_reference)
     asked = asked_for(instrument, venue=where, interval=interval, since=since, until=until)
+    if where == ACROSS:
+        typer.echo(f"{ACROSS}: {NO_MARKET}", err=True)
     bars = read_bars(replace(asked, reads_premium=getattr(kind, "reads_premium", False)), settings)
     work = Work(
         named=strategy,

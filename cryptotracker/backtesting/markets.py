@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from analytics.across import ACROSS
 from analytics.backtest import Bars, Terms, account, decide, figures, folded, refuse_look_ahead
 from analytics.backtest.compiled import compiled_form
 from analytics.backtest.figures import Figures
@@ -54,7 +55,9 @@ def on_each_market(
     piece = asked.interval if asked.interval == "1s" else PIECE
     found = engine.each(files, work, interval=piece, start_ns=asked.start_ns, end_ns=asked.end_ns)
     decoder = msgspec.msgpack.Decoder(list[Tried])
-    return [(market, decoder.decode(told)) for market, told in found]
+    return [
+        (market, decoder.decode(told)) for market, told in found if market.venue != ACROSS
+    ]  # across venues there is no market to trade on
 
 
 def files_of(root: str, interval: str = PIECE) -> list[str]:

@@ -104,6 +104,18 @@ async def test_every_closed_candle_is_answered_as_in_a_backtest(
     assert signals[0].received_ns == WAVE[3].received_ns
 
 
+async def test_candles_across_venues_are_no_market_to_trade_on(
+    bus: LocalBus, store: EmbeddedTimeSeries
+) -> None:
+    part = Signaller(bus, store, [CROSS])
+
+    async with hearing(bus, "signal.#") as heard, running(part):
+        await bus.publish([replace(one, venue="all") for one in WAVE])
+        signals = await told(bus, part, heard, WAVE, len(of_the_past(WAVE)))
+
+    assert {one.venue for one in signals} == {"kraken"}
+
+
 async def test_a_start_goes_on_as_if_there_had_been_no_end(
     bus: LocalBus, store: EmbeddedTimeSeries
 ) -> None:

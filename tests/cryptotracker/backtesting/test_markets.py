@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from analytics.backtest import Terms, backtest, bars_of
@@ -16,7 +17,7 @@ from cryptotracker.backtesting.markets import Asked, files_of, on_each_market
 from cryptotracker.cli import app
 from infrastructure.scale import DuckDbEngine, Engine, SparkEngine, crossing_text
 from infrastructure.scale.engine import text_of
-from market import Candle, SettingsError
+from market import Candle, Instrument, SettingsError
 from tests.analytics.backtest.candles import walk
 from tests.archive.making import keep_days
 from tests.making import MINUTE, a_candle
@@ -30,12 +31,14 @@ def candles(symbol: str, seed: int) -> list[Candle]:
     return [a_candle("kraken", symbol, start_ns=at, close=close) for at, close in rows]
 
 
+ADA = Instrument("ADA", "USD")
 BTC, ETH = candles("BTC-USDT", 1), candles("ETH-USDT", 2)
 
 
 @pytest.fixture
 def archive(tmp_path: Path) -> str:
-    keep_days(tmp_path, [*BTC, *ETH])
+    across = [replace(one, venue="all", instrument=ADA) for one in BTC]  # no market to trade on
+    keep_days(tmp_path, [*BTC, *ETH, *across])
     return str(tmp_path)
 
 
