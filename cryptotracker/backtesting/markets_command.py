@@ -60,6 +60,11 @@ def of_markets(  # noqa: PLR0913  # options of a command line
         raise SettingsError("There is no archive: name a folder, or set CRYPTOTRACKER_ARCHIVE.")
     span = asked_for("ANY-ANY", venue="", interval=interval, since=since, until=until)
     kind = candle_strategy(strategy)
+    if getattr(kind, "reads_premium", False):
+        raise SettingsError(
+            f"{strategy} looks at premiums, of which nothing is known where all markets are tried: "
+            "name one, as in `cryptotracker backtest STRATEGY INSTRUMENT --venue VENUE`."
+        )
     try:
         terms = Terms(capital=capital, fee_bps=fee_bps, slippage_bps=slippage_bps)
     except ValueError as error:

@@ -159,6 +159,13 @@ def test_candles_of_a_second_are_sought_in_their_own_folder(tmp_path: Path) -> N
     assert [Path(file).parts[-4] for file in files_of(str(tmp_path), "1s")] == ["candle_second"]
 
 
+def test_a_strategy_that_needs_premiums_is_tried_on_one_market_at_a_time(archive: str) -> None:
+    words = ["backtest", "markets", "premium-reversion", archive]
+
+    with pytest.raises(SettingsError, match="premium-reversion looks at premiums"):
+        CliRunner().invoke(app, words, catch_exceptions=False)
+
+
 def test_a_folder_without_candles_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no Parquet files of candles below"):
         files_of(str(tmp_path))
