@@ -8,7 +8,7 @@ ALIASES = {"XBT": "BTC", "XDG": "DOGE"}
 """Codes that some venues use for what the rest of the market calls otherwise."""
 
 
-class Instrument(msgspec.Struct, frozen=True, order=True, gc=False):
+class Instrument(msgspec.Struct, frozen=True, order=True, gc=False, cache_hash=True):
     """One unit of ``base`` priced in ``quote_currency``: a spot pair or a stock.
 
     Both are upper-case ISO 4217, ticker or venue codes after aliases are resolved (XBT is BTC).

@@ -33,6 +33,9 @@ OLDEST_NS = 30 * 86_400 * SECOND_NS
 """A live quote or book is not older; in a market that sleeps the last change is long ago."""
 
 BAND = 1.5
+NEAR = 1.2
+"""Its square is less than `BAND`."""
+
 WIDE_FROM = 1.1
 """An ask of so many times the bid widens the band."""
 
@@ -66,12 +69,11 @@ class Plausibility:
         for place, event in enumerate(events):
             if type(event) is Quote:  # what comes most, and nearly always as usual, goes quickly
                 bid, ask = event.bid, event.ask
-                price = 0.5 * (bid + ask)
                 received_ns, event_ns = event.received_ns, event.event_ns
                 standard = standards.get(event.instrument)
                 if (
                     standard is not None
-                    and bid <= ask < LARGEST
+                    and standard.low < bid <= ask < standard.high
                     and ask <= WIDE_FROM * bid
                     and 0.0 <= event.bid_size < LARGEST
                     and 0.0 <= event.ask_size < LARGEST
@@ -79,11 +81,9 @@ class Plausibility:
                         event_ns is received_ns  # it is our own
                         or 0 <= received_ns + offset_ns - event_ns <= OLDEST_NS
                     )
-                    and price < (last := standard.price) * BAND
-                    and last < price * BAND
-                    and standard.ratio == BAND
                 ):
-                    standard.price, standard.doubts = price, 0
+                    standard.price = 0.5 * (bid + ask)
+                    standard.doubts = 0
                     continue
             if why_not := self.why_not(event):
                 return place, why_not
@@ -154,11 +154,12 @@ class Plausibility:
         if price < last * ratio and last < price * ratio:
             standard.price = price
             standard.doubts = 0
-            if width != 1.0 or ratio != BAND:
+            if width != 1.0 or ratio != BAND or not standard.low < price < standard.high:
                 standard.learn(width)
             return ""
         if standard.moves(price, event.received_ns):
             standard.ratio = BAND * min(WIDEST, width)
+            standard.settle()
             return ""
         return f"a price of {price:.10g} is too far from the last, {last:.10g}"
 
@@ -177,14 +178,16 @@ class _Standard:
     """The last good price of an instrument, and the one that others agree on instead.
 
     A price is good within a factor of ``ratio``; 0: none is known. ``doubts`` counts the values
-    that agree with one another and not with it.
+    that agree with one another and not with it. Any two prices from ``low`` to ``high``, the
+    standard being one, lie within `BAND` of each other: what is between needs no closer look.
     """
 
-    __slots__ = ("_other", "_since_ns", "doubts", "price", "ratio")
+    __slots__ = ("_other", "_since_ns", "doubts", "high", "low", "price", "ratio")
 
     def __init__(self) -> None:
         self.price = 0.0
         self.ratio = BAND
+        self.low = self.high = 0.0
         self.doubts = 0
         self._other = 0.0
         self._since_ns = 0
@@ -195,6 +198,12 @@ class _Standard:
         self.ratio += (wanted - self.ratio) / (8 if wanted > self.ratio else 64)
         if self.ratio < 1.001 * BAND:
             self.ratio = BAND
+        self.settle()
+
+    def settle(self) -> None:
+        """Tell what needs no closer look from now on: nothing while the band is a wider one."""
+        is_usual = self.ratio == BAND and 0.0 < self.price < LARGEST / NEAR
+        self.low, self.high = (self.price / NEAR, self.price * NEAR) if is_usual else (0.0, 0.0)
 
     def moves(self, price: float, received_ns: int) -> bool:
         """Take a price beyond the band; tell whether it is the new standard."""
