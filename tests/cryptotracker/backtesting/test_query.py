@@ -29,7 +29,7 @@ from market.intervals import INTERVALS
 from tests.archive.making import keep_days
 from tests.making import MINUTE, a_candle
 
-DAYS = 4
+DAYS = 2
 EVER = 2**62
 TEXTS = {
     "candles": candles_text(interval="15m", start_ns=0, end_ns=EVER),
