@@ -195,7 +195,7 @@ class KucoinSession(Session):
         """Topics that were subscribed to and not refused, by the number of the request."""
 
         self._topics: dict[str, Instrument] = {}
-        self._intervals = Keyed(lambda topic: _interval(topic.rpartition("_")[2]))
+        self._minutes = Keyed(self._minutes_of)
         self._ways: dict[str, Way] = {  # by as much of a topic's name as tells it apart
             "/market/leve": (decode_update, self._update),
             "/market/matc": (decode_match, self._match),
@@ -384,6 +384,11 @@ class KucoinSession(Session):
         instrument = self._instruments[symbol] = self.listings[symbol].instrument
         return instrument
 
+    def _minutes_of(self, topic: str) -> tuple[Instrument, str, int]:
+        """Return whose candles a topic tells, their interval and its length."""
+        symbol, _, kind = _symbol_in(topic).rpartition("_")
+        return self.listings[symbol].instrument, *_interval(kind)
+
     def _meet(self, topic: str) -> Instrument:
         instrument = self.listings[_symbol_in(topic)].instrument
         self._topics[topic] = instrument
@@ -401,13 +406,12 @@ class KucoinSession(Session):
     def _minute(self, told: NamedFrame[Candles], received_ns: int) -> Sequence[Event]:
         minutes = told.data
         row = minutes.candles
-        interval, length_ns = self._intervals[told.topic]
+        instrument, interval, length_ns = self._minutes[told.topic]
         start_ns = row.start * SECOND_NS
         first, high, low, last = row.open, row.high, row.low, row.close
         if not (low <= first <= high and low <= last <= high):
             check_order(first, last, high, low)
-        symbol, before = minutes.symbol, self.numbered
-        instrument = self._instruments.get(symbol) or self._known(symbol)
+        before = self.numbered
         self.numbered = sequence = received_ns if received_ns > before else before + 1
         return (
             VenueCandle(

@@ -125,9 +125,8 @@ class RestCandleRow(CandleRow, frozen=True, gc=False, array_like=True):
 
 
 class Candles(Struct, frozen=True, gc=False):
-    """One interval and the time when it was told."""
+    """One interval and the time when it was told; of which symbol, the topic says as well."""
 
-    symbol: str
     candles: CandleRow
     time: Nanoseconds
 
