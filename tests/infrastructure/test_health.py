@@ -4,7 +4,8 @@ import pytest
 
 from infrastructure.health import STANDS_BY, faults
 from market import ActorStatus
-from tests.making import ActorState, an_actor_status
+from market.events import ActorState
+from tests.making import an_actor_status
 
 
 def a_part(actor: str, state: ActorState = "running", reason: str = "") -> ActorStatus:
