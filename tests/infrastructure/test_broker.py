@@ -52,6 +52,30 @@ async def test_node_that_failed_is_tried_after_the_others(amqp_url: str) -> None
     assert tried == 1
 
 
+async def test_connection_that_is_cut_short_in_its_handshake_leaves_no_socket_open() -> None:
+    """One that an ended event loop leaves open is found by whoever collects the garbage."""
+    came, gone = asyncio.Event(), asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.set()
+        with contextlib.suppress(ConnectionResetError):
+            while await reader.read(1_024):
+                pass
+        gone.set()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        connecting = asyncio.create_task(_connect_in_vain(Broker(f"amqp://127.0.0.1:{port}/")))
+        await came.wait()
+        connecting.cancel()
+        async with asyncio.timeout(5):
+            await asyncio.wait({connecting})
+            await gone.wait()
+
+    assert connecting.cancelled()
+
+
 async def _connect_in_vain(broker: Broker) -> None:
     with contextlib.suppress(BusUnavailableError):  # pytest.raises would hold on to it too
         async with broker.link("test"):

@@ -1,5 +1,7 @@
 """The nodes of a broker: URLs in, a connection with one channel out."""
 
+from __future__ import annotations
+
 import asyncio
 import random
 import socket
@@ -12,7 +14,7 @@ from typing import Any, NoReturn
 from urllib.parse import parse_qs, urlsplit
 
 import aio_pika
-from aio_pika.abc import AbstractChannel
+from aio_pika.abc import AbstractChannel, TimeoutType
 from aiormq.connection import TCPTransportFactory, TLSTransportFactory
 from yarl import URL
 
@@ -146,7 +148,7 @@ class Broker:
             if not lost:
                 await asyncio.wait({closing}, timeout=CLOSE_S)
 
-    async def _connected(self, purpose: str, heartbeat_s: int) -> tuple[aio_pika.Connection, str]:
+    async def _connected(self, purpose: str, heartbeat_s: int) -> tuple[_ImpatientConnection, str]:
         """Connect to the next node; where it does not answer, to the one after it, and so on."""
         failures: list[BusUnavailableError] = []
         for url in self._in_turn():
@@ -175,7 +177,7 @@ class Broker:
             key=lambda url: max(self._failed_at.get(url, long_ago), long_ago),
         )
 
-    def _close(self, connection: aio_pika.Connection) -> asyncio.Task[None]:
+    def _close(self, connection: _ImpatientConnection) -> asyncio.Task[None]:
         """Close beside everything else: with bytes unsent to a dead peer this takes for ever."""
         closing = asyncio.create_task(_end(connection), name="bus.closing")
         self._closing.add(closing)
@@ -183,11 +185,12 @@ class Broker:
         return closing
 
 
-async def _end(connection: aio_pika.Connection) -> None:
+async def _end(connection: _ImpatientConnection) -> None:
     """Close the connection, or end it at once when this is cancelled.
 
     The driver answers the first cancellation by waiting for a callback that nobody calls any more,
-    which held up the end of an event loop for ever; so it is cancelled until it gives in.
+    which held up the end of an event loop for ever; so it is cancelled until it gives in. A socket
+    with bytes unsent would stay open then.
     """
     closing = asyncio.ensure_future(connection.close())
     try:
@@ -196,6 +199,7 @@ async def _end(connection: aio_pika.Connection) -> None:
         while not closing.done():
             closing.cancel()
             await asyncio.sleep(0)
+        connection.abort()
     if not closing.cancelled():
         closing.exception()  # read, or asyncio complains that nobody did
 
@@ -205,8 +209,21 @@ class _ImpatientConnection(aio_pika.Connection):
 
     def __init__(self, url: URL, **kwargs: Any) -> None:
         super().__init__(url, **kwargs)
-        secure = self.url.scheme == "amqps"
-        self.kwargs["transport_factory"] = _ImpatientTLS() if secure else _ImpatientTCP()
+        self._dialling = _ImpatientTLS() if self.url.scheme == "amqps" else _ImpatientTCP()
+        self.kwargs["transport_factory"] = self._dialling
+
+    async def connect(self, timeout: TimeoutType = None) -> None:  # noqa: ASYNC109  # the driver's
+        """See `aio_pika.Connection.connect`; where it fails or is cut short no socket is left."""
+        try:
+            await super().connect(timeout)
+        except BaseException:
+            self.abort()
+            raise
+
+    def abort(self) -> None:
+        """Close the socket at once, whatever is unsent; nothing happens where it is closed."""
+        for transport in self._dialling.opened:
+            transport.abort()
 
     def __del__(self) -> None:
         """Do nothing: a link closes its connection, and a failed one never was open.
@@ -216,13 +233,23 @@ class _ImpatientConnection(aio_pika.Connection):
 
 
 class _ImpatientTCP(TCPTransportFactory):
+    def __init__(self) -> None:
+        self.opened: list[asyncio.WriteTransport] = []
+
     async def create(self, url: URL, **kwargs: Any) -> tuple[StreamReader, StreamWriter]:
-        return _made_impatient(await super().create(url, **kwargs))
+        streams = _made_impatient(await super().create(url, **kwargs))
+        self.opened.append(streams[1].transport)
+        return streams
 
 
 class _ImpatientTLS(TLSTransportFactory):
+    def __init__(self) -> None:
+        self.opened: list[asyncio.WriteTransport] = []
+
     async def create(self, url: URL, **kwargs: Any) -> tuple[StreamReader, StreamWriter]:
-        return _made_impatient(await super().create(url, **kwargs))
+        streams = _made_impatient(await super().create(url, **kwargs))
+        self.opened.append(streams[1].transport)
+        return streams
 
 
 def _made_impatient(
