@@ -194,8 +194,8 @@ async def open_fast_socket(  # noqa: PLR0913  # what `open_socket` knows
 ) -> AsyncIterator[FastSocket]:
     """Connect for as long as the context lasts; see `open_socket`."""
     socket = FastSocket(frames_waiting=frames_waiting, largest=largest, ping_every_s=ping_every_s)
-    async with asyncio.timeout(dial_timeout_s):
-        await ws_connect(
+    dialling = asyncio.ensure_future(
+        ws_connect(
             lambda: socket,
             url,
             ssl_context=context,
@@ -205,7 +205,27 @@ async def open_fast_socket(  # noqa: PLR0913  # what `open_socket` knows
             happy_eyeballs_delay=happy_eyeballs_delay,
             proxy=get_proxy(parse_uri(url)) if through_proxy else None,
         )
+    )
+    try:
+        async with asyncio.timeout(dial_timeout_s):
+            await asyncio.shield(dialling)
+    except BaseException:
+        await _hang_up(dialling)
+        raise
     try:
         yield socket
     finally:
         await socket.close()
+
+
+async def _hang_up(dialling: asyncio.Future[tuple[WSTransport, WSListener]]) -> None:
+    """Leave no connection open where dialling was cut short.
+
+    picows that is cancelled in its handshake keeps the connection, and goes on with it. So the
+    answer is waited for; if it does not come soon, picows hangs up once its own time is over.
+    """
+    await asyncio.wait({dialling}, timeout=CLOSE_TIMEOUT_S)
+    if not dialling.done():
+        dialling.cancel()
+    elif not dialling.cancelled() and dialling.exception() is None:
+        dialling.result()[0].disconnect(graceful=False)

@@ -76,6 +76,44 @@ async def test_frames_of_every_length_come_between_pings(transport: TransportNam
     assert frames == [frame for frame in told for _ in range(2)]
 
 
+async def test_dialling_that_is_cut_short_leaves_no_connection_open(
+    transport: TransportName,
+) -> None:
+    asked, answers, over = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = (await reader.readuntil(b"\r\n\r\n")).decode()
+        asked.set()
+        await answers.wait()
+        key = re.search("Sec-WebSocket-Key: (.*)\r", request, re.IGNORECASE)
+        assert key
+        with suppress(ConnectionError):
+            writer.write(
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Accept: " + accept_key(key[1]).encode() + b"\r\n\r\n"
+            )
+            await reader.read()
+        over.set()
+        writer.close()
+
+    async def dial(url: str) -> None:
+        async with open_socket(url, transport=transport):
+            pytest.fail("nobody waited for it any more")
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        dialling = asyncio.create_task(dial(url))
+        await asked.wait()
+        dialling.cancel()
+        await asyncio.sleep(0)
+        answers.set()
+        async with asyncio.timeout(5):
+            await asyncio.wait({dialling})
+            await over.wait()
+
+    assert dialling.cancelled()
+
+
 async def test_a_frame_of_many_parts_comes_whole(transport: TransportName) -> None:
     async def talk(socket: ServerConnection) -> None:
         await socket.send(["a" * 70_000, "b" * 70_000, "c"])
