@@ -33,6 +33,11 @@ log = structlog.get_logger()
 FLUSH_WITHIN_S = 0.2
 """How long whoever reads standard output may hold up the end of a process that hangs."""
 
+GIVE_WAY: frozenset[Role] = frozenset({"store", "refresh"})
+"""What works in batches and may wait a moment, where others on the same cores may not."""
+
+NICENESS = 5
+
 EXIT_TROUBLE, EXIT_USAGE, EXIT_PORT, EXIT_DEPENDENCY, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
 
 
@@ -63,9 +68,17 @@ def run_system(
         secrets=secrets_of(settings),
     )
     take_over_the_rest()
+    if roles <= GIVE_WAY:
+        _give_way()
     patience_s = STOP_WITH_SERVERS_WITHIN_S if settings.is_distributed else STOP_WITHIN_S
     work = _system(settings, roles, panel=panel, fault_every_s=fault_every_s)
     _leave(run_until_stopped(work, within_s=patience_s))
+
+
+def _give_way() -> None:
+    """Have the other processes of the machine come first where the cores do not do for all."""
+    with suppress(AttributeError, OSError):  # not there, or not allowed: then all are equal
+        os.nice(NICENESS)
 
 
 def run_until_stopped(work: Coroutine[Any, Any, None], *, within_s: float = STOP_WITHIN_S) -> int:
