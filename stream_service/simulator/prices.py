@@ -100,12 +100,12 @@ def simulated_listings(
 class SimulatedMarket:
     """What one simulated venue knows: its listings, books and recent trades."""
 
-    def __init__(self, listings: Sequence[Listing]) -> None:
+    def __init__(self, listings: Sequence[Listing], *, trades_kept: int = TRADES_KEPT) -> None:
         self.listings = listings
         self.websocket_url = ""
         self._books: dict[Instrument, Book] = {}
         self._trades: dict[Instrument, deque[Trade]] = {
-            listing.instrument: deque(maxlen=TRADES_KEPT) for listing in listings
+            listing.instrument: deque(maxlen=trades_kept) for listing in listings
         }
         self._days = {listing.instrument: Day(listing.symbol) for listing in listings}
 
@@ -172,6 +172,7 @@ class World:
         start_ns: Time of the first state; trade ids start from it, in microseconds, so that those
             of a later run never collide with those of an earlier one.
         gap_every_s: Mean time between two gaps opening.
+        trades_kept: Past trades of an instrument that a venue still tells of.
 
     """
 
@@ -182,8 +183,12 @@ class World:
         seed: int,
         start_ns: int,
         gap_every_s: float = 3.0,
+        trades_kept: int = TRADES_KEPT,
     ) -> None:
-        self.markets = {venue: SimulatedMarket(rows) for venue, rows in listings.items()}
+        self.markets = {
+            venue: SimulatedMarket(rows, trades_kept=trades_kept)
+            for venue, rows in listings.items()
+        }
         self.gaps: list[Gap] = []
         self.skew_ns: Mapping[str, int] = {}
         self._random = Random(seed)  # noqa: S311  # prices, not secrets

@@ -19,6 +19,9 @@ Key: TypeAlias = tuple[str, Instrument]
 
 SEED = 5
 KEPT_NS = 180 * 10**9
+TRADES_KEPT = 50_000
+"""As venues keep far more than is told while a stream is down."""
+
 TICK_S = 0.02
 CALM = 25.0
 """Trades a second while no fault is on."""
@@ -65,7 +68,13 @@ class Exchange:
         known = load_venues()
         venues = [known[name] for name in names]
         listings = {venue.name: simulated_listings(venue, INSTRUMENTS) for venue in venues}
-        world = BusyWorld(listings, seed=SEED, start_ns=time.time_ns(), gap_every_s=0.5)
+        world = BusyWorld(
+            listings,
+            seed=SEED,
+            start_ns=time.time_ns(),
+            gap_every_s=0.5,
+            trades_kept=TRADES_KEPT,
+        )
         async with SimulatedVenues(venues, world.markets).serving() as served:
             exchange = cls(served, world)
             playing = asyncio.create_task(exchange._play())

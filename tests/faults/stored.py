@@ -115,10 +115,11 @@ def difference(
         missing += _named(key, required.get(key, {}).keys() - rows.keys())
         unexpected += _named(key, rows.keys() - ledger.keys())
         twice += _named(key, {name for name, count in counts.items() if count > 1})
-        altered += _named(
-            key,
-            {name for name, row in rows.items() if name in ledger and row != _row(ledger[name])},
-        )
+        altered += [
+            f"{key[0]} {key[1]} {row} for {_row(ledger[name])}"
+            for name, row in sorted(rows.items())
+            if name in ledger and row != _row(ledger[name])
+        ]
     return Difference(tuple(missing), tuple(twice), tuple(unexpected), tuple(altered))
 
 
