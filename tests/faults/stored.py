@@ -58,13 +58,16 @@ class Stored:
         return {one["tags"]["venue"]: one["values"][0][0] for one in series}
 
     async def trades(self) -> dict[Key, list[tuple[str, float, float, str]]]:
-        """Return id, price, size and side of every point, by venue and instrument."""
+        """Return id, price, size and side of every point, by venue and instrument.
+
+        One that is being written may be seen with some of its fields: it is not there yet.
+        """
         series = await self._ask(TRADES)
         found: defaultdict[Key, list[tuple[str, float, float, str]]] = defaultdict(list)
         for one in series:
             tags = one["tags"]
             key = tags["venue"], Instrument(tags["base"], tags["quote_currency"])
-            found[key] += [tuple(values[1:]) for values in one["values"]]
+            found[key] += [tuple(values[1:]) for values in one["values"] if None not in values]
         return found
 
     async def shard_ns(self) -> int:
