@@ -305,7 +305,7 @@ class KnownTrades:
         elif trade.sequence > latest.sequence + 1:
             self._jump_to(trade, latest)
         is_newer = trade.event_ns > latest.event_ns + RENUMBERED_NS and not trade.backfilled
-        if trade.sequence >= latest.sequence or is_newer:
+        if self.latest is None or trade.sequence >= latest.sequence or is_newer:
             self.latest = trade
 
     def _jump_to(self, trade: Trade, latest: Trade) -> None:

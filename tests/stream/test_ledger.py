@@ -58,6 +58,19 @@ def test_a_trade_that_could_not_be_passed_on_goes_to_whoever_asks_next() -> None
     assert pass_on(ledger, *trades(1, 2)) == []
 
 
+def test_the_first_trade_is_known_after_a_restart_while_the_second_is_on_its_way() -> None:
+    ledger = numbered()
+    first, second = ledger.fresh(trades(1)), ledger.fresh(trades(2))
+    ledger.suspect(None, "the connection was away", 3 * SECOND)
+    ledger.passed_on(first)
+
+    restarted = numbered()
+    restarted.restore(ledger.state(ledger.kept()))
+
+    assert restarted.fresh(trades(1)) == second
+    assert restarted.duplicates == 1
+
+
 def test_nothing_is_asked_on_the_first_connection() -> None:
     ledger = TradeLedger("kraken", consecutive=False)
 
