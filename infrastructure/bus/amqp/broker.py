@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, TimeoutType
-from aiormq.connection import TCPTransportFactory, TLSTransportFactory
+from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
 from yarl import URL
 
 from infrastructure.bus.amqp.faults import told_as_ours
@@ -209,7 +209,8 @@ class _ImpatientConnection(aio_pika.Connection):
 
     def __init__(self, url: URL, **kwargs: Any) -> None:
         super().__init__(url, **kwargs)
-        self._dialling = _ImpatientTLS() if self.url.scheme == "amqps" else _ImpatientTCP()
+        is_secure = self.url.scheme == "amqps"
+        self._dialling = _Impatient(TLSTransportFactory() if is_secure else TCPTransportFactory())
         self.kwargs["transport_factory"] = self._dialling
 
     async def connect(self, timeout: TimeoutType = None) -> None:  # noqa: ASYNC109  # the driver's
@@ -232,37 +233,24 @@ class _ImpatientConnection(aio_pika.Connection):
         """
 
 
-class _ImpatientTCP(TCPTransportFactory):
-    def __init__(self) -> None:
+class _Impatient(TransportFactory):
+    """Has the kernel notice a dead peer, and remembers what it opened."""
+
+    def __init__(self, dialling: TransportFactory) -> None:
         self.opened: list[asyncio.WriteTransport] = []
+        self._dialling = dialling
 
     async def create(self, url: URL, **kwargs: Any) -> tuple[StreamReader, StreamWriter]:
-        streams = _made_impatient(await super().create(url, **kwargs))
-        self.opened.append(streams[1].transport)
-        return streams
-
-
-class _ImpatientTLS(TLSTransportFactory):
-    def __init__(self) -> None:
-        self.opened: list[asyncio.WriteTransport] = []
-
-    async def create(self, url: URL, **kwargs: Any) -> tuple[StreamReader, StreamWriter]:
-        streams = _made_impatient(await super().create(url, **kwargs))
-        self.opened.append(streams[1].transport)
-        return streams
-
-
-def _made_impatient(
-    streams: tuple[StreamReader, StreamWriter],
-) -> tuple[StreamReader, StreamWriter]:
-    sock = streams[1].get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if sys.platform == "linux":
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_PEER_MS)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 2)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
-    return streams
+        reader, writer = await self._dialling.create(url, **kwargs)
+        self.opened.append(writer.transport)
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if sys.platform == "linux":
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_PEER_MS)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 2)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+        return reader, writer
 
 
 def _checked(url: str) -> str:
