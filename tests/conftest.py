@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from xdist.scheduler import LoadFileScheduling, Scheduling
 
 from infrastructure.log import NOISY
 
@@ -16,12 +17,25 @@ pytest_plugins: list[str] = [
 ]
 
 LONG = ("system", "faults")
-"""Folders whose tests take a minute each."""
+"""Folders whose tests start all services and measure how soon they are well again."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the longest first, so that no process is left with one of them in the end."""
     items.sort(key=lambda item: item.path.parent.name not in LONG)
+
+
+class _OneLongAtATime(LoadFileScheduling):  # type: ignore[misc]  # the library has no types
+    """Give each process a file at a time, and all long tests to one: they share no processor."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "long" if file.startswith(tuple(f"tests/{one}/" for one in LONG)) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling | None:
+    """Have files run in parallel, but not those of long tests."""
+    return _OneLongAtATime(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.fixture(autouse=True)

@@ -82,7 +82,7 @@ class Ledger:
         told = self._exchange.told_between(self.since_ns, until_ns)
         stored = Stored(self._influx, self.since_ns)
         expected = sum(map(len, told.values()))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while await stored.count(until_ns) < expected:
                 continue
         everything = self._exchange.told_between(0, time.time_ns())
@@ -165,7 +165,7 @@ async def _until_candles_are_right(
             expected[start] += 1
             volumes[start] += trade.size
     found: dict[int, Candle] = {}
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while {start: found[start].trades for start in expected if start in found} != expected:
             candles = await store.candles(
                 *key, "1m", start_ns=since_ns, end_ns=time.time_ns(), limit=1_000

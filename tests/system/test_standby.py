@@ -24,7 +24,7 @@ BASES = tuple(f"C{number}" for number in range(8))
 LIFE_S = 0.9
 TICK_S = 0.05
 TAKEN_OVER_WITHIN_S = 5.0
-SLOT_NS = 3 * SECOND // 10
+SLOT_NS = 6 * SECOND // 10
 """Of what comes within a slot only the last is looked at, so an end may be that much later."""
 
 

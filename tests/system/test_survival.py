@@ -61,7 +61,7 @@ async def exchange() -> AsyncIterator[tuple[Exchange, str]]:
 
 @pytest.mark.rabbitmq
 @pytest.mark.influxdb
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(560)
 async def test_every_trade_is_stored_once_whatever_is_killed(
     exchange: tuple[Exchange, str],
     rabbitmq_node: RabbitMQServer,
@@ -127,7 +127,7 @@ async def _crash(server: RabbitMQServer | InfluxServer) -> None:
 
 async def _until_stored(store: TimeSeries, venues: Exchange, services: Sequence[Service]) -> None:
     missing: list[str] = []
-    for _ in range(240):
+    for _ in range(480):
         missing = []
         for (venue, instrument), told in venues.told.items():
             stored = {trade.trade_id for trade in await _trades(store, venue, instrument)}
@@ -155,7 +155,7 @@ async def _until_candles_are_right(
         if start < last
     }
     found: dict[int, tuple[int, float]] = {}
-    for _ in range(100):
+    for _ in range(240):
         candles = await _candles(store, venue, instrument)
         found = {candle.start_ns: (candle.trades, candle.volume) for candle in candles}
         if {start: found.get(start, (0, 0.0))[0] for start in expected} == {
