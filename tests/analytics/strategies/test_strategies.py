@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics.indicators import Sma
 from analytics.strategies import SHIPPED, Bar, Strategy, parameters_of
 from tests.making import MINUTE
 
@@ -63,6 +64,22 @@ def test_a_premium_is_bought_when_it_is_unusually_low_and_left_when_it_is_usual(
 
     assert answers == [None, None, None, 0, 0, 1, 1, 0]
     assert strategy.why().values["premium_bps"] == 30.0
+
+
+@given(st.lists(st.floats(0.01, 1e6), min_size=1, max_size=60), st.integers(1, 4))
+def test_plain_means_are_those_of_the_indicator_to_the_last_bit(
+    closes: list[float], fast: int
+) -> None:
+    slow = fast + 3
+    strategy = made("sma-cross", {"fast": fast, "slow": slow})
+    means = Sma(fast), Sma(slow)
+
+    for bar in bars(closes):
+        strategy.on_candle(bar)
+        told = [mean.update(bar.close) for mean in means]
+
+        expected = dict(zip(("fast", "slow"), told, strict=True)) if told[1] is not None else {}
+        assert strategy.why().values == expected
 
 
 @pytest.mark.parametrize("name", SHIPPED)
