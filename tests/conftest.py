@@ -1,10 +1,12 @@
 """Fixtures of every test; those of a server or a port live in the plugins named here."""
 
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling, Scheduling
 
 from infrastructure.log import NOISY
@@ -15,6 +17,14 @@ pytest_plugins: list[str] = [
     "tests.servers.s3",
     "tests.faults.report",
 ]
+
+settings.register_profile(
+    "ours",
+    deadline=None,  # a busy machine fails no test
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=os.environ.get("CRYPTOTRACKER_REQUIRE_SERVERS") == "1",  # on CI the same each time
+)
+settings.load_profile("ours")
 
 LONG = ("system", "faults")
 """Folders whose tests start all services and measure how soon they are well again."""

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.candles import CandleBook
@@ -205,7 +205,6 @@ def told_in_batches(batches: Iterable[Sequence[Trade]]) -> dict[CandleKey, Candl
     return heard
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_neither_order_nor_repetition_nor_batches_show_in_a_candle(data: st.DataObject) -> None:
     trades = data.draw(some_trades())
@@ -219,7 +218,6 @@ def test_neither_order_nor_repetition_nor_batches_show_in_a_candle(data: st.Data
     assert piecemeal == at_once
 
 
-@settings(deadline=None)
 @given(some_trades())
 def test_candles_are_what_brute_force_makes_of_the_trades(trades: list[Trade]) -> None:
     for (instrument, start_ns), candle in told_in_batches([trades]).items():

@@ -3,7 +3,7 @@
 from math import inf, nan
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -173,7 +173,6 @@ def _kind_and_time(event: Quote | VenueStatus) -> tuple[object, ...]:
     return event.venue, about, event.received_ns
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_order_of_arrival_does_not_matter(data: st.DataObject) -> None:
     told = data.draw(st.lists(events, max_size=12, unique_by=_kind_and_time))

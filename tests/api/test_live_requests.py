@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.indicators.shipped import INDICATORS
@@ -46,7 +46,6 @@ TERMS = st.builds(
         delivery=st.sampled_from([None, "latest", "all"]),
     )
 )
-@settings(deadline=None)
 def test_a_subscription_is_one_or_is_refused(asked: Subscribe) -> None:
     view = LatestView(LocalBus())
 
@@ -66,7 +65,6 @@ def test_a_subscription_is_one_or_is_refused(asked: Subscribe) -> None:
         max_leaves=6,
     )
 )
-@settings(deadline=None)
 def test_what_is_no_message_is_told_as_such(asked: object) -> None:
     with pytest.raises(MessageError) as refused:
         read_message(msgspec.json.encode(asked))

@@ -108,7 +108,7 @@ def test_what_is_promised_is_kept(
     operation = promised[path][method]
 
     @given(operation.as_strategy(generation_mode=mode))
-    @settings(max_examples=20, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=20, database=None, derandomize=True)
     def ask(case: Case[Any]) -> None:
         case.call_and_validate(headers={"host": HOST}, excluded_checks=[positive_data_acceptance])
 

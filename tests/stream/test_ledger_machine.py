@@ -345,7 +345,7 @@ TestUnnumberedTrades = UnnumberedMachine.TestCase
 TestTradesOfCutTimes = CutMachine.TestCase
 TestNumberedTradesOfAClockThatIsSet = SkewedMachine.TestCase
 TestUnnumberedTradesOfAClockThatIsSet = UnnumberedSkewedMachine.TestCase
-THOROUGHLY = settings(max_examples=100, stateful_step_count=40, deadline=None)
+THOROUGHLY = settings(max_examples=100, stateful_step_count=40)
 TestNumberedTrades.settings = THOROUGHLY
 TestUnnumberedTrades.settings = THOROUGHLY
 TestTradesOfCutTimes.settings = THOROUGHLY

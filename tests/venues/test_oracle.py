@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market import Book, Event, Listing, Quote, Summary, Trade, VenueCandle
@@ -62,7 +62,7 @@ def test_no_venue_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(("venue", "kind"), POLLED_CASES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data(), style=st.integers(0, 2**32))
 def test_answers_say_what_a_plain_reading_of_them_says(
     venue: str, kind: Kind, data: st.DataObject, style: int
@@ -80,7 +80,7 @@ def test_answers_say_what_a_plain_reading_of_them_says(
 
 
 @pytest.mark.parametrize(("venue", "kind"), CASES)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30)
 @given(data=st.data(), style=st.integers(0, 2**32))
 def test_frames_say_what_a_plain_reading_of_them_says(
     venue: str, kind: Kind, data: st.DataObject, style: int

@@ -62,7 +62,7 @@ def test_both_forms_tell_the_same_of_every_candle(name: str) -> None:
 
 @pytest.mark.parametrize("name", INDICATORS)
 @given(first=st.integers(2 * BLOCK, len(PAST) - 1))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_who_begins_later_tells_the_same(name: str, first: int) -> None:
     kind = asked(name)
     since_ns = PAST[first].start_ns

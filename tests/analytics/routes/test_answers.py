@@ -14,7 +14,7 @@ from tests.analytics.routes.states import states
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=100, suppress_health_check=SLOW)
 @given(state=states())
 def test_routes_of_a_state_are_those_that_brute_force_knows(state: dict[str, Any]) -> None:
     expected = answered(state)
@@ -22,7 +22,7 @@ def test_routes_of_a_state_are_those_that_brute_force_knows(state: dict[str, Any
     assert differences(expected, answer(state_of(state))) == []
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=20, suppress_health_check=SLOW)
 @given(state=states())
 def test_the_order_of_books_changes_nothing(state: dict[str, Any]) -> None:
     turned = state | {"books": state["books"][::-1], "transfers": state["transfers"][::-1]}

@@ -605,7 +605,7 @@ prices = st.floats(1.0, 1e6)
 fee = st.floats(0.0, 100.0)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(bid=prices, ask=prices, buy_fee=fee, sell_fee=fee)
 def test_a_fee_never_makes_a_route_better(
     bid: float, ask: float, buy_fee: float, sell_fee: float
@@ -659,7 +659,7 @@ def _kind_and_time(event: Quote | VenueStatus) -> tuple[object, ...]:
 updates = st.lists(an_update(), max_size=15, unique_by=_kind_and_time)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.data())
 def test_order_of_updates_does_not_show_in_the_routes(data: st.DataObject) -> None:
     told = data.draw(updates)
@@ -670,7 +670,7 @@ def test_order_of_updates_does_not_show_in_the_routes(data: st.DataObject) -> No
     assert bare(found) == bare(found_shuffled)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(updates)
 def test_one_update_at_a_time_gives_the_same_as_all_at_once(
     told: list[Quote | VenueStatus],

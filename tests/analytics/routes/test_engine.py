@@ -2,7 +2,7 @@ import importlib.util
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.routes.engine import RouteEngine
@@ -235,7 +235,6 @@ def test_a_market_that_outgrows_its_arrays_is_searched_whole(
 
 
 @IN_BOTH
-@settings(deadline=None)
 @given(mode=MODES, most_legs=LEGS, history=histories())
 def test_what_brute_force_finds_is_found_and_nothing_else(
     kernel: KernelName, mode: Mode, most_legs: int, history: list[News]
@@ -250,7 +249,6 @@ def test_what_brute_force_finds_is_found_and_nothing_else(
 
 
 @IN_BOTH
-@settings(deadline=None)
 @given(mode=MODES, most_legs=LEGS, history=histories())
 def test_one_by_one_ends_as_from_scratch(
     kernel: KernelName, mode: Mode, most_legs: int, history: list[News]
@@ -265,7 +263,6 @@ def test_one_by_one_ends_as_from_scratch(
 
 
 @IN_BOTH
-@settings(deadline=None)
 @given(mode=MODES, history=histories(), data=st.data())
 def test_the_order_of_what_is_told_does_not_matter(
     kernel: KernelName, mode: Mode, history: list[News], data: st.DataObject
@@ -284,7 +281,6 @@ def test_the_order_of_what_is_told_does_not_matter(
 
 
 @IN_BOTH
-@settings(deadline=None)
 @given(mode=MODES, history=histories())
 def test_who_follows_the_changes_knows_what_is_found(
     kernel: KernelName, mode: Mode, history: list[News]
@@ -305,7 +301,6 @@ def test_who_follows_the_changes_knows_what_is_found(
 
 
 @IN_BOTH
-@settings(deadline=None)
 @given(mode=MODES, most=st.integers(1, 4), history=histories())
 def test_what_is_kept_of_more_is_true_and_whole_unless_it_says_otherwise(
     kernel: KernelName, mode: Mode, most: int, history: list[News]
@@ -323,7 +318,6 @@ def test_what_is_kept_of_more_is_true_and_whole_unless_it_says_otherwise(
 
 
 @IN_BOTH
-@settings(deadline=None)
 @given(mode=MODES, history=histories(), more=st.floats(0.0, 0.01))
 def test_a_higher_fee_never_makes_a_route_better(
     kernel: KernelName, mode: Mode, history: list[News], more: float

@@ -65,7 +65,7 @@ sides = st.lists(st.tuples(st.integers(95, 105).map(Fraction), quantities), min_
 fees = st.sampled_from([ZERO, Fraction(1, 100)])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(asks=sides, bids=sides, fee=fees)
 def test_of_two_books_it_earns_what_their_route_does(asks: Rows, bids: Rows, fee: Fraction) -> None:
     asks, bids = tuple(sorted(asks)), tuple(sorted(bids, reverse=True))

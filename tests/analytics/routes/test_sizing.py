@@ -204,7 +204,7 @@ def test_a_route_that_begins_with_a_move_is_refused() -> None:
         Walk([a_move(), a_sale(("100", "1"))])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(steps=routes(with_lots=True), capital=capitals())
 def test_the_walk_finds_what_trying_every_corner_does(
     steps: tuple[Exact, ...], capital: Fraction | None
@@ -220,7 +220,7 @@ def test_the_walk_finds_what_trying_every_corner_does(
         assert (sizing.executable_in, sizing.executable_out) == tried.executable
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(steps=routes(), capital=capitals())
 def test_floats_find_what_fractions_do(steps: tuple[Exact, ...], capital: Fraction | None) -> None:
     exact = sized(steps, capital)
@@ -236,7 +236,7 @@ def test_floats_find_what_fractions_do(steps: tuple[Exact, ...], capital: Fracti
         )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(steps=routes(), at=st.integers(0, 3), more=st.sampled_from([Fraction(1, 100), Fraction(2)]))
 def test_a_fee_never_makes_a_route_better(
     steps: tuple[Exact, ...], at: int, more: Fraction
@@ -249,7 +249,7 @@ def test_a_fee_never_makes_a_route_better(
     assert earned(sized(raised)) <= earned(sized(steps))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(steps=routes())
 def test_a_curve_is_what_the_books_say(steps: tuple[Exact, ...]) -> None:
     sizing = sized(steps)
@@ -268,7 +268,7 @@ def test_a_curve_is_what_the_books_say(steps: tuple[Exact, ...]) -> None:
 def test_random_routes_are_of_every_outcome() -> None:
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=150, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=150, database=None, derandomize=True)
     @given(steps=routes(with_lots=True), capital=capitals())
     def look(steps: Sequence[Exact], capital: Fraction | None) -> None:
         seen[sized(steps, capital).outcome] += 1
