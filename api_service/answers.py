@@ -29,9 +29,12 @@ Responses: TypeAlias = dict[int | str, dict[str, Any]]
 
 
 def promised(*kinds: str) -> Responses:
-    """Describe the kinds of problem that an endpoint may answer with, for the OpenAPI document."""
+    """Describe the kinds of problem that an endpoint may answer with, for the OpenAPI document.
+
+    Any may answer that the fault is ours.
+    """
     by_status: dict[int, list[str]] = {}
-    for kind in kinds:
+    for kind in (*kinds, "internal"):
         by_status.setdefault(KINDS[kind].status, []).append(kind)
     return {
         status: {

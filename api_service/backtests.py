@@ -142,6 +142,7 @@ async def strategies(api: Reads, _query: Annotated[Query, InQuery()]) -> Respons
         "too-many-backtests",
         "backtest-too-long",
         "store-unavailable",
+        "archive-damaged",
     ),
 )
 async def run(api: Reads, asked: BacktestQuery) -> Response:

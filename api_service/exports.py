@@ -40,7 +40,7 @@ Exported: TypeAlias = Literal[
 router = APIRouter(
     prefix="/v1",
     tags=["history"],
-    responses=promised(*ASKED_WRONGLY, "too-many-clients", "store-unavailable"),
+    responses=promised(*ASKED_WRONGLY, "too-many-clients", "store-unavailable", "archive-damaged"),
 )
 
 

@@ -22,7 +22,7 @@ Interval: TypeAlias = Literal["1s", "1m", "5m", "15m", "1h", "4h", "1d"]
 router = APIRouter(
     prefix="/v1",
     tags=["history"],
-    responses=promised(*ASKED_WRONGLY, "range-too-large", "store-unavailable"),
+    responses=promised(*ASKED_WRONGLY, "range-too-large", "store-unavailable", "archive-damaged"),
 )
 
 

@@ -19,7 +19,7 @@ from api_service.indicator_points import CandleHistory, PointReader, Wanted
 from api_service.indicator_terms import Question
 from api_service.problems import ProblemError
 from api_service.view import CANDLES_KEPT, CandleKey, LatestView
-from market import Candle, Event, UnavailableError
+from market import ArchiveError, Candle, Event, UnavailableError
 
 ROWS_KEPT = CANDLES_KEPT
 LINES_AT_MOST = 100
@@ -135,7 +135,7 @@ class IndicatorBoard:
     async def _catch_up(self, line: "_Line") -> None:
         try:
             await line.catch_up(self.reader)
-        except (UnavailableError, ProblemError, ArithmeticError) as error:
+        except (UnavailableError, ArchiveError, ProblemError, ArithmeticError) as error:
             line.rest(str(error))
             log.warning(
                 "indicators.held_up", indicator=line.question.asked.kind.name, why=str(error)
@@ -192,7 +192,8 @@ class _Line:
         """Take in what came.
 
         Raises:
-            StoreUnavailableError: it is to be done again.
+            UnavailableError: it is to be done again.
+            ArchiveError: a file of the past is damaged.
             ProblemError: it cannot be done.
 
         """

@@ -75,7 +75,8 @@ class PointReader:
 
         Raises:
             ProblemError: there are too many candles in the range.
-            StoreUnavailableError: the store does not answer.
+            UnavailableError: store or archive do not answer.
+            ArchiveError: a file of the archive is damaged.
 
         """
         asked, late = question.asked, list(late)

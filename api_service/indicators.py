@@ -102,7 +102,7 @@ async def indicators(api: Reads, _query: Annotated[Query, InQuery()]) -> Respons
     response_model=IndicatorAnswer,
     responses={
         200: {"content": {MEDIA_TYPES["csv"]: {}}},
-        **promised(*ASKED_WRONGLY, "range-too-large", "store-unavailable"),
+        **promised(*ASKED_WRONGLY, "range-too-large", "store-unavailable", "archive-damaged"),
     },
 )
 async def indicator(

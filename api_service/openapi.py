@@ -73,7 +73,8 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
     operation["summary"] = operation["description"].partition("\n")[0].rstrip(".")
     responses = operation["responses"]
     responses.pop("422", None)
-    responses |= {str(status): about for status, about in promised("internal").items()}
+    for status, about in promised().items():
+        responses.setdefault(str(status), about)
     for parameter in operation.get("parameters", []):
         if parameter["name"] in EXAMPLES and "enum" not in str(parameter["schema"]):
             parameter["example"] = EXAMPLES[parameter["name"]]

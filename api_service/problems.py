@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from api_service.schemas import Fault, ProblemBody
 from market import (
+    ArchiveError,
     ArchiveUnavailableError,
     CryptoTrackerError,
     StoreUnavailableError,
@@ -79,6 +80,11 @@ KINDS: Mapping[str, Kind] = {
     "store-unavailable": Kind(
         503, "History is away", "The store does not answer; what is live still does. Try again."
     ),
+    "archive-damaged": Kind(
+        500,
+        "A file of the archive is damaged",
+        "The detail names it; whoever runs the API removes it and archives its days again.",
+    ),
     "bus-unavailable": Kind(
         503, "The bus is away", "The message broker does not answer. Try again."
     ),
@@ -135,7 +141,8 @@ def problem_response(problem: ProblemError, instance: str) -> Response:
 
 def handle_problems(app: FastAPI) -> None:
     """Make every error of ``app`` an answer of one form."""
-    for kind in (ProblemError, RequestValidationError, HTTPException, UnavailableError):
+    asked_wrongly = ProblemError, RequestValidationError, HTTPException
+    for kind in (*asked_wrongly, UnavailableError, ArchiveError):
         app.add_exception_handler(kind, _answer)
     app.add_exception_handler(Exception, _answer)
 
@@ -154,6 +161,9 @@ def _answer(request: Request, error: Exception) -> Response:
             away = "store" if isinstance(error, _OF_HISTORY) else "bus"
             problem = ProblemError(f"{away}-unavailable", str(error))
             return _response(problem.body(request.url.path), headers={"retry-after": "5"})
+        case ArchiveError():
+            log.error("api.archive_damaged", path=request.url.path, why=str(error))
+            return problem_response(ProblemError("archive-damaged", f"{error}."), request.url.path)
         case _:
             return _internal(request, error)
 

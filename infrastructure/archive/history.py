@@ -31,8 +31,8 @@ T = TypeVar("T", Trade, Candle, VenueCandle)
 class History:
     """Answers as the store does, and goes on in the archive.
 
-    All of it may raise a StoreUnavailableError or an ArchiveUnavailableError. Who no longer waits
-    for an answer has the question ended.
+    All of it may raise a StoreUnavailableError, an ArchiveUnavailableError, or an ArchiveError
+    where a file is damaged. Who no longer waits for an answer has the question ended.
 
     Args:
         store: What is asked first.

@@ -48,8 +48,14 @@ GROUP BY ALL ORDER BY ALL
 """
 """Longer candles of shorter ones, by instrument and start."""
 
+NAMED = 5
+"""Files that are named where any of them may be damaged."""
+
 _HOUR_NS = INTERVALS["1h"]
 _GONE = ("No files found", "Cannot open file", "No such file", "not found")
+_DAMAGED = (duckdb.InvalidInputException, duckdb.Error)
+"""What is said of a file that cannot be read; the latter alone where not even its header can."""
+
 _COLUMNS = ("start_ns", "open", "high", "low", "close", "volume", "trades")
 
 
@@ -317,12 +323,22 @@ class Archive:
                     raise ArchiveUnavailableError(
                         f"the archive {self.files.root} cannot be read: {error}"
                     ) from error
-            except duckdb.InvalidInputException as error:
-                raise ArchiveError(
-                    f"a file of the archive {self.files.root} is damaged: {error}; remove it and "
-                    "run `cryptotracker archive` for its days while the store has them"
-                ) from error
+            except duckdb.Error as error:
+                if type(error) not in _DAMAGED:
+                    raise
+                raise self._damaged(held, error) from error
         raise AssertionError("the last look returns or raises")
+
+    def _damaged(self, held: Sources, error: duckdb.Error) -> ArchiveError:
+        """Say which file it is; where the database does not, one of those that were asked."""
+        why = str(error).partition("\n")[0].rstrip(": ")
+        if not any(place.name in why for place in held.places):
+            names = ", ".join(place.name for place in held.places[:NAMED])
+            why = f"{names}{', …' if len(held.places) > NAMED else ''}: {why}"
+        return ArchiveError(
+            f"a file of the archive {self.files.root} is damaged: {why}; remove it and "
+            "run `cryptotracker archive` for its days while the store has them"
+        )
 
 
 def open_archive(root: str | Path) -> Archive:

@@ -17,7 +17,7 @@ from infrastructure.timeseries.past import Store
 from market.intervals import INTERVALS
 from tests.api.serving import Api
 from tests.api.stores import AwayStore, SilentStore
-from tests.archive.making import keep_days
+from tests.archive.making import damage_all, keep_days
 from tests.making import MINUTE, SECOND, a_candle, a_quote, a_trade, a_venue_candle
 
 
@@ -262,3 +262,32 @@ async def test_pages_go_back_into_the_archive(api: Api, tmp_path: Path) -> None:
             path = answer["next"]
 
     assert told == list(range(9, -1, -1))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/candles?venue=kraken&symbol=BTC-USDT",
+        "/v1/trades?venue=kraken&symbol=BTC-USDT",
+        "/v1/indicators/sma?venue=kraken&symbol=BTC-USDT",
+    ],
+)
+async def test_file_of_the_archive_that_is_damaged_is_named_with_the_remedy(
+    path: str, api: Api, tmp_path: Path
+) -> None:
+    yesterday_ns = api.clock.now_ns // DAY_NS * DAY_NS - DAY_NS
+    keep_days(tmp_path, [a_trade(at_ns=yesterday_ns), a_candle(start_ns=yesterday_ns)])
+    damaged = damage_all(tmp_path)
+    archive = LocalFiles(tmp_path)
+    app = create_app(api.view, api.hub, api.store, mode="live", version="1", archive=archive)
+    await api.feed(a_trade(), a_candle(start_ns=yesterday_ns))
+
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app), base_url="http://127.0.0.1"
+    ) as client:
+        answer = await client.get(path)
+
+    problem = answer.json()
+    assert (answer.status_code, problem["type"]) == (500, "/problems/archive-damaged")
+    assert any(file.name in problem["detail"] for file in damaged)
+    assert "run `cryptotracker archive`" in problem["detail"]

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,6 +18,9 @@ from api_service.indicator_board import IndicatorBoard
 from api_service.live_hub import LiveHub
 from api_service.server import ApiServer
 from api_service.view import LatestView
+from infrastructure.archive.files import LocalFiles
+from infrastructure.archive.history import History
+from infrastructure.archive.places import DAY_NS
 from infrastructure.bus.port import Bus
 from infrastructure.supervisor import Supervised
 from infrastructure.timeseries.past import Store
@@ -24,6 +28,7 @@ from market import Candle, Instrument
 from tests.api.serving import Api, LiveSocket, live, served
 from tests.api.stores import AwayStore
 from tests.api.test_indicators import OF_BTC, a_past
+from tests.archive.making import damage_all, keep_days
 from tests.making import MINUTE, a_candle
 from tests.waiting import eventually
 
@@ -250,6 +255,28 @@ async def test_a_store_that_is_away_is_named_and_asked_again(
         store.store = store.mended
         while not (told := await socket.hear("update"))["data"]:
             assert told["waits_for"] == "it is away"
+
+    assert told["waits_for"] is None
+    assert told["data"][0]["values"] == {"sma": "3.0"}
+
+
+async def test_a_file_of_the_archive_that_is_damaged_is_named_and_ends_nothing(
+    api: Api, server: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api_service.indicator_board.RETRY_S", 0.05)
+    yesterday_ns = api.clock.now_ns // DAY_NS * DAY_NS - DAY_NS
+    keep_days(tmp_path, [a_candle(start_ns=yesterday_ns, close=3.0)])
+    [damaged] = damage_all(tmp_path)
+    board = api.hub.indicators
+    board.reader.history = History(api.store, LocalFiles(tmp_path), clock=api.clock)
+
+    async with running(board), live(server) as socket:
+        await socket.subscribe("indicators", **MARKET, indicator=asked("sma", period=1), max_hz=20)
+        while damaged.name not in (await socket.hear("snapshot", "update"))["waits_for"]:
+            pass
+        keep_days(tmp_path, [a_candle(start_ns=yesterday_ns, close=3.0)])
+        while not (told := await socket.hear("update"))["data"]:
+            assert damaged.name in told["waits_for"]
 
     assert told["waits_for"] is None
     assert told["data"][0]["values"] == {"sma": "3.0"}

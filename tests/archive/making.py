@@ -52,6 +52,17 @@ def keep(root: Path, events: Iterable[Stored], *, of_year: bool) -> None:
         write_file(path, kind, map(row_of, some))
 
 
+def damage_all(root: Path, *, header: bool = False) -> list[Path]:
+    """Cut every file short, or overwrite what says what is in it; return them."""
+    paths = sorted(root.rglob("*.parquet"))
+    for path in paths:
+        content = path.read_bytes()
+        begin = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+        overwritten = content[:begin] + b"\xff" * 40 + content[begin + 40 :]
+        path.write_bytes(overwritten if header else content[: len(content) // 2])
+    return paths
+
+
 def kept_kind(event: Stored) -> type[Stored]:
     """Return the kind that names the file that an event belongs to."""
     return kept_as(type(event), getattr(event, "interval", ""))

@@ -12,8 +12,8 @@ import pytest
 from infrastructure.archive.places import DAY_NS, Place, place_of, start_of_day
 from infrastructure.archive.reading import Archive, open_archive
 from infrastructure.archive.sources import Span
-from market import Candle, Episode, Instrument, Quote, Trade
-from tests.archive.making import keep_days, keep_years
+from market import ArchiveError, Candle, Episode, Instrument, Quote, Trade
+from tests.archive.making import damage_all, keep_days, keep_years
 from tests.making import MINUTE, SECOND, a_candle, a_quote, a_trade, an_episode
 
 BTC = Instrument("BTC", "USDT")
@@ -102,6 +102,20 @@ def test_candles_of_others_are_not_among_them(archive: Archive, tmp_path: Path) 
 def test_archive_without_files_has_no_candles(archive: Archive) -> None:
     assert read_starts(archive) == []
     assert list(archive.read(Trade, start_ns=0, end_ns=2**62)) == []
+
+
+@pytest.mark.parametrize("header", [False, True], ids=["cut short", "header overwritten"])
+def test_file_that_is_damaged_is_named_with_the_remedy(
+    archive: Archive, tmp_path: Path, *, header: bool
+) -> None:
+    keep_days(tmp_path, [a_candle(start_ns=SILVESTER)])
+    [damaged] = damage_all(tmp_path, header=header)
+
+    with pytest.raises(ArchiveError) as error:
+        read_starts(archive)
+
+    assert damaged.name in str(error.value)
+    assert "run `cryptotracker archive`" in str(error.value)
 
 
 def test_file_of_a_day_counts_before_that_of_its_year(archive: Archive, tmp_path: Path) -> None:
