@@ -1,7 +1,8 @@
 """From the bus to the store: of each instrument's books one every so many seconds.
 
-It is the first of each stretch of the venue's time, cut to its best levels. So which ones are
-stored depends on the books alone: not on when they come, how often, or to how many processes.
+It is the first of each stretch of the venue's time, cut to its best levels; none of a stretch
+before it follows. So which ones are stored depends on the books and their order alone: not on when
+they come, how often, or to how many processes.
 """
 
 import time
@@ -100,10 +101,11 @@ class BookWriter(Actor[Book]):
         return (book.venue, book.instrument), book.event_ns // self._every_ns
 
     def _is_first(self, book: Book, stretches: dict[Market, int]) -> bool:
-        """Tell whether nothing of its stretch is known; note that it is."""
+        """Tell whether nothing of its stretch, or of a later one, is known; note that it is."""
         market, stretch = self._place(book)
-        is_first = stretches.get(market) != stretch
-        stretches[market] = stretch
+        is_first = stretch > stretches.get(market, -1)
+        if is_first:
+            stretches[market] = stretch
         return is_first
 
     def _cut(self, book: Book) -> Book:

@@ -147,10 +147,11 @@ def _is_first_of_minute(event: Stored, minutes: dict[Hashable, int]) -> bool:
 
 
 def _is_first(key: Hashable, event_ns: int, minutes: dict[Hashable, int]) -> bool:
-    """Tell whether nothing of its minute was stored under the key; note that it is."""
+    """Tell whether nothing of its minute or a later one was stored under the key; note that."""
     minute = start_of(event_ns, "1m")
-    is_first = minutes.get(key) != minute
-    minutes[key] = minute
+    is_first = minute > minutes.get(key, -1)
+    if is_first:
+        minutes[key] = minute
     return is_first
 
 

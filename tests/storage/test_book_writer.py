@@ -82,6 +82,16 @@ async def test_first_book_of_each_stretch_of_an_instrument_is_stored(
     assert (writer.counts["stored"], writer.counts["skipped"]) == (4, 3)
 
 
+async def test_late_book_stores_neither_its_stretch_again_nor_the_one_after_it(
+    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+) -> None:
+    books = at(11, 21, 19.9, 22, 29, 30)
+
+    await told(local_bus, BookWriter(local_bus, embedded, every_s=10), books)
+
+    assert await embedded.books("kraken", BTC, **EVER) == [books[0], books[1], books[5]]
+
+
 async def test_only_the_best_levels_are_stored(
     local_bus: LocalBus, embedded: EmbeddedTimeSeries
 ) -> None:

@@ -136,6 +136,21 @@ async def test_one_summary_a_minute_is_stored_of_each_instrument(
     assert await embedded.summaries("kraken", other.instrument, **EVER) == [other]
 
 
+async def test_late_summary_stores_neither_its_minute_again_nor_the_one_after_it(
+    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+) -> None:
+    writer = Writer(local_bus, embedded)
+    times = (SECOND, MINUTE, 59 * SECOND, MINUTE + SECOND, 2 * MINUTE)
+    summaries = [a_summary(at_ns=at_ns) for at_ns in times]
+
+    async with running(writer):
+        await local_bus.publish(summaries)
+        await eventually(lambda: writer.handled == 5)
+
+    kept = await embedded.summaries("kraken", BTC, **EVER)
+    assert kept == [summaries[0], summaries[1], summaries[4]]
+
+
 async def test_how_a_venue_does_is_stored_once_a_minute_and_on_each_change(
     local_bus: LocalBus, embedded: EmbeddedTimeSeries
 ) -> None:
