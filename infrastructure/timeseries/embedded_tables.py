@@ -178,23 +178,51 @@ MERGES: dict[type[Stored], str] = {
 }
 """Kinds of which a row may be outdone by the one that is there; the others replace it."""
 
+FRESH_BY: dict[type[Stored], str] = {
+    Trade: "received_ns",
+    Quote: "received_ns",
+    Book: "event_ns",
+    SecondCandle: "start_ns",
+}
+"""Kinds without a key: a row that has more here than all of its series was not stored before."""
+
+NEWEST_BEFORE = {
+    kind: f"SELECT max({field}) FROM {table_of(kind)}"  # noqa: S608  # as above
+    for kind, field in FRESH_BY.items()
+}
+
+
+def _is_same(kind: type[Stored], key: str) -> str:
+    """Return the condition that a row is the one that arrives; the bounds let most be skipped."""
+    table = table_of(kind)
+    return f"{table}.{time_field(kind)} BETWEEN $from_ns AND $to_ns AND " + " AND ".join(
+        f"{table}.{name} = arriving_{table}.{name}" for name in (*SERIES_COLUMNS, key)
+    )
+
+
 REPLACES: dict[type[Stored], str] = {
     kind: (
-        f"DELETE FROM {table} USING arriving_{table} AS arriving "  # noqa: S608  # as above
-        f"WHERE {table}.event_ns BETWEEN $from_ns AND $to_ns AND "
-        + " AND ".join(f"{table}.{name} = arriving.{name}" for name in (*SERIES_COLUMNS, key))
+        f"DELETE FROM {table_of(kind)} USING arriving_{table_of(kind)} "  # noqa: S608  # as above
+        f"WHERE {_is_same(kind, key)}"
     )
-    for kind, table, key in (
-        (Trade, "trade", "trade_id"),
-        (Quote, "quote", "sequence"),
-        (Book, "book", "event_ns"),
+    for kind, key in (
+        (Trade, "trade_id"),
+        (Quote, "sequence"),
+        (Book, "event_ns"),
+        (SecondCandle, "start_ns"),
     )
 }
 """Remove, of the kinds that have no key, what is to be replaced by the rows that arrive."""
 
+OUTDONE_SECONDS = (
+    "DELETE FROM arriving_candle_second USING candle_second "  # noqa: S608  # as above
+    f"WHERE {_is_same(SecondCandle, 'start_ns')} "
+    "AND candle_second.trades > arriving_candle_second.trades"
+)
+"""Remove, of candles of a second that arrive, those that are outdone."""
+
 INSERTS = {
-    kind: f"INSERT INTO {table_of(kind)} FROM arriving_{table_of(kind)}"
-    for kind in (*REPLACES, SecondCandle)
+    kind: f"INSERT INTO {table_of(kind)} FROM arriving_{table_of(kind)}" for kind in REPLACES
 }
 EMPTIES: dict[type[Stored], str] = {
     kind: (
@@ -203,17 +231,6 @@ EMPTIES: dict[type[Stored], str] = {
     for kind in (*REPLACES, *MERGES)
 }
 """Make the table of the rows that arrive anew; deleted rows would stay in its memory."""
-
-_SAME_SECOND = "candle_second.start_ns BETWEEN $from_ns AND $to_ns AND " + " AND ".join(
-    f"candle_second.{name} = arriving_candle_second.{name}"
-    for name in (*SERIES_COLUMNS, "start_ns")
-)
-OUTDONE_SECONDS = (
-    f"DELETE FROM arriving_candle_second USING candle_second WHERE {_SAME_SECOND} "  # noqa: S608  # as above
-    "AND candle_second.trades > arriving_candle_second.trades"
-)
-REPLACED_SECONDS = f"DELETE FROM candle_second USING arriving_candle_second WHERE {_SAME_SECOND}"  # noqa: S608  # as above
-"""Remove, of candles of a second, those that arrive and are outdone; those that others replace."""
 
 _WANTED = {
     VenueCandle: ' AND "interval" = $interval',
@@ -260,8 +277,6 @@ EPISODES = (
 )
 MARK = "UPDATE probe SET at_ns = $at_ns"
 MARKED = "SELECT at_ns FROM probe WHERE at_ns >= $at_ns"
-NEWEST_SECOND = "SELECT max(start_ns) FROM candle_second"
-NEWEST_RECEIPT = {kind: f"SELECT max(received_ns) FROM {table_of(kind)}" for kind in REPLACES}  # noqa: S608  # as above
 LISTINGS = "SELECT * FROM listed ORDER BY venue, base, quote_currency"
 
 

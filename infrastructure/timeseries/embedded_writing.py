@@ -2,18 +2,19 @@
 
 Quotes, trades and books are in tables without a key. An index of a day of them would stay in
 memory, 80 to 130 bytes a row, and to look each one up in it takes four times as long as to append
-it. But an event that was received after all that is stored of its series has not been stored
-before. So it is appended. Any other, and what was back-filled, takes the place of the same one if
-it is there: one whose time is at most a minute off. Candles of a second are dealt with likewise,
-by their start.
+it. But a quote or a trade that was received after all that is stored of its series has not been
+stored before, nor has a book that is later by the venue's time. So it is appended. Any other, and
+what was back-filled, takes the place of the same one if it is there: one whose time is at most a
+minute off. Candles of a second are dealt with likewise, by their start.
 
 It is done in turns: a thread that holds the interpreter holds up the event loop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias, TypeGuard
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from typing import Literal, TypeAlias, cast
 
 import duckdb
 import msgspec
@@ -22,12 +23,11 @@ from infrastructure.timeseries.batch import Refused, sift
 from infrastructure.timeseries.embedded_tables import (
     EXPIRE,
     EXPIRE_SECONDS,
+    FRESH_BY,
     INSERTS,
     MERGES,
-    NEWEST_RECEIPT,
-    NEWEST_SECOND,
+    NEWEST_BEFORE,
     OUTDONE_SECONDS,
-    REPLACED_SECONDS,
     REPLACES,
 )
 from infrastructure.timeseries.port import Stored
@@ -35,9 +35,10 @@ from infrastructure.timeseries.question import (
     PARTED,
     SecondCandle,
     columns_of,
-    expires,
+    kept_as,
     parts_of,
     table_of,
+    time_field,
 )
 from infrastructure.timeseries.turns import TURN, in_turns, let_others
 from market import Book, Candle, Instrument, Quote, Trade
@@ -45,7 +46,7 @@ from market.intervals import INTERVALS, SECOND_NS
 
 Row: TypeAlias = tuple[object, ...]
 Series: TypeAlias = tuple[str, Instrument]
-Raw: TypeAlias = Quote | Trade | Book
+Raw: TypeAlias = Quote | Trade | Book | Candle
 
 OFF_AT_MOST_NS = INTERVALS["1m"]
 """How far apart the times of two may be that are the same trade; venues round them for REST."""
@@ -62,7 +63,7 @@ _AFTER_ALL = 2**63 - 1
 
 
 class Inflow:
-    """Writes batches to the tables; knows when the newest row of each series was received.
+    """Writes batches to the tables; knows the newest row of each series that has no key.
 
     Args:
         connection: Only for what is asked once, now.
@@ -85,36 +86,28 @@ class Inflow:
         """What is as new does not expire, however old it is."""
 
         self._looked_ns = _BEFORE_ALL
-        self._newest_second: dict[Series, int] = {}
-        self._newest_second_before = _number(connection, NEWEST_SECOND, _BEFORE_ALL)
-        self._newest: dict[type[Stored], dict[Series, int]] = {kind: {} for kind in REPLACES}
+        self._newest: dict[type[Stored], dict[Series, int]] = {kind: {} for kind in FRESH_BY}
         self._newest_before = {
-            kind: _number(connection, text, _BEFORE_ALL) for kind, text in NEWEST_RECEIPT.items()
+            kind: _number(connection, text, _BEFORE_ALL) for kind, text in NEWEST_BEFORE.items()
         }
 
     def write(self, connection: duckdb.DuckDBPyConnection, events: Sequence[Stored]) -> Refused:
         """Store all events but those that are refused; none, should an error be raised."""
         kept, refused = sift(in_turns(events))
         seen: dict[type[Stored], dict[Series, int]] = {}
-        seconds = list(filter(_is_second, kept.get(Candle, ())))
-        seen_seconds: dict[Series, int] = {}
         connection.begin()
         try:
-            for kind, of_kind in kept.items():
-                if kind in REPLACES:
-                    raw = [one for one in of_kind if isinstance(one, Raw)]
-                    seen[kind] = self._write_raw(connection, kind, raw)
+            for kind, of_kind in _by_table(kept).items():
+                if kind in FRESH_BY:
+                    seen[kind] = self._write_raw(connection, kind, cast("list[Raw]", of_kind))
                 else:
-                    lasting = [one for one in of_kind if not _is_second(one)]
-                    _merge(connection, kind, list(map(row_of, lasting)))
-            seen_seconds = self._write_seconds(connection, seconds)
+                    _merge(connection, kind, list(map(row_of, of_kind)))
             connection.commit()
         except BaseException:
             connection.rollback()
             raise
         for kind, newest in seen.items():
             self._newest[kind] |= newest
-        self._newest_second |= seen_seconds
         return refused
 
     def expire(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -139,65 +132,43 @@ class Inflow:
         kind: type[Stored],
         events: Sequence[Raw],
     ) -> dict[Series, int]:
-        """Write quotes, trades or books; return when the newest of each series was received."""
+        """Write events of a kind without a key; return how new the newest of each series is."""
         newest, before_all = self._newest[kind], self._newest_before[kind]
         seen: dict[Series, int] = {}
         fresh: list[Row] = []
         doubtful: list[Raw] = []
-        for event in in_turns(events):
-            series, received_ns = (event.venue, event.instrument), event.received_ns
+        times = map(attrgetter(FRESH_BY[kind]), events)
+        for event, time_ns in zip(in_turns(events), times, strict=True):
+            series = event.venue, event.instrument
             known_ns = newest.get(series, before_all)
-            if received_ns > known_ns and not (isinstance(event, Trade) and event.backfilled):
+            if time_ns > known_ns and not (isinstance(event, Trade) and event.backfilled):
                 fresh.append(_raw_row(event))
             else:
                 doubtful.append(event)
-            if received_ns > seen.get(series, known_ns):
-                seen[series] = received_ns
+            if time_ns > seen.get(series, known_ns):
+                seen[series] = time_ns
         if doubtful:
             _replace(connection, kind, doubtful)
         _append(connection, table_of(kind), kind, fresh)
         return seen
 
-    def _write_seconds(
-        self, connection: duckdb.DuckDBPyConnection, candles: Sequence[Candle]
-    ) -> dict[Series, int]:
-        """Write candles of a second; return when the newest of each series starts."""
-        newest, before_all = self._newest_second, self._newest_second_before
-        seen: dict[Series, int] = {}
-        fresh: list[Row] = []
-        doubtful: list[Candle] = []
-        for candle in candles:
-            series, start_ns = (candle.venue, candle.instrument), candle.start_ns
-            known_ns = newest.get(series, before_all)
-            if start_ns > known_ns:
-                fresh.append(row_of(candle))
-            else:
-                doubtful.append(candle)
-            seen[series] = max(start_ns, seen.get(series, known_ns))
-        if doubtful:
-            _replace_seconds(connection, doubtful)
-        _append(connection, table_of(SecondCandle), Candle, fresh)
-        return seen
 
-
-def _is_second(event: Stored) -> TypeGuard[Candle]:
-    return isinstance(event, Candle) and expires(event.interval)
-
-
-def _replace_seconds(connection: duckdb.DuckDBPyConnection, candles: Sequence[Candle]) -> None:
-    starts = [candle.start_ns for candle in candles]
-    _arrive(connection, SecondCandle, list(map(row_of, candles)))
-    for text in (OUTDONE_SECONDS, REPLACED_SECONDS):
-        connection.execute(text, {"from_ns": min(starts), "to_ns": max(starts)})
-    connection.execute(INSERTS[SecondCandle])
+def _by_table(kept: Mapping[type[Stored], list[Stored]]) -> dict[type[Stored], list[Stored]]:
+    """Return events by kind, candles of a second by the kind that names their table."""
+    of_tables = {kind: of_kind for kind, of_kind in kept.items() if kind is not Candle}
+    for candle in cast("list[Candle]", kept.get(Candle, [])):
+        of_tables.setdefault(kept_as(Candle, candle.interval), []).append(candle)
+    return of_tables
 
 
 def _replace(
     connection: duckdb.DuckDBPyConnection, kind: type[Stored], events: Sequence[Raw]
 ) -> None:
-    times = [event.event_ns for event in events]
+    times = list(map(attrgetter(time_field(kind)), events))
     given = {"from_ns": min(times) - OFF_AT_MOST_NS, "to_ns": max(times) + OFF_AT_MOST_NS}
     _arrive(connection, kind, list(map(_raw_row, events)))
+    if kind is SecondCandle:
+        connection.execute(OUTDONE_SECONDS, given)
     connection.execute(REPLACES[kind], given)
     connection.execute(INSERTS[kind])
 
@@ -251,7 +222,7 @@ def _cell(value: object) -> object:
 
 
 def _raw_row(event: Raw) -> Row:
-    """As `row_of`, of quotes and trades in a quarter of the time."""
+    """As `row_of`, of all but books in a quarter of the time."""
     if isinstance(event, Book):
         return row_of(event)
     venue, instrument, *others = msgspec.structs.astuple(event)

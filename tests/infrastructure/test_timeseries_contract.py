@@ -158,6 +158,18 @@ async def test_the_later_of_two_versions_stays(store: TimeSeries) -> None:
     assert await read(store, Trade) == [again]
 
 
+async def test_book_that_comes_again_is_one_however_late_it_was_received(
+    store: TimeSeries,
+) -> None:
+    first, later = (a_book(at_ns=NOON + n * MILLISECOND, sequence=n) for n in (1, 2))
+    again = msgspec.structs.replace(first, received_ns=LATER, sequence=3)
+
+    await store.write([first, later])
+    await store.write([again])
+
+    assert await read(store, Book) == [again, later]
+
+
 async def test_trade_whose_time_was_rounded_when_it_came_again_is_one(store: TimeSeries) -> None:
     live = a_trade(number=7, at_ns=NOON + SECOND + 5 * MILLISECOND)
     again = msgspec.structs.replace(live, event_ns=NOON + SECOND, backfilled=True)
