@@ -1,6 +1,6 @@
 """Archive and store in, what a board listens to out, in the order that it was received.
 
-Days that are archived whole come from the archive, those behind them from the store. Books are
+Days that are archived whole come from the archive, all others from the store. Books are
 there where they were asked for (``CRYPTOTRACKER_BOOK_EVERY_S``). Of how a venue does the first word
 of each minute is kept: `KEPT_EVERY_NS` is how much longer than live it may be silent.
 """
@@ -71,27 +71,28 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
 def stored_events(settings: Settings, meant: Meant) -> Iterator[Told]:
     """Yield listings, then quotes, books, rates of banks and statuses by time of receipt.
 
-    The terms of listings are the last that the store has; where all is archived there are none.
+    The terms of listings are the last that the store has. Where all days that are meant are
+    archived it is not opened: then there are none, and of the day before only what is archived.
 
     Raises:
         UnavailableError: archive or store does not answer.
 
     """
     with ExitStack() as opened:
-        archived_ns, archive = 0, None
+        archived, archive = frozenset[int](), None
         if settings.archive:
             archive = opened.enter_context(closing(open_archive(settings.archive)))
-            archived_ns = min(_archived_until(archive), meant.end_ns)
+            archived = _archived(archive)
         store = None
-        if archived_ns < meant.end_ns:
+        if not archived.issuperset(_days(Span(meant.start_ns, meant.end_ns))):
             store = opened.enter_context(_opened(settings))
             yield from store.listings(meant)
         told: list[Iterator[Kept]] = []
         for part in _parts(settings, meant):
             if archive is not None:
-                told.append(_from_archive(archive, part, archived_ns))
+                told.append(_from_archive(archive, part, archived))
             if store is not None:
-                told.append(store.events(part, max(archived_ns, part.start_ns)))
+                told.append(store.events(part, archived))
         yield from merge(*told, key=_received_ns)
 
 
@@ -120,23 +121,30 @@ def _banks(settings: Settings) -> tuple[str, ...]:
     return tuple(sorted(polled.name for polled in chosen_polled(settings)))
 
 
-def _archived_until(archive: Archive) -> int:
-    """Return the end of the last day that is archived whole, or that there are quotes of."""
+def _archived(archive: Archive) -> frozenset[int]:
+    """Return the days (since the epoch) that are archived whole, else those with quotes."""
     whole = whole_days(archive.files)
-    return start_of_day(max(whole)) + DAY_NS if whole else archive.span_of(Quote).end_ns
+    if not whole:
+        return frozenset(_days(archive.span_of(Quote)))
+    return frozenset(start_of_day(day) // DAY_NS for day in whole)
 
 
-def _from_archive(archive: Archive, part: _Part, archived_ns: int) -> Iterator[Kept]:
-    """Yield what is archived, what came late of the last day included."""
+def _days(span: Span) -> range:
+    """Return the days (since the epoch) that a range touches."""
+    return range(span.start_ns // DAY_NS, -(-span.end_ns // DAY_NS))
+
+
+def _from_archive(archive: Archive, part: _Part, archived: Collection[int]) -> Iterator[Kept]:
+    """Yield what happened on days that are archived."""
     told = archive.read(
         part.kind,
         part.venues,
         part.instruments,
         start_ns=part.start_ns,
-        end_ns=min(archived_ns + LATE_NS, part.end_ns),
+        end_ns=part.end_ns,
         order="received_ns",
     )
-    yield from chain.from_iterable(told)
+    return (one for one in chain.from_iterable(told) if one.event_ns // DAY_NS in archived)
 
 
 @contextmanager
@@ -169,10 +177,10 @@ class _Stored:
             if meant.covers(one.venue, one.instrument)
         ]
 
-    def events(self, part: _Part, start_ns: int) -> Iterator[Kept]:
-        """Yield what is stored from then on; what came late waits for what came before it."""
+    def events(self, part: _Part, archived: Collection[int]) -> Iterator[Kept]:
+        """Yield what is stored of other days; what came late waits for what came before it."""
         waiting: list[Kept] = []
-        for piece in self._pieces(part, start_ns):
+        for piece in self._pieces(part, archived):
             for venue in sorted(self._venues) if part.venues is None else part.venues:
                 waiting += self._runner.run(_piece(self._store, part, venue, piece))
             waiting.sort(key=_received_ns)
@@ -181,16 +189,28 @@ class _Stored:
             waiting = waiting[len(ready) :]
         yield from waiting
 
-    def _pieces(self, part: _Part, start_ns: int) -> Iterator[Span]:
-        """Part the range; times in which there is nothing of the kind are left out."""
-        piece_ns = PIECES_NS.get(part.kind, DAY_NS)
-        while start_ns < part.end_ns:
+    def _pieces(self, part: _Part, archived: Collection[int]) -> Iterator[Span]:
+        """Part the range; archived days, and times with nothing of the kind, are left out."""
+        piece_ns, start_ns = PIECES_NS.get(part.kind, DAY_NS), part.start_ns
+        while (start_ns := _first_after(archived, start_ns)) < part.end_ns:
             oldest_ns = self._runner.run(self._store.oldest(part.kind, since_ns=start_ns))
             if oldest_ns is None or oldest_ns >= part.end_ns:
                 return
             first_ns = max(start_ns, millisecond_of(oldest_ns))
-            start_ns = min(first_ns + piece_ns, part.end_ns)
-            yield Span(first_ns, start_ns)
+            start_ns = min(first_ns + piece_ns, _midnight_after(first_ns), part.end_ns)
+            if first_ns // DAY_NS not in archived:
+                yield Span(first_ns, start_ns)
+
+
+def _first_after(archived: Collection[int], time_ns: int) -> int:
+    """Return the first time from then on that lies in no archived day."""
+    while time_ns // DAY_NS in archived:
+        time_ns = _midnight_after(time_ns)
+    return time_ns
+
+
+def _midnight_after(time_ns: int) -> int:
+    return time_ns // DAY_NS * DAY_NS + DAY_NS
 
 
 async def _listings(store: Store) -> Collection[Listed]:

@@ -16,6 +16,7 @@ from cryptotracker.cli import app
 from cryptotracker.settings import read_settings
 from infrastructure.archive.day import archive_day
 from infrastructure.archive.files import LocalFiles
+from infrastructure.archive.manifest import Record, read_record, write_record
 from infrastructure.archive.places import DAY_NS, day_of
 from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from infrastructure.timeseries.port import Stored
@@ -36,16 +37,15 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def keep(folder: Path, events: Sequence[Stored], *, archived: Sequence[Stored] = ()) -> None:
-    """Have events in the store, and the days before midnight in the archive alone."""
+    """Have events in the store, and others, with the whole of their days, in the archive alone."""
 
     async def kept() -> None:
         with closing(EmbeddedTimeSeries.open(folder / "market.duckdb")) as store:
             await store.write([*TERMS, *events])
         with closing(EmbeddedTimeSeries.open(None)) as before:
             await before.write(archived)
-            if archived:
-                files, day = LocalFiles(folder / "archive"), day_of(MIDNIGHT - 1)
-                await archive_day(before, files, day, now_ns=MIDNIGHT)
+            for day in {day_of(one.event_ns) for one in archived}:
+                await archive_day(before, LocalFiles(folder / "archive"), day, now_ns=MIDNIGHT)
 
     asyncio.run(kept())
 
@@ -93,6 +93,32 @@ def test_days_that_both_have_are_told_once(tmp_path: Path) -> None:
     keep(tmp_path, quotes, archived=quotes[:2])
 
     assert told()[2:] == quotes
+
+
+def test_day_without_archive_before_one_that_is_archived_comes_from_the_store(
+    tmp_path: Path,
+) -> None:
+    first, second, third, fourth = (
+        a_quote(at_ns=MIDNIGHT + days * DAY_NS + SECOND) for days in (-3, -2, -1, 0)
+    )
+    keep(tmp_path, [second, fourth], archived=[first, third])
+
+    until_midnight = told(start_ns=MIDNIGHT - 3 * DAY_NS, end_ns=MIDNIGHT)[2:]
+    of_all = told(start_ns=MIDNIGHT - 3 * DAY_NS)[2:]
+
+    assert until_midnight == [first, second, third]
+    assert of_all == [first, second, third, fourth]
+
+
+def test_day_that_is_archived_in_part_comes_from_the_store_alone(tmp_path: Path) -> None:
+    first, second, third = (
+        a_quote(at_ns=MIDNIGHT - DAY_NS + hours * 3_600 * SECOND) for hours in (-1, 1, 2)
+    )
+    keep(tmp_path, [second, third], archived=[first, second])
+    files, day = LocalFiles(tmp_path / "archive"), day_of(second.event_ns)
+    write_record(files, day, Record(read_record(files, day).lines))
+
+    assert told(start_ns=MIDNIGHT - 2 * DAY_NS)[2:] == [first, second, third]
 
 
 def test_where_all_is_archived_the_store_is_not_opened(tmp_path: Path) -> None:
