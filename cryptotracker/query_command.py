@@ -11,7 +11,7 @@ import typer
 
 from cryptotracker.backtesting.candles import asked_for
 from cryptotracker.backtesting.choosing import given_values
-from cryptotracker.backtesting.markets import files_of
+from cryptotracker.backtesting.markets import PIECE, files_of
 from cryptotracker.printed import print_json, print_table
 from cryptotracker.settings import read_settings
 from infrastructure.scale import (
@@ -24,7 +24,7 @@ from infrastructure.scale import (
     returns_text,
 )
 from market import SettingsError
-from market.intervals import SECOND_NS
+from market.intervals import INTERVALS, SECOND_NS
 
 TABLES = ("candles", "returns", "crossings")
 SUFFIXES = (".csv", ".parquet")
@@ -66,6 +66,8 @@ def query(  # noqa: PLR0913  # options of a command line
     if out is not None and out.suffix not in SUFFIXES:
         raise SettingsError(f"--out {out} must end in {' or '.join(SUFFIXES)}.")
     span = asked_for("ANY-ANY", venue="", interval=interval, since=since, until=until)
+    if INTERVALS[interval] < INTERVALS[PIECE]:
+        raise SettingsError(f"--interval is {interval!r}: tables are made of minutes.")
     text = _text(what, interval, given_values(values or []), (span.start_ns, span.end_ns))
     chosen: Engine = SparkEngine(master) if engine == "spark" else DuckDbEngine()
     if out is not None:

@@ -173,6 +173,7 @@ def test_a_question_of_ones_own_is_answered(archive: str) -> None:
         (("returned",), "'returned' is no table"),
         (("SELECT nothing FROM candles",), "nothing"),
         (("candles", "--interval", "2m"), "--interval is '2m'"),
+        (("candles", "--interval", "1s"), "--interval is '1s': tables are made of minutes"),
         (("candles", "--set", "fast=3"), "--set is for crossings"),
         (("crossings", "--set", "fast=300"), "fast \\(300\\) must be above 0 and less than slow"),
         (("crossings", "--set", "quick=3"), "crossings take fast and slow"),
