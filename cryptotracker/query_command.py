@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-from cryptotracker.backtesting.candles import asked_for
+from cryptotracker.backtesting.candles import Asked, asked_for
 from cryptotracker.backtesting.choosing import given_values
 from cryptotracker.backtesting.markets import PIECE, files_of
 from cryptotracker.printed import print_json, print_table
@@ -26,7 +26,13 @@ from infrastructure.scale import (
 from market import SettingsError
 from market.intervals import INTERVALS, SECOND_NS
 
-TABLES = ("candles", "returns", "crossings")
+TABLES = {
+    "candles": ("--from", "--to", "--interval"),
+    "returns": ("--from", "--to"),
+    "crossings": ("--from", "--to", "--interval", "--set"),
+}
+"""Which options each takes; SQL of one's own takes none of them."""
+
 SUFFIXES = (".csv", ".parquet")
 
 Named: TypeAlias = Literal["duckdb", "spark"]
@@ -42,7 +48,7 @@ def query(  # noqa: PLR0913  # options of a command line
     *,
     since: Annotated[str, typer.Option("--from", help="2025-01-01, RFC 3339 or -30d.")] = "",
     until: Annotated[str, typer.Option("--to", help="As --from; not included.")] = "",
-    interval: Annotated[str, typer.Option(help="Of candles and crossings.")] = "1h",
+    interval: Annotated[str, typer.Option(help="Of candles and crossings; default: 1h.")] = "",
     values: Annotated[
         list[str] | None, typer.Option("--set", help="Of crossings: fast=50, slow=200.")
     ] = None,
@@ -65,9 +71,12 @@ def query(  # noqa: PLR0913  # options of a command line
         raise SettingsError("There is no archive: name a folder, or set CRYPTOTRACKER_ARCHIVE.")
     if out is not None and out.suffix not in SUFFIXES:
         raise SettingsError(f"--out {out} must end in {' or '.join(SUFFIXES)}.")
+    given = {"--from": since, "--to": until, "--interval": interval, "--set": values or []}
+    interval = interval or "1h"
     span = asked_for("ANY-ANY", venue="", interval=interval, since=since, until=until)
     if INTERVALS[interval] < INTERVALS[PIECE]:
         raise SettingsError(f"--interval is {interval!r}: tables are made of minutes.")
+    _refuse_ignored(what, [option for option in given if given[option]], span)
     text = _text(what, interval, given_values(values or []), (span.start_ns, span.end_ns))
     chosen: Engine = SparkEngine(master) if engine == "spark" else DuckDbEngine()
     if out is not None:
@@ -80,11 +89,26 @@ def query(  # noqa: PLR0913  # options of a command line
         print_table(list(found), (_cells(found, row) for row in _rows(found)))
 
 
+def _refuse_ignored(what: str, options: list[str], span: Asked) -> None:
+    """Refuse a word that is no table, and options that would make no difference."""
+    if what not in TABLES and len(what.split()) == 1:
+        raise SettingsError(f"{what!r} is no table: it is one of {', '.join(TABLES)}, or SQL.")
+    in_sql = {
+        "--from": f"start_ns >= {span.start_ns}",
+        "--to": f"start_ns < {span.end_ns}",
+        "--interval": f"\"interval\" = '{span.interval}'",
+        "--set": "the numbers",
+    }
+    for option in options:
+        if option not in TABLES.get(what, ()):
+            takers = ", ".join(name for name, taken in TABLES.items() if option in taken)
+            instead = f"{what!r} takes none" if what in TABLES else f"write {in_sql[option]} in SQL"
+            raise SettingsError(f"{option} is for {takers}; {instead}.")
+
+
 def _text(what: str, interval: str, values: dict[str, str], span: tuple[int, int]) -> str:
     """Return the question: one of ours, or what was written."""
     start_ns, end_ns = span
-    if values and what != "crossings":
-        raise SettingsError(f"--set is for crossings; {what!r} takes none.")
     match what:
         case "candles":
             return candles_text(interval=interval, start_ns=start_ns, end_ns=end_ns)
@@ -95,8 +119,6 @@ def _text(what: str, interval: str, values: dict[str, str], span: tuple[int, int
             return crossings_text(
                 interval=interval, fast=fast, slow=slow, start_ns=start_ns, end_ns=end_ns
             )
-    if len(what.split()) == 1:
-        raise SettingsError(f"{what!r} is no table: it is one of {', '.join(TABLES)}, or SQL.")
     return what
 
 

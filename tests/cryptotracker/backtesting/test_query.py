@@ -29,6 +29,7 @@ from market.intervals import INTERVALS
 from tests.archive.making import keep_days
 from tests.making import MINUTE, a_candle
 
+ALL_OF_IT = "SELECT * FROM candles"
 DAYS = 2
 EVER = 2**62
 TEXTS = {
@@ -174,7 +175,12 @@ def test_a_question_of_ones_own_is_answered(archive: str) -> None:
         (("SELECT nothing FROM candles",), "nothing"),
         (("candles", "--interval", "2m"), "--interval is '2m'"),
         (("candles", "--interval", "1s"), "--interval is '1s': tables are made of minutes"),
-        (("candles", "--set", "fast=3"), "--set is for crossings"),
+        (("candles", "--set", "fast=3"), "--set is for crossings; 'candles' takes none"),
+        (("returns", "--interval", "1h"), "--interval is for candles, crossings; 'returns' takes"),
+        ((ALL_OF_IT, "--from", "1970-01-02"), "write start_ns >= 86400000000000 in SQL"),
+        ((ALL_OF_IT, "--to", "1970-01-02"), "write start_ns < 86400000000000 in SQL"),
+        ((ALL_OF_IT, "--interval", "5m"), "write \"interval\" = '5m' in SQL"),
+        ((ALL_OF_IT, "--set", "fast=3"), "write the numbers in SQL"),
         (("crossings", "--set", "fast=300"), "fast \\(300\\) must be above 0 and less than slow"),
         (("crossings", "--set", "quick=3"), "crossings take fast and slow"),
         (("returns", "--out", "returns.xls"), "must end in .csv or .parquet"),
