@@ -1,13 +1,14 @@
 """From stored candles and those that only the view has to the points that an indicator is told."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from analytics.indicators.named import BLOCK, Asked, Point
+from analytics.indicators.named import Asked, Point
 from api_service.indicator_terms import Question
-from api_service.pages import Span, newest
+from api_service.pages import within_time
 from api_service.problems import ProblemError
-from api_service.view import Key, LatestView
+from api_service.view import Key, LatestView, fullness
 from market import Candle, Instrument
 
 CANDLES_AT_MOST = 100_000
@@ -34,6 +35,13 @@ class Wanted(NamedTuple):
     end_ns: int
     newest: int
     first_ns: int | None = None
+
+
+class Held(NamedTuple):
+    """Candles of a market: those that were read, and those that may not be stored yet."""
+
+    stored: Sequence[Candle]
+    fresh: Sequence[Candle]
 
 
 class CandleHistory(Protocol):
@@ -79,19 +87,36 @@ class PointReader:
             ArchiveError: a file of the archive is damaged.
 
         """
-        asked, late = question.asked, list(late)
-        limit = asked.reach + BLOCK + wanted.newest
+        late = list(late)
+        limit = min(_likely_to_do(question.asked, wanted), CANDLES_AT_MOST)
         while True:
-            series = [
-                await self._candles(key, asked, wanted, limit, late) for key in question.markets
+            held = [
+                await self._held(key, question, wanted, limit, late) for key in question.markets
             ]
-            since_ns = _known_since(series, limit)
-            known = _known(series, wanted, since_ns)
-            if since_ns == 0 or _does(asked, known, wanted, since_ns):
+            known, is_enough = await asyncio.to_thread(_known, held, question.asked, wanted, limit)
+            if is_enough:
                 return known
-            if limit == CANDLES_AT_MOST:
-                return _as_far_as(known, since_ns)
             limit = min(limit * MORE, CANDLES_AT_MOST)
+
+    async def starts(self, question: Question, *, start_ns: int, end_ns: int) -> set[int]:
+        """Return the starts of a range of which history has the candles of all markets.
+
+        Raises:
+            UnavailableError: store or archive do not answer.
+            ArchiveError: a file of the archive is damaged.
+
+        """
+        asked = question.asked
+        limit = min((end_ns - start_ns) // asked.length_ns + 1, CANDLES_AT_MOST)
+        found = [
+            await within_time(
+                self.history.candles(
+                    *key, asked.interval, start_ns=start_ns, end_ns=end_ns, limit=limit
+                )
+            )
+            for key in question.markets
+        ]
+        return set.intersection(*({one.start_ns for one in each} for each in found))
 
     def joined_now(self, question: Question) -> tuple[list[Point], Point | None]:
         """Return the points of which the view has all candles, and the one that grows."""
@@ -99,18 +124,50 @@ class PointReader:
         kept = [self.view.candles.get((*key, interval), {}) for key in question.markets]
         return _joined(kept)
 
-    async def _candles(
-        self, key: Key, asked: Asked, wanted: Wanted, limit: int, late: Sequence[Candle]
-    ) -> list[Candle]:
-        async def read(start_ns: int, end_ns: int, limit: int) -> Sequence[Candle]:
-            return await self.history.candles(
-                *key, asked.interval, start_ns=start_ns, end_ns=end_ns, limit=limit
-            )
-
-        kept = self.view.candles.get((*key, asked.interval), {})
+    async def _held(
+        self, key: Key, question: Question, wanted: Wanted, limit: int, late: Sequence[Candle]
+    ) -> Held:
+        interval = question.asked.interval
+        stored = await within_time(
+            self.history.candles(*key, interval, start_ns=0, end_ns=wanted.end_ns, limit=limit)
+        )
+        kept = self.view.candles.get((*key, interval), {})
         came = [one for one in late if (one.venue, one.instrument) == key]
-        span = Span(start_ns=0, end_ns=wanted.end_ns, limit=limit)
-        return (await newest([read], [*kept.values(), *came], span)).rows
+        return Held(stored, [*kept.values(), *came])
+
+
+def _likely_to_do(asked: Asked, wanted: Wanted) -> int:
+    """Return how many candles do where there is one of each start."""
+    block_ns = asked.block_ns
+    if wanted.first_ns is not None:
+        block_ns = wanted.first_ns - asked.block_of(wanted.first_ns)
+    return asked.reach + wanted.newest + block_ns // asked.length_ns
+
+
+def _known(held: Sequence[Held], asked: Asked, wanted: Wanted, limit: int) -> tuple[Known, bool]:
+    """Return what is known, and whether that will do.
+
+    Raises:
+        ProblemError: it will not, and no more are read.
+
+    """
+    series = [_series(each, wanted.end_ns, limit) for each in held]
+    since_ns = _known_since(series, limit)
+    known = _points(series, wanted, since_ns)
+    is_enough = since_ns == 0 or _does(asked, known, wanted, since_ns)
+    if not is_enough and limit == CANDLES_AT_MOST:
+        return _as_far_as(known, since_ns), True
+    return known, is_enough
+
+
+def _series(held: Held, end_ns: int, limit: int) -> list[Candle]:
+    """Return the newest candles before a time, oldest first, of each start the fullest."""
+    found = {one.start_ns: one for one in held.stored}
+    for one in held.fresh:
+        known = found.get(one.start_ns)
+        if one.start_ns < end_ns and (known is None or fullness(known) <= fullness(one)):
+            found[one.start_ns] = one
+    return [found[start_ns] for start_ns in sorted(found)[-limit:]]
 
 
 def _known_since(series: Sequence[Sequence[Candle]], limit: int) -> int:
@@ -125,7 +182,7 @@ def _known_since(series: Sequence[Sequence[Candle]], limit: int) -> int:
     return cut_ns
 
 
-def _known(series: Sequence[Sequence[Candle]], wanted: Wanted, since_ns: int) -> Known:
+def _points(series: Sequence[Sequence[Candle]], wanted: Wanted, since_ns: int) -> Known:
     by_start = [{one.start_ns: one for one in each if one.start_ns >= since_ns} for each in series]
     points, growing = _joined(by_start)
     if wanted.first_ns is not None:

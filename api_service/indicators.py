@@ -12,7 +12,7 @@ from fastapi import Query as InQuery
 from pydantic import Field
 from starlette.responses import Response
 
-from analytics.indicators.named import Asked, Points, points_of
+from analytics.indicators.named import Asked, Point, points_of
 from analytics.indicators.runs import Told, told_of
 from analytics.indicators.shipped import INDICATORS
 from api_service.answers import ASKED_WRONGLY, Api, Query, Reads, json_answer, promised, rows_answer
@@ -150,7 +150,7 @@ async def _rows(
     reader = PointReader(api.history, api.view)
     wanted = Wanted(last_ns + 1, newest=len(candles), first_ns=first_ns)
     known = await reader.read(question, wanted)
-    points = points_of([*known.points, *([known.growing] if known.growing else [])])
+    points = [*known.points, *([known.growing] if known.growing else [])]
     told = await asyncio.to_thread(_told, question.asked, points, first_ns)
     before = len(points) - len(told)
     return [
@@ -159,8 +159,8 @@ async def _rows(
     ]
 
 
-def _told(asked: Asked, points: Points, since_ns: int) -> list[Told]:
-    return list(told_of(asked, points, since_ns=since_ns))
+def _told(asked: Asked, points: Sequence[Point], since_ns: int) -> list[Told]:
+    return list(told_of(asked, points_of(points), since_ns=since_ns))
 
 
 def _csv(question: Question, rows: Sequence[IndicatorRow], next_path: str | None) -> Response:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from api_service.indicator_board import ROWS_KEPT
+from api_service.indicator_line import ROWS_KEPT
 from api_service.indicator_terms import Markets, Question, indicator_named, question_of
 from api_service.live_protocol import IndicatorTerms, Subscribe, names
 from api_service.live_words import Delivery

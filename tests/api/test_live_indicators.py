@@ -15,7 +15,9 @@ from msgspec.structs import replace
 
 from api_service.app import create_app
 from api_service.indicator_board import IndicatorBoard
+from api_service.indicator_points import CandleHistory
 from api_service.live_hub import LiveHub
+from api_service.rows import rfc3339
 from api_service.server import ApiServer
 from api_service.view import LatestView
 from infrastructure.archive.files import LocalFiles
@@ -218,12 +220,14 @@ async def test_what_it_waits_for_is_told_until_the_past_is_read(
     assert board.handled > 0
 
 
-class MendedStore:
-    """Is away until it is told otherwise."""
+class WatchedHistory:
+    """Passes questions on, but of venues that are silent; notes from when on it was asked."""
 
-    def __init__(self, store: Store) -> None:
-        self.store: Store = AwayStore()
-        self.mended = store
+    def __init__(self, store: CandleHistory) -> None:
+        self.store = store
+        self.silent: set[str] = set()
+        self.asked_from: list[int] = []
+        self.let_go: list[str] = []
 
     async def candles(
         self,
@@ -235,6 +239,12 @@ class MendedStore:
         end_ns: int,
         limit: int,
     ) -> Sequence[Candle]:
+        self.asked_from.append(start_ns)
+        if venue in self.silent:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.let_go.append(venue)
         return await self.store.candles(
             venue, instrument, interval, start_ns=start_ns, end_ns=end_ns, limit=limit
         )
@@ -245,19 +255,115 @@ async def test_a_store_that_is_away_is_named_and_asked_again(
 ) -> None:
     monkeypatch.setattr("api_service.indicator_board.RETRY_S", 0.05)
     await api.store.write([a_candle(close=3.0)])
-    store = MendedStore(api.store)
-    api.hub.indicators.reader.history = store
+    history = WatchedHistory(AwayStore())
+    api.hub.indicators.reader.history = history
 
     async with running(api.hub.indicators), live(server) as socket:
         await socket.subscribe("indicators", **MARKET, indicator=asked("sma", period=1), max_hz=20)
         while (told := await socket.hear("snapshot", "update"))["waits_for"] != "it is away":
             assert told["data"] == []
-        store.store = store.mended
+        history.store = api.store
         while not (told := await socket.hear("update"))["data"]:
             assert told["waits_for"] == "it is away"
 
     assert told["waits_for"] is None
     assert told["data"][0]["values"] == {"sma": "3.0"}
+
+
+@pytest.fixture
+def history(api: Api) -> WatchedHistory:
+    """What the board reads."""
+    api.hub.indicators.reader.history = watched = WatchedHistory(api.store)
+    return watched
+
+
+@pytest.mark.usefixtures("board")
+async def test_a_candle_that_nobody_told_is_found_in_the_store(
+    api: Api, server: ApiServer, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api_service.indicator_line.LOOK_EVERY_S", 0.0)
+    past = a_past(api.clock.now_ns // MINUTE * MINUTE, count=COUNT)
+    *known, missed, newest = past
+    await api.store.write(known)
+    await api.feed(*known[-10:])
+
+    async with live(server) as socket:
+        await socket.subscribe("indicators", **MARKET, indicator=asked("ema"), max_hz=20)
+        following = {"s1": Rows(f"ema?{OF_BTC}")}
+        await until_told(socket, following, client)
+        await api.store.write([missed, newest])
+        await api.feed(newest)
+        await until_told(socket, following, client)
+
+    assert following["s1"].newest(2)[0]["start"] == rfc3339(missed.start_ns)
+
+
+@pytest.mark.usefixtures("board")
+async def test_where_nothing_was_traded_the_past_is_read_once(
+    api: Api,
+    server: ApiServer,
+    client: httpx2.AsyncClient,
+    history: WatchedHistory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("api_service.indicator_line.LOOK_EVERY_S", 0.0)
+    midnight_ns = api.clock.now_ns // DAY_NS * DAY_NS
+    past = [a_candle(start_ns=midnight_ns + 2 * n * MINUTE, close=9.0 + n) for n in range(710)]
+    await api.store.write(past[:-5])
+    await api.feed(*past[-20:-5])
+
+    async with live(server) as socket:
+        await socket.subscribe("indicators", **MARKET, indicator=asked("vwap"), max_hz=20)
+        following = {"s1": Rows(f"vwap?{OF_BTC}&end=2100-01-01")}
+        await until_told(socket, following, client)
+        for candle in past[-5:]:
+            await api.store.write([candle])
+            await api.feed(candle)
+            await until_told(socket, following, client)
+
+    of_holes = [candle.start_ns - MINUTE for candle in past[-5:]]
+    assert history.asked_from == [0, *of_holes], "the past, and each hole"
+
+
+async def test_a_line_goes_on_while_the_history_of_another_is_silent(
+    api: Api,
+    server: ApiServer,
+    client: httpx2.AsyncClient,
+    history: WatchedHistory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("api_service.pages.STORE_TIMEOUT_S", 60.0)
+    history.silent.add("binance")
+    past = a_past(api.clock.now_ns // MINUTE * MINUTE, count=30)
+    await api.store.write(past)
+    await api.feed(past[-1], a_candle("binance"))
+
+    async with running(api.hub.indicators), live(server) as socket:
+        silent = MARKET | {"venue": "binance"}
+        await socket.subscribe("indicators", **silent, indicator=asked("sma"), max_hz=20)
+        await eventually(lambda: history.asked_from)
+        ack = await socket.subscribe("indicators", **MARKET, indicator=asked("sma"), max_hz=20)
+        following = {"s1": Rows(""), ack["sub"]: Rows(f"sma?{OF_BTC}")}
+        await until_told(socket, {ack["sub"]: following[ack["sub"]]}, client)
+
+    assert len(following["s1"].known) == 0
+    assert history.let_go == ["binance"], "as the board ends"
+
+
+async def test_a_line_that_nobody_follows_any_longer_lets_go_of_its_reading(
+    api: Api, server: ApiServer, board: IndicatorBoard, history: WatchedHistory
+) -> None:
+    history.silent.add("kraken")
+    await api.feed(a_candle())
+
+    async with live(server) as socket:
+        ack = await socket.subscribe("indicators", **MARKET, indicator=asked("sma"))
+        await eventually(lambda: history.asked_from)
+        await socket.say(op="unsubscribe", sub=ack["sub"], id=2)
+        await eventually(lambda: history.let_go)
+
+    assert board.handled == 0
+    assert board.dead == 0
 
 
 async def test_a_file_of_the_archive_that_is_damaged_is_named_and_ends_nothing(
