@@ -70,7 +70,9 @@ class PastCandles:
             found = await asyncio.to_thread(self._archived, archive, wanted, span)
             parts = await self._stored_parts(archive, wanted, span, now_ns)
         self._told(len(found))
-        return _merged(found, await self._stored(wanted, parts))
+        merged = _merged(found, await self._stored(wanted, parts))
+        self._refuse_beyond(len(merged))
+        return merged
 
     async def _stored_parts(
         self, archive: Archive, wanted: Wanted, span: Span, now_ns: int

@@ -91,3 +91,12 @@ async def test_more_than_may_be_read_are_refused(
             await closes(past)
 
     assert len(await closes(PastCandles(store, None, at_most=72))) == 72
+
+
+async def test_more_than_may_be_read_are_refused_of_archive_and_store_together(
+    store: EmbeddedTimeSeries, files: LocalFiles
+) -> None:
+    with pytest.raises(TooManyCandlesError, match="there are more than 143"):
+        await closes(PastCandles(store, files, at_most=143))
+
+    assert len(await closes(PastCandles(store, files, at_most=144))) == 144
