@@ -84,6 +84,7 @@ class Archive:
     def __init__(self, files: Files) -> None:
         self.files = files
         self._connection = files.connect()
+        self._is_ended = False
 
     def read_candles(
         self, venue: str, instrument: Instrument, interval: str, *, start_ns: int, end_ns: int
@@ -251,7 +252,11 @@ class Archive:
         return Span(min(starts), max(ends))
 
     def interrupt(self) -> None:
-        """End the question that another thread asks, if it does; nobody waits for its answer."""
+        """End the question that another thread asks, and all others; nobody waits for an answer.
+
+        DuckDB ends only what it is at. A thread that lists files meanwhile asks it nothing more.
+        """
+        self._is_ended = True
         with suppress(duckdb.ConnectionException):  # it is answered, and closed
             self._connection.interrupt()
 
@@ -316,6 +321,8 @@ class Archive:
         """Ask; where a file has gone since it was seen, look again. None: there are no files."""
         for look in range(1, LOOKS + 1):
             held = sources(self.files, kind, venues, span)
+            if self._is_ended:
+                raise ArchiveUnavailableError("nobody waits for the answer of the archive any more")
             try:
                 return ask(held) if held else None
             except (duckdb.IOException, FileNotFoundError) as error:

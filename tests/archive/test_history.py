@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from random import Random
 
+import duckdb
 import pytest
 from msgspec.structs import replace
 
@@ -183,8 +184,10 @@ async def test_who_gives_up_waiting_holds_up_nobody(
         one.cancel()
     await asyncio.wait(waiting)
     files.released.set()
+    answers = await asyncio.gather(*(trades(history) for _ in range(AT_ONCE)))
 
-    assert await trades(history) == [0]
+    assert answers == [[0]] * AT_ONCE
+    assert files.opened == AT_ONCE
 
 
 class _Broken(LocalFiles):
@@ -195,12 +198,22 @@ class _Broken(LocalFiles):
 
 
 class _Stuck(LocalFiles):
-    """An archive that does not answer for a while."""
+    """An archive that does not answer for a while; all threads begin a question together."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.released = threading.Event()
         self.asked = 0
+        self.opened = 0
+        self._meeting = threading.Barrier(AT_ONCE)
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        self._meeting.wait(30.0)
+        return super().connect()
+
+    def address(self, name: str) -> str:
+        self.opened += 1
+        return super().address(name)
 
     def names(self, folder: str) -> Sequence[str]:
         self.asked += 1
