@@ -18,7 +18,6 @@ from infrastructure.archive.joined import Wanted, parted
 from infrastructure.archive.reading import Archive, CandleArrays
 from infrastructure.archive.sources import Span
 from infrastructure.timeseries.past import Store
-from infrastructure.timeseries.question import expires
 from market import Candle, Instrument
 
 COLUMNS = ("start_ns", "open", "high", "low", "close", "volume", "trades")
@@ -80,8 +79,6 @@ class PastCandles:
         """Return the times that the store is to be asked for."""
         if self._store is None:
             return []
-        if expires(wanted.interval):
-            return [span]
         there = await parted(self._store, archive, wanted, span, now_ns)
         return [part for part, _, is_stored in there if is_stored]
 

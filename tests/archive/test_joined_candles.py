@@ -26,6 +26,9 @@ HOURS = [
     a_candle(interval="1h", start_ns=START + n * 3_600 * SECOND, close=100.0 + n, trades=2)
     for n in range(6 * 24)
 ]
+OF_A_SECOND = [
+    a_candle(interval="1s", start_ns=at_ns, close=float(n)) for n, at_ns in enumerate((START, NOW))
+]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +41,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> LocalFiles:
 
 async def archive(files: LocalFiles) -> None:
     with closing(EmbeddedTimeSeries.open(None)) as whole:
-        await whole.write(HOURS)
+        await whole.write([*HOURS, *OF_A_SECOND])
         for number in range(5):
             await archive_day(whole, files, day_of(START + number * DAY_NS), now_ns=NOW)
 
@@ -75,12 +78,14 @@ async def test_either_may_be_read_alone(store: EmbeddedTimeSeries, files: LocalF
     assert await closes(PastCandles(store, None)) == [one.close for one in HOURS[3 * 24 :]]
 
 
-async def test_candles_that_expire_are_in_the_store(
+async def test_candles_of_a_second_go_on_from_the_archive_into_the_store(
     store: EmbeddedTimeSeries, files: LocalFiles
 ) -> None:
-    await store.write([a_candle(interval="1s", start_ns=NOW, close=7.0)])
+    await store.write(OF_A_SECOND[1:])
 
-    assert await closes(PastCandles(store, files), "1s") == [7.0]
+    found = await closes(PastCandles(store, files), "1s")
+
+    assert found == [one.close for one in OF_A_SECOND]
 
 
 async def test_more_than_may_be_read_are_refused(
