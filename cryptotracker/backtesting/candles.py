@@ -138,16 +138,16 @@ async def _past(settings: Settings, asked: Asked, instrument: Instrument, bar: B
         span = Span(asked.start_ns, asked.end_ns)
         interval = asked.interval or "1m"
         found = await past_bars(past, asked.venue, instrument, interval, span, now_ns=now_ns)
+        if why is not None:
+            if found is None:
+                raise why
+            typer.echo(f"The archive alone is read: {why}", err=True)
         if found is not None and asked.reads_premium:
             terms = premium_terms(settings)
             premiums = PastPremiums(store, files, terms, told=bar.advance)
             known = await premiums.at_closes(found, asked.venue, instrument, now_ns=now_ns)
             _tell(known, premiums_unknown((asked.venue, instrument), terms))
             found = replace(found, premium_bps=known.bps)
-    if why is not None:
-        if found is None:
-            raise why
-        typer.echo(f"The archive alone is read: {why}", err=True)
     return found
 
 

@@ -19,6 +19,7 @@ from market import SettingsError
 from tests.analytics.backtest.candles import walk
 from tests.archive.making import keep_days
 from tests.making import a_candle
+from tests.processes import free_port
 
 BARS = walk(3_000)
 
@@ -166,6 +167,22 @@ def test_premiums_are_made_of_candles_of_the_archive(
     before = np.append(np.nan, bars.close[:-1] / 100.0 - 1.0) * 10_000.0
     found = backtest(PremiumReversion, replace(bars, premium_bps=before), Terms(), period=20)
     assert told["figures"]["fills"] == found.figures.fills > 10
+
+
+def test_why_the_archive_alone_is_read_is_told_where_it_has_no_premium(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_days(tmp_path, [a_candle(start_ns=start) for start in BARS.start_ns[:600].tolist()])
+    monkeypatch.setenv("CRYPTOTRACKER_ARCHIVE", str(tmp_path))
+    monkeypatch.setenv("CRYPTOTRACKER_STORE_URL", f"influxdb://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("CRYPTOTRACKER_CONNECT_TIMEOUT_S", "0.1")
+
+    words = ["backtest", "premium-reversion", "BTC-USDT", "--venue", "kraken"]
+    found = CliRunner().invoke(app, words)
+
+    assert isinstance(found.exception, SettingsError)
+    assert "No premium of kraken BTC-USDT over binance" in str(found.exception)
+    assert "The archive alone is read: InfluxDB" in found.stderr
 
 
 @pytest.mark.parametrize(
