@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from analytics.across import RATE_AGE_NS, WIDTH
 from analytics.indicators.history import Series
-from analytics.premiums_known import BASES, BPS, LASTS_NS
+from analytics.indicators.spreads import spread_bps
+from analytics.premiums_known import BASES, LASTS_NS
 from analytics.rates_past import PastRates, Source, ranked
 from market import Instrument, Quote
 
@@ -89,7 +90,7 @@ def told_of_minutes(
         is_open = is_open & ~is_here
         if (reference.venue, reference.instrument) != (market.venue, market.instrument):
             for basis, rate in _rates(market.instrument, reference.instrument, rates):
-                bps = (price / (other * rate) - 1) * BPS  # as `analytics.routes.premium` has it
+                bps = spread_bps(price, other * rate)
                 found[basis] = np.where(is_here, bps, found[basis])
     return {basis: Told(at_ns[~np.isnan(bps)], bps[~np.isnan(bps)]) for basis, bps in found.items()}
 

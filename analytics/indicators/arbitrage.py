@@ -1,16 +1,20 @@
 """Indicators between markets, by name: spreads, premiums, and how rare each is."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
 from analytics.indicators import history
 from analytics.indicators.history import Series
-from analytics.indicators.named import Indicator, NoTerms, Point, Points, Values
+from analytics.indicators.named import Beside, Indicator, NoTerms, Values
 from analytics.indicators.ranges import ZScore
-from analytics.indicators.spreads import BPS, premium_bps, spread_bps
+from analytics.indicators.spreads import premium_bps, spread_bps
 
 OF_BPS = "In hundredths of a percent of the reference"
+
+Told: TypeAlias = Callable[[Any], Any]
+"""From a point a number, from points as many."""
 
 
 class OfScore(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,20 +23,36 @@ class OfScore(msgspec.Struct, frozen=True, kw_only=True):
     period: Annotated[int, msgspec.Meta(ge=2, le=1_000)] = 60
 
 
-def _spread(point: Point) -> float:
-    return spread_bps(point.close, point.reference)
-
-
-def _spreads(points: Points) -> Series:
-    return (points.close / points.reference - 1.0) * BPS
-
-
-def _premium(point: Point) -> float:
-    return premium_bps(point.close, point.reference, point.rate)
-
-
-def _premiums(points: Points) -> Series:
-    return (points.close / (points.reference * points.rate) - 1.0) * BPS
+def _indicators(
+    name: str, about: str, value: Told, beside: tuple[Beside, ...]
+) -> tuple[Indicator, Indicator]:
+    """Return what a value is, and how rare it is."""
+    tells = {f"{name}_bps": OF_BPS}
+    return (
+        Indicator(
+            name=name,
+            about=about,
+            tells=tells,
+            terms=NoTerms,
+            begin=lambda _: None,
+            update=lambda _, point: (value(point),),
+            over=lambda _, points: (value(points),),
+            reach=lambda _: 0,
+            beside=beside,
+        ),
+        Indicator(
+            name=f"{name}-z-score",
+            about=f"How many standard deviations (of the population) the {name} is above the mean "
+            f"of the last `period` {name}s; 0 where all are the same.",
+            tells={"z_score": "In standard deviations", **tells},
+            terms=OfScore,
+            begin=lambda terms: ZScore(terms.period),
+            update=lambda score, point: _scored(score, value(point)),
+            over=lambda terms, points: _all_scored(terms.period, value(points)),
+            reach=lambda terms: terms.period - 1,
+            beside=beside,
+        ),
+    )
 
 
 def _scored(score: ZScore, value: float) -> Values | None:
@@ -45,51 +65,17 @@ def _all_scored(period: int, values: Series) -> tuple[Series, ...]:
 
 
 BETWEEN_MARKETS = (
-    Indicator(
-        name="spread",
-        about="How far the close is above that of the reference, in one currency.",
-        tells={"spread_bps": OF_BPS},
-        terms=NoTerms,
-        begin=lambda _: None,
-        update=lambda _, point: (_spread(point),),
-        over=lambda _, points: (_spreads(points),),
-        reach=lambda _: 0,
-        beside=("reference",),
+    *_indicators(
+        "spread",
+        "How far the close is above that of the reference, in one currency.",
+        lambda at: spread_bps(at.close, at.reference),
+        ("reference",),
     ),
-    Indicator(
-        name="spread-z-score",
-        about="How many standard deviations (of the population) the spread is above the mean of "
-        "the last `period` spreads; 0 where all are the same.",
-        tells={"z_score": "In standard deviations", "spread_bps": OF_BPS},
-        terms=OfScore,
-        begin=lambda terms: ZScore(terms.period),
-        update=lambda score, point: _scored(score, _spread(point)),
-        over=lambda terms, points: _all_scored(terms.period, _spreads(points)),
-        reach=lambda terms: terms.period - 1,
-        beside=("reference",),
-    ),
-    Indicator(
-        name="premium",
-        about="How far the close is above that of the reference in another currency, at the close "
-        "of the market on which that currency is traded.",
-        tells={"premium_bps": OF_BPS},
-        terms=NoTerms,
-        begin=lambda _: None,
-        update=lambda _, point: (_premium(point),),
-        over=lambda _, points: (_premiums(points),),
-        reach=lambda _: 0,
-        beside=("reference", "rate"),
-    ),
-    Indicator(
-        name="premium-z-score",
-        about="How many standard deviations (of the population) the premium is above the mean of "
-        "the last `period` premiums; 0 where all are the same.",
-        tells={"z_score": "In standard deviations", "premium_bps": OF_BPS},
-        terms=OfScore,
-        begin=lambda terms: ZScore(terms.period),
-        update=lambda score, point: _scored(score, _premium(point)),
-        over=lambda terms, points: _all_scored(terms.period, _premiums(points)),
-        reach=lambda terms: terms.period - 1,
-        beside=("reference", "rate"),
+    *_indicators(
+        "premium",
+        "How far the close is above that of the reference in another currency, at the close of "
+        "the market on which that currency is traded.",
+        lambda at: premium_bps(at.close, at.reference, at.rate),
+        ("reference", "rate"),
     ),
 )
