@@ -17,7 +17,7 @@ from analytics.backtest.arbitrage.transit import MINUTES
 from analytics.routes.state import Mode
 from analytics.routes.terms import BoardTerms
 from analytics.strategies.route_taker import RouteTaker, TakeTerms
-from analytics.strategies.strategy import parameters_of
+from analytics.strategies.strategy import parameters_from
 from api_service.times import read_time
 from cryptotracker.arbitrage.recorded_events import events_of
 from cryptotracker.arbitrage.replaying import Terms, balances_of, in_order, replayed
@@ -128,11 +128,9 @@ def _events(settings: Settings, files: list[Path], meant: Meant) -> Iterable[Tol
 
 def _parameters(given: list[str]) -> TakeTerms:
     try:
-        found = parameters_of(RouteTaker, given_values(given))
+        return parameters_from(RouteTaker.name, TakeTerms, given_values(given))
     except ValueError as error:
         raise SettingsError(f"{error}.") from error
-    assert isinstance(found, TakeTerms)  # noqa: S101  # they are its own
-    return found
 
 
 def _latencies(text: str, seed: int) -> tuple[str, ...]:

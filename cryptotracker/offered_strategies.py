@@ -8,17 +8,16 @@ from typing import cast
 from analytics.strategies import Strategy
 from api_service.backtest_offer import Offer
 from api_service.past_premiums import PremiumTerms
+from cryptotracker.backtesting.choosing import candle_strategy
 from cryptotracker.settings import PREFIX
-from cryptotracker.strategies import known_strategies, strategy_named, tells_of
+from cryptotracker.strategies import known_strategies
 from market import SettingsError
-
-OVER_NOTHING = PremiumTerms()
 
 WORKER = "cryptotracker.backtesting.worker"
 """The module that tries what is offered, in a process of its own."""
 
 
-def offered(text: str, premiums: PremiumTerms = OVER_NOTHING) -> Offer:
+def offered(text: str, premiums: PremiumTerms) -> Offer:
     """Return what may be tried: what ships, what is installed, and classes of files.
 
     Args:
@@ -54,10 +53,7 @@ def _of_files(
     for part in (part.strip() for part in text.split(",") if part.strip()):
         if ":" not in part:
             raise SettingsError(f"{part!r} is no class of a file: write path/to/file.py:Class")
-        own = strategy_named(part)
-        if not hasattr(own, "on_candle"):
-            raise SettingsError(f"{part!r} decides on {tells_of(own)}: a backtest tells it candles")
-        strategy = cast("type[Strategy]", own)
-        if taken.setdefault(own.name, strategy) is not own:
+        own = candle_strategy(part)
+        if taken.setdefault(own.name, own) is not own:
             raise SettingsError(f"{part!r} has the name {own.name!r} of another: change it")
-        yield part, strategy
+        yield part, own

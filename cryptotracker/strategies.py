@@ -10,9 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
-from analytics.strategies import SHIPPED, AnyStrategy, parameters_of
+from analytics.strategies import SHIPPED, AnyStrategy, parameters_from, parameters_of
 from analytics.strategies.choice import QUOTES, Choice
 from analytics.strategies.route_taker import RouteTaker, TakeTerms
 from cryptotracker.own_strategies import of_file, of_packages
@@ -62,7 +61,7 @@ def take_terms(text: str) -> TakeTerms | None:
         return None
     try:
         given = {name.strip(): value.strip() for name, _, value in parts}
-        return cast("TakeTerms", parameters_of(RouteTaker, given))
+        return parameters_from(RouteTaker.name, TakeTerms, given)
     except ValueError as error:
         raise SettingsError(f"{PREFIX}ROUTE_TAKER is {text!r}: {error}.") from error
 

@@ -14,6 +14,7 @@ from analytics.strategies import SHIPPED, PremiumReversion, SmaCross
 from api_service.backtest_desk import TOGETHER, BacktestDesk
 from api_service.backtest_worker import Job, job_of, worked
 from api_service.backtests import BacktestAnswer, StrategyAnswer
+from api_service.past_premiums import PremiumTerms
 from api_service.problems import ProblemError
 from cryptotracker.backtesting.worker import strategy_of
 from cryptotracker.offered_strategies import offered
@@ -166,7 +167,7 @@ async def test_archive_and_store_are_one_past_which_is_folded(tmp_path: Path) ->
 async def test_strategies_of_ones_own_are_listed_and_run(tmp_path: Path) -> None:
     file = tmp_path / "own.py"
     file.write_text(OWN)
-    api = an_api(offer=offered(f"{file}:Rise"))
+    api = an_api(offer=offered(f"{file}:Rise", PremiumTerms()))
     await api.store.write(CANDLES)
     await api.feed(a_quote(at_ns=api.clock.now_ns))
 
@@ -181,7 +182,7 @@ async def test_strategies_of_ones_own_are_listed_and_run(tmp_path: Path) -> None
     assert rows["rise"]["parameters"] == [
         {"name": "days", "default": 3, "bounds": "whole, from 1 to 30"}
     ]
-    rise = offered(f"{file}:Rise").strategies["rise"]
+    rise = offered(f"{file}:Rise", PremiumTerms()).strategies["rise"]
     found = backtest(rise, bars_of(CANDLES, "1m"), Terms(fee_bps=5), days=2)
     assert ran.json()["data"]["figures"]["end_value"] == found.figures.end_value
 
@@ -222,7 +223,7 @@ def test_what_cannot_be_offered_is_said_at_the_start(tmp_path: Path, named: str,
     file.write_text(OWN)
 
     with pytest.raises(SettingsError, match=why) as raised:
-        offered(named.format(file=file))
+        offered(named.format(file=file), PremiumTerms())
 
     assert str(raised.value).startswith("CRYPTOTRACKER_OWN_STRATEGIES: ")
 

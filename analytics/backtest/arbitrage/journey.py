@@ -18,7 +18,7 @@ from typing import Protocol
 from analytics.backtest.arbitrage.floor import Floor
 from analytics.backtest.arbitrage.matching import Got, Short
 from analytics.backtest.arbitrage.orders import Order, order_of_all
-from analytics.backtest.arbitrage.outcomes import Miss, Outcome, state_of
+from analytics.backtest.arbitrage.outcomes import Miss, Outcome, fees_usd, filled_usd, state_of
 from analytics.backtest.arbitrage.transit import Shipment
 from analytics.strategies.route_taker import Take
 from market import RouteLeg
@@ -165,9 +165,9 @@ class Journey:
                 why=why or worst,
                 seen_usd=route.profit_usd or 0.0,
                 kept_usd=self._kept_usd(),
-                fees_usd=sum(one.fee * worth[one.order.target[1]] for one in got),
+                fees_usd=fees_usd(got, worth),
                 asked_usd=asked_usd,
-                filled_usd=sum(one.amount_in * worth[one.order.source[1]] for one in got),
+                filled_usd=filled_usd(got, worth),
                 funded=self._funded,
                 got=got,
                 shipments=tuple(self._shipments),

@@ -11,7 +11,7 @@ bought or sold without it is valued at what it is worth then; what it becomes la
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
@@ -77,9 +77,9 @@ class Pending(msgspec.Struct, kw_only=True):
             why=worst.short,
             seen_usd=self.route.profit_usd or 0.0,
             kept_usd=kept_usd(got, self.worth),
-            fees_usd=sum(one.fee * self.worth[one.order.target[1]] for one in got),
+            fees_usd=fees_usd(got, self.worth),
             asked_usd=self.asked_usd,
-            filled_usd=sum(one.amount_in * self.worth[one.order.source[1]] for one in got),
+            filled_usd=filled_usd(got, self.worth),
             funded=self.funded,
             got=got,
         )
@@ -95,6 +95,16 @@ def kept_usd(got: Sequence[Got], worth: Mapping[str, float]) -> float:
         planned = before.order.planned_out - after.order.planned_in
         _add(changes, after.order.source[1], -planned * min(before.share, after.share))
     return sum(amount * worth[asset] for asset, amount in changes.items())
+
+
+def fees_usd(got: Iterable[Got], worth: Mapping[str, float]) -> float:
+    """Return what orders cost in fees."""
+    return sum(one.fee * worth[one.order.target[1]] for one in got)
+
+
+def filled_usd(got: Iterable[Got], worth: Mapping[str, float]) -> float:
+    """Return what orders gave away for what they got."""
+    return sum(one.amount_in * worth[one.order.source[1]] for one in got)
 
 
 def state_of(got: Sequence[Got]) -> State:
