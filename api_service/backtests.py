@@ -36,7 +36,7 @@ from infrastructure.archive.sources import Span
 from market import Instrument
 
 CANDLES_AT_MOST = 600_000
-"""More than a year of minutes."""
+"""Of a market; more than a year of minutes."""
 
 router = APIRouter(prefix="/v1", tags=["backtests"], responses=promised(*ASKED_WRONGLY))
 
@@ -227,12 +227,17 @@ async def _with_premiums(api: Api, bars: Bars, venue: str, instrument: Instrumen
     """Add what was known of premiums at the closes.
 
     Raises:
-        ProblemError: nothing was.
+        ProblemError: nothing was, or it takes too many candles to know.
 
     """
     terms = api.backtests.offer.premiums
-    past = PastPremiums(api.store, api.archive, terms)
-    found = await past.at_closes(bars, venue, instrument, now_ns=api.view.clock())
+    past = PastPremiums(api.store, api.archive, terms, at_most=CANDLES_AT_MOST)
+    try:
+        found = await past.at_closes(bars, venue, instrument, now_ns=api.view.clock())
+    except TooManyCandlesError as error:
+        raise ProblemError(
+            "range-too-large", f"Of the minutes that premiums are made of {error}."
+        ) from error
     if not found.known:
         why = premiums_unknown((venue, instrument), terms)
         raise ProblemError("no-candles", f"{why[0].upper()}{why[1:]}.")

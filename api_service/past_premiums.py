@@ -73,6 +73,7 @@ class PastPremiums:
         store: Where those are that are not archived; None: the archive alone is read.
         files: The archive; None: there is none.
         terms: What premiums are over.
+        at_most: More minutes of a market than so many are refused.
         told: Is told how many more candles were read.
 
     """
@@ -83,17 +84,23 @@ class PastPremiums:
         files: Files | None,
         terms: PremiumTerms,
         *,
+        at_most: int | None = None,
         told: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._files = files
         self._terms = terms
-        self._candles = PastCandles(store, files, told=told)
+        self._candles = PastCandles(store, files, at_most=at_most, told=told)
 
     async def at_closes(
         self, bars: Bars, venue: str, instrument: Instrument, *, now_ns: int
     ) -> Premiums:
-        """Return what was known at the closes of a market's candles."""
+        """Return what was known at the closes of a market's candles.
+
+        Raises:
+            TooManyCandlesError: they would be made of more minutes than are to be read.
+
+        """
         closes_ns = bars.start_ns + bars.length_ns
         market = venue, instrument
         told = known_before(await self._told(market, closes_ns, now_ns), closes_ns)

@@ -101,7 +101,7 @@ class PastCandles:
                 self._refuse_beyond(sum(map(len, found)))
                 is_more = len(piece) == PIECE
                 end_ns = piece[0].start_ns if piece else end_ns
-        return arrays_of([one for piece in reversed(found) for one in piece], wanted.interval)
+        return await asyncio.to_thread(_stacked, found, wanted.interval)
 
     async def _piece(self, wanted: Wanted, span: Span) -> Sequence[Candle]:
         if self._store is None:
@@ -128,6 +128,11 @@ def arrays_of(candles: Sequence[Candle], interval: str) -> CandleArrays:
         for name in COLUMNS
     }
     return CandleArrays(interval=interval, **columns)
+
+
+def _stacked(pieces: Sequence[Sequence[Candle]], interval: str) -> CandleArrays:
+    """Return pieces, newest first, as arrays."""
+    return arrays_of([one for piece in reversed(pieces) for one in piece], interval)
 
 
 def _merged(archived: CandleArrays, stored: CandleArrays) -> CandleArrays:

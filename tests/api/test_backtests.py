@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from analytics.backtest import DEFINITIONS, Terms, backtest, bars_of, folded
 from analytics.strategies import SHIPPED, PremiumReversion, SmaCross
 from api_service.backtest_desk import TOGETHER, BacktestDesk
+from api_service.backtest_offer import OF_SHIPPED
 from api_service.backtest_worker import Job, job_of, worked
 from api_service.backtests import BacktestAnswer, StrategyAnswer
 from api_service.past_premiums import PremiumTerms
@@ -23,7 +24,7 @@ from market import SettingsError
 from tests.analytics.backtest.candles import walk
 from tests.api.serving import Api, an_api
 from tests.archive.making import keep_days
-from tests.making import a_candle, a_quote
+from tests.making import MINUTE, a_candle, a_quote
 
 BARS = walk(600)
 CANDLES = [
@@ -185,6 +186,24 @@ async def test_strategies_of_ones_own_are_listed_and_run(tmp_path: Path) -> None
     rise = offered(f"{file}:Rise", PremiumTerms()).strategies["rise"]
     found = backtest(rise, bars_of(CANDLES, "1m"), Terms(fee_bps=5), days=2)
     assert ran.json()["data"]["figures"]["end_value"] == found.figures.end_value
+
+
+async def test_minutes_that_premiums_are_made_of_are_limited_as_candles_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("api_service.backtests.CANDLES_AT_MOST", 10)
+    api = an_api(offer=replace(OF_SHIPPED, premiums=PremiumTerms(reference_venue="binance")))
+    of_five = [a_candle(start_ns=5 * n * MINUTE, interval="5m") for n in range(1, 4)]
+    await api.store.write([*of_five, *(a_candle(start_ns=n * MINUTE) for n in range(20))])
+    await api.feed(a_quote(at_ns=api.clock.now_ns))
+
+    async with client_of(api) as client:
+        asked = {"strategy": "premium-reversion", "parameters": {}, "interval": "5m"}
+        answer = await client.post("/v1/backtests", json=ASKED | asked)
+    api.store.close()
+
+    assert answer.json()["type"] == "/problems/range-too-large"
+    assert "minutes that premiums are made of there are more than 10" in answer.json()["detail"]
 
 
 async def test_premiums_are_told_to_the_process_of_a_backtest() -> None:
