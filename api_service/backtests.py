@@ -103,7 +103,7 @@ class BacktestAnswer(TypedDict):
     meta: Annotated[Meta, Field(description="What the answer is worth")]
 
 
-class ParameterRow(TypedDict):
+class StrategyParameterRow(TypedDict):
     """What can be chosen of a strategy."""
 
     name: Annotated[str, Field(description="By which it is given")]
@@ -116,7 +116,7 @@ class StrategyRow(TypedDict):
 
     strategy: Annotated[str, Field(description="Its name")]
     says: Annotated[str, Field(description="What it does, in a sentence")]
-    parameters: Annotated[list[ParameterRow], Field(description="What can be chosen")]
+    parameters: Annotated[list[StrategyParameterRow], Field(description="What can be chosen")]
 
 
 class StrategyAnswer(TypedDict):

@@ -63,7 +63,7 @@ class IndicatorAnswer(TypedDict):
     meta: IndicatorMeta
 
 
-class ParameterRow(TypedDict):
+class IndicatorParameterRow(TypedDict):
     """A parameter of an indicator."""
 
     name: Annotated[str, Field(description="Its name")]
@@ -80,7 +80,7 @@ class IndicatorKindRow(TypedDict):
     name: Annotated[str, Field(description="Its name")]
     definition: Annotated[str, Field(description="What it is")]
     values: Annotated[dict[str, str], Field(description="What it tells, and what each value is")]
-    parameters: Annotated[list[ParameterRow], Field(description="What can be chosen")]
+    parameters: Annotated[list[IndicatorParameterRow], Field(description="What can be chosen")]
     beside: Annotated[
         list[str], Field(description="Markets that it looks at beside its own: reference, rate")
     ]
@@ -130,7 +130,7 @@ def _market_row(market: Key) -> MarketRow:
     return {"venue": market[0], "symbol": symbol_of(market[1])}
 
 
-def _parameters(kind: Indicator) -> Iterator[ParameterRow]:
+def _parameters(kind: Indicator) -> Iterator[IndicatorParameterRow]:
     terms = inspect.type_info(kind.terms)
     for field in terms.fields if isinstance(terms, inspect.StructType) else ():
         if isinstance(field.type, inspect.IntType | inspect.FloatType):

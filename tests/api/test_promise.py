@@ -133,6 +133,14 @@ def test_every_parameter_and_every_field_is_described() -> None:
     assert set(document["paths"]) == {*WITH_PARAMETERS, *WITHOUT, *ASKED_WITH_A_BODY}
 
 
+def test_every_schema_has_a_name_of_its_own() -> None:
+    api = an_api()
+    names = api.app.openapi()["components"]["schemas"].keys()
+    api.store.close()
+
+    assert [name for name in names if "__" in name] == []
+
+
 def test_every_fault_and_what_must_be_given_has_an_example() -> None:
     api = an_api()
     document = api.app.openapi()
