@@ -74,7 +74,9 @@ class Update(TypedDict, Generic[Row]):
     type: Literal["update"]
     sub: Sub
     seq: Seq
-    merged: Annotated[int, Field(description="Events that this tells of")]
+    merged: Annotated[
+        int, Field(description="Events that this tells of; 0 on `indicators`, which are computed")
+    ]
     data: Annotated[list[Row], Field(description="Rows that take the place of those of their key")]
     gone: Annotated[list[str], Field(description="Keys of rows that are there no more")]
 
