@@ -15,9 +15,13 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from cryptotracker.running import NICENESS
 from tests.processes import ROOT, free_port
 
 Process = asyncio.subprocess.Process
+
+LEAST_URGENT = 19
+"""The highest niceness that there is."""
 
 REFUSED = "127.0.0.1:9"
 """An address of loopback where nobody listens."""
@@ -59,6 +63,23 @@ async def first_lines(process: Process, count: int) -> str:
     assert process.stdout is not None
     async with asyncio.timeout(30):
         return "".join([(await process.stdout.readline()).decode() for _ in range(count)])
+
+
+@asynccontextmanager
+async def listening() -> AsyncIterator[tuple[int, asyncio.Event]]:
+    """Listen as a broker that says nothing; yield the port, and what is set once it is dialled."""
+    dialled = asyncio.Event()
+
+    def take(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        dialled.set()
+        taken.append(writer)
+
+    taken: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1], dialled
+        for writer in taken:
+            writer.close()
 
 
 async def test_up_shows_page_and_first_route_and_ends_on_interrupt(tmp_path: Path) -> None:
@@ -183,6 +204,22 @@ async def test_a_broker_that_is_away_is_named_without_its_password(
     assert REFUSED in errors
     assert "canary" not in errors
     assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("service", "more"), [("store", NICENESS), ("refresh", NICENESS), ("serve", 0), ("stream", 0)]
+)
+async def test_what_nobody_waits_for_gives_way_to_the_others(
+    tmp_path: Path, service: str, more: int
+) -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    async with listening() as (port, dialled):
+        settings = {"bus_url": f"amqp://127.0.0.1:{port}/", "store_url": "duckdb:", "port": "0"}
+        async with command(service, folder=tmp_path, simulator=REFUSED, **settings) as process:
+            async with asyncio.timeout(30):
+                await dialled.wait()
+
+            assert os.getpriority(os.PRIO_PROCESS, process.pid) == min(own + more, LEAST_URGENT)
 
 
 async def test_a_store_that_is_away_is_named(tmp_path: Path) -> None:
