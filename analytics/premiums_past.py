@@ -6,8 +6,9 @@ at a bank's rate and at the rate of coins that stand for dollars, both as they w
 What is told at the end of a minute is known from the next moment on, for as long as what was told
 live (`premiums_known`): so a candle's close sees what was told a minute before it at the latest.
 
-Rates are those of `analytics.across`: the last minutes of the currencies' own markets, none older
-than an hour, the one that traded most before others; and what banks had told by then.
+Rates are made as in `analytics.across`: of the last minutes of the currencies' own markets, none
+older than an hour, the one that traded most before others; and of what banks had told by then. Of
+two ways over a third currency that are as good it may take the other one.
 """
 
 from __future__ import annotations
