@@ -17,21 +17,12 @@ from tenacity import (
 log = structlog.get_logger()
 
 
-def backoff(
-    *errors: type[BaseException], longest_s: float = 30.0, is_told: bool = False
-) -> AsyncRetrying:
-    """Retry for ever on ``errors``, waiting a random time that doubles up to ``longest_s``.
-
-    Args:
-        errors: What is tried again after.
-        longest_s: As above.
-        is_told: Who tries logs each failure already.
-
-    """
+def backoff(*errors: type[BaseException], longest_s: float = 30.0) -> AsyncRetrying:
+    """Retry for ever on ``errors``, waiting a random time that doubles up to ``longest_s``."""
     return AsyncRetrying(
         retry=retry_if_exception_type(errors),
         wait=wait_random_exponential(multiplier=0.2, max=longest_s),
-        before_sleep=None if is_told else _log_retry,
+        before_sleep=_log_retry,
         reraise=True,
     )
 

@@ -131,6 +131,7 @@ class AmqpBus:
                 yield mailbox
             finally:
                 self._lasting.pop(queue, None)
+                await mailbox.close()
 
     @asynccontextmanager
     async def lead(self, name: str) -> AsyncIterator[Candidate]:

@@ -1,6 +1,7 @@
 """Messages of a queue in, the events that the mailbox wants out."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,6 +16,11 @@ from infrastructure.bus.amqp.publisher import Publisher
 from infrastructure.retry import backoff
 from market import BusUnavailableError, Event, codec
 from market.routing import Selection
+
+ACK_EVERY_S = 0.01
+"""At most so often, or the broker works as much at acknowledgements as at messages."""
+
+CLOSE_S = 1.0
 
 
 class _Delivery:
@@ -84,6 +90,9 @@ class AmqpMailbox:
         self._received_over: Link | None = None
         self._waiting: deque[_Delivery] = deque()
         self._finished: list[_Delivery] = []
+        self._to_acknowledge: list[_Delivery] = []
+        self._acknowledged_s = 0.0
+        self._acknowledging: asyncio.Task[None] | None = None
         self._something_came = asyncio.Event()
         self._all_came = asyncio.Event()
 
@@ -107,7 +116,7 @@ class AmqpMailbox:
 
     async def gather(self, within_s: float) -> None:
         """See `Mailbox.gather`; the broker sends ``prefetch`` messages ahead and no more."""
-        if len(self._waiting) < self.prefetch:
+        if not self._is_sent_no_more:
             self._all_came.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(within_s):
@@ -118,9 +127,12 @@ class AmqpMailbox:
         finished, self._finished = self._finished, []
         if self._waiting:
             self._waiting[0].keep()
-        if finished:
-            with suppress(BusUnavailableError), told_as_ours(self.name):
-                await finished[-1].message.ack(multiple=True)
+        self._to_acknowledge += finished
+        due_in_s = self._acknowledged_s + ACK_EVERY_S - time.monotonic()
+        if due_in_s <= 0 or len(self._to_acknowledge) >= self.prefetch // 2:
+            await self._acknowledge()
+        elif self._to_acknowledge and self._acknowledging is None:
+            self._acknowledging = asyncio.create_task(self._acknowledge_in(due_in_s))
 
     async def failed(self) -> None:
         """See `Mailbox.failed`; the broker has it back once the mailbox is closed.
@@ -146,14 +158,40 @@ class AmqpMailbox:
         self._link = self._received_over = None
         self._waiting.clear()
         self._finished.clear()
+        self._to_acknowledge.clear()
+
+    async def close(self) -> None:
+        """Acknowledge what is done, unless the broker takes too long."""
+        if self._acknowledging is not None:
+            self._acknowledging.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await self._acknowledge()
 
     def arrived(self, message: AbstractIncomingMessage, link: Link) -> None:
         """Put a message at the end of what waits, unless its link is lost already."""
         if link is self._link:
             self._waiting.append(_Delivery(message))
             self._something_came.set()
-            if len(self._waiting) >= self.prefetch:
+            if self._is_sent_no_more:
                 self._all_came.set()
+
+    @property
+    def _is_sent_no_more(self) -> bool:
+        """Whether the broker sends nothing until something is acknowledged."""
+        return len(self._waiting) + len(self._to_acknowledge) >= self.prefetch
+
+    async def _acknowledge_in(self, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
+        self._acknowledging = None
+        await self._acknowledge()
+
+    async def _acknowledge(self) -> None:
+        done, self._to_acknowledge = self._to_acknowledge, []
+        if done:
+            self._acknowledged_s = time.monotonic()
+            with suppress(BusUnavailableError), told_as_ours(self.name):
+                await done[-1].message.ack(multiple=True)
 
     def _take(self, at_most: int) -> Sequence[Event]:
         self._received_over = self._link

@@ -27,7 +27,7 @@ from infrastructure.bus.amqp.rejections import WHY, Rejections
 from infrastructure.bus.amqp.sessions import Sessions, beside
 from infrastructure.bus.amqp.topology import Topology
 from infrastructure.measures import EVENTS, SECONDS, Spread
-from infrastructure.retry import backoff
+from infrastructure.retry import Pauses
 from market import BusUnavailableError, Event, codec
 from market.routing import kind_of
 
@@ -224,14 +224,15 @@ class Publisher:
         events = await self._outbox.take(lane, EVENTS_AT_MOST)
         batch = batch_of(events, self._content_type, self._headers_of(lane))
         self._outbox.give_back(lane, len(events) - len(batch.events))
-        async for attempt in backoff(DeliveryError, longest_s=2.0, is_told=True):
-            with attempt:
-                await self._send(lane, live, batch, link)
+        pauses = Pauses(longest_s=2.0)
+        while not await self._is_taken(lane, live, batch, link):  # noqa: ASYNC110  # nobody says when
+            await asyncio.sleep(pauses.failed())
         self._outbox.settle(lane, len(batch.events))
         self._counters.confirmed += len(batch.events)
         self._counters.messages += 1
 
-    async def _send(self, lane: Lane, live: AbstractExchange, batch: Batch, link: Link) -> None:
+    async def _is_taken(self, lane: Lane, live: AbstractExchange, batch: Batch, link: Link) -> bool:
+        """Send a batch; tell whether the broker took it."""
         began = self._sent_at[lane] = time.monotonic()
         try:
             with told_as_ours(link.to):
@@ -239,7 +240,7 @@ class Publisher:
         except DeliveryError:
             self._rejections.note(lane, len(batch.events), to=link.to)
             self._counters.resent += len(batch.events)
-            raise
+            return False
         finally:
             del self._sent_at[lane]
         self._is_hurried = False
@@ -249,6 +250,7 @@ class Publisher:
         if isinstance(answer, DeliveredMessage):  # it was returned: no queue took it
             self._counters.unroutable += len(batch.events)
             self.unroutable.update(kind_of(type(event)) for event in batch.events)
+        return True
 
     def _headers_of(self, lane: Lane) -> Mapping[str, int]:
         if self._outbox.partitions == 1:
