@@ -3,6 +3,7 @@
 That all that clients are told is as it says is looked at wherever a test hears it (`LiveSocket`).
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,43 +18,12 @@ from api_service.live_protocol import read_message
 from api_service.live_requests import CHANNELS
 from api_service.live_words import SNAPSHOTS, UPDATES
 from infrastructure.bus.amqp import batch, layout
-from market import Event, codec, routing_key
+from market import ActorStatus, Episode, Event, Routes, VenueStatus, codec, routing_key
 from tests.api.documented import check_message
-from tests.making import (
-    a_book,
-    a_candle,
-    a_gap,
-    a_listed,
-    a_premium,
-    a_quote,
-    a_route,
-    a_routes,
-    a_signal,
-    a_status,
-    a_summary,
-    a_trade,
-    a_venue_candle,
-    an_actor_status,
-    an_episode,
-)
+from tests.making import SECOND, a_trade
+from tests.one_of_each import one_of_each
 
-ONE_OF_EACH: list[Event] = [
-    a_quote(),
-    a_trade(),
-    a_book(),
-    a_candle(),
-    a_venue_candle(),
-    a_summary(),
-    a_listed(),
-    a_routes("BTC", a_route()),
-    an_episode(),
-    a_premium(),
-    a_signal(),
-    a_gap(),
-    a_status(),
-    a_status(instrument="BTC-USD"),
-    an_actor_status(),
-]
+ONE_OF_EACH = one_of_each(SECOND)
 
 
 def test_the_file_is_what_the_types_say() -> None:
@@ -104,9 +74,10 @@ def test_events_are_sent_as_it_says_under_the_keys_it_says(event: Event) -> None
 
     check_message("events", body)
 
-    kind, *words = routing_key(event).split(".")
-    address = document()["channels"][f"bus_{kind}"]["address"]
-    assert len(words) <= address.count("{")
+    key = routing_key(event)
+    channel = document()["channels"][f"bus_{key.partition('.')[0]}"]
+    assert key == _filled(channel["address"], event)
+    assert [*channel["parameters"]] == re.findall(r"{(\w+)}", channel["address"])
 
 
 def test_an_event_that_lacks_something_is_not_as_it_says() -> None:
@@ -124,6 +95,20 @@ def test_its_examples_can_be_said() -> None:
         for example, message in zip(messages[name]["examples"], meant, strict=True):
             check_message(name, example["payload"])
             assert read_message(msgspec.json.encode(example["payload"])) == message
+
+
+def _filled(address: str, event: Event) -> str:
+    """Fill an address with what it says the words of the key are."""
+    match event:
+        case ActorStatus():
+            return address.format(actor=event.actor.replace(".", "-"))
+        case Routes() | Episode():
+            return address.format(base=event.base)
+        case VenueStatus(instrument=None):  # of a whole venue the key ends after its name
+            return address.partition(".{base}")[0].format(venue=event.venue)
+        case _:
+            words = msgspec.structs.asdict(event.instrument) if event.instrument else {}
+            return address.format(venue=event.venue, **words)
 
 
 def _references(part: Any) -> Iterator[str]:

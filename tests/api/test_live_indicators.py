@@ -179,6 +179,30 @@ async def test_a_candle_that_is_corrected_corrects_what_follows_from_it(
 
 
 @pytest.mark.usefixtures("board")
+async def test_a_candle_counts_that_the_view_forgot_and_the_store_does_not_have_yet(
+    api: Api, server: ApiServer, client: httpx2.AsyncClient
+) -> None:
+    past = a_past(api.clock.now_ns // MINUTE * MINUTE, count=COUNT)
+    await api.store.write(past)
+    await api.feed(*past[-20:])
+    corrected = replace(past[-200], close=past[-200].close * 2, trades=9)
+
+    async with live(server) as socket:
+        mean = asked("sma", period=250)
+        await socket.subscribe("indicators", **MARKET, indicator=mean, max_hz=20)
+        rows = Rows(f"sma?{OF_BTC}&period=250")
+        await until_told(socket, {"s1": rows}, client)
+        before = rows.newest(20)
+        await api.feed(corrected)
+        while rows.newest(20) == before:
+            rows.hear(await socket.hear("update"))
+
+    assert not is_known(api.view, corrected)
+    await api.store.write([corrected])
+    assert rows.newest(20) == await in_history(client, rows.query)
+
+
+@pytest.mark.usefixtures("board")
 async def test_a_spread_is_told_once_both_candles_are_closed(
     api: Api, server: ApiServer, client: httpx2.AsyncClient
 ) -> None:
@@ -422,3 +446,47 @@ async def test_a_client_follows_a_limited_number_of_indicators(server: ApiServer
 
     assert answer["problem"]["type"] == "/problems/too-many-subscriptions"
     assert answer["problem"]["detail"] == "At most 20 indicators a connection."
+
+
+async def test_so_many_different_indicators_are_computed_and_each_once(
+    server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api_service.indicator_board.LINES_AT_MOST", 1)
+
+    async with live(server) as socket, live(server) as other:
+        ack = await socket.subscribe("indicators", **MARKET, indicator=asked("sma"))
+        await other.subscribe("indicators", **MARKET, indicator=asked("sma"), limit=5)
+        await other.say(
+            op="subscribe", id=2, channel="indicators", **MARKET, indicator=asked("ema")
+        )
+        refused = await other.hear("error")
+        for each, sub in ((socket, ack["sub"]), (other, "s2")):
+            await each.say(op="unsubscribe", id=3, sub=sub)
+            await each.hear("ack")
+        accepted = await other.subscribe("indicators", **MARKET, indicator=asked("ema"))
+
+    assert refused["problem"]["type"] == "/problems/too-many-subscriptions"
+    assert refused["problem"]["detail"] == "1 different indicators are followed."
+    assert accepted["subscriptions"] == [accepted["sub"]]
+
+
+async def test_indicators_that_are_resumed_count(
+    server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api_service.live.INDICATORS_AT_MOST", 2)
+
+    async with live(server) as lost:
+        session = lost.welcome["session"]
+        subs = [
+            (await lost.subscribe("indicators", **MARKET, indicator=asked("sma", period=n)))["sub"]
+            for n in (1, 2)
+        ]
+    async with live(server) as socket:
+        await socket.subscribe("indicators", **MARKET, indicator=asked("ema"))
+        await socket.say(op="resume", id=2, session=session, streams=dict.fromkeys(subs, 0))
+        refused = await socket.hear("error")
+        await socket.say(op="resume", id=3, session=session, streams={subs[0]: 0})
+        resumed = await socket.hear("ack")
+
+    assert refused["problem"]["detail"] == "At most 2 indicators a connection."
+    assert len(resumed["subscriptions"]) == 2

@@ -11,24 +11,9 @@ from schemathesis import BaseSchema, Case, GenerationMode
 from schemathesis.checks import positive_data_acceptance
 
 from infrastructure.bus.port import DeadLetter
-from market import Event
 from tests.api.serving import an_api
-from tests.making import (
-    a_book,
-    a_candle,
-    a_gap,
-    a_listed,
-    a_premium,
-    a_quote,
-    a_route,
-    a_routes,
-    a_signal,
-    a_status,
-    a_summary,
-    a_trade,
-    a_venue_candle,
-    an_episode,
-)
+from tests.making import a_candle, a_gap, a_trade
+from tests.one_of_each import one_of_each
 
 HOST = "127.0.0.1"
 
@@ -73,25 +58,8 @@ POSTED_WRONGLY = [("POST", path, GenerationMode.NEGATIVE) for path in ASKED_WITH
 def promised() -> Iterator[BaseSchema]:
     """The document of an API that has one of everything."""
     api = an_api()
-    now_ns = api.clock.now_ns
-    one_of_each: list[Event] = [
-        a_status(at_ns=now_ns),
-        a_status("upbit", "resyncing", instrument="BTC-KRW", at_ns=now_ns),
-        a_quote(at_ns=now_ns),
-        a_book(at_ns=now_ns),
-        a_trade(at_ns=now_ns),
-        a_candle(start_ns=now_ns),
-        a_gap(),
-        a_summary(at_ns=now_ns),
-        a_listed(at_ns=now_ns),
-        a_venue_candle(start_ns=now_ns),
-        a_routes("BTC", a_route(), at_ns=now_ns),
-        an_episode(),
-        a_premium(at_ns=now_ns),
-        a_signal(start_ns=now_ns),
-    ]
     api.view.listening.set()
-    asyncio.run(api.feed(*one_of_each))
+    asyncio.run(api.feed(*one_of_each(api.clock.now_ns)))
     letters = [DeadLetter("stream.kraken", "unreadable", body=body) for body in (b"{", b"\xff")]
     asyncio.run(api.view.bus.put_aside(letters))
     asyncio.run(api.store.write([a_candle(), a_trade(number=2), a_gap()]))
