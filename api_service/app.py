@@ -24,8 +24,9 @@ from api_service.answers import Api
 from api_service.backtest_desk import BacktestDesk
 from api_service.backtest_offer import OF_SHIPPED, Offer
 from api_service.guard import LOCAL_HOSTS, HeadAsGet, HostGuard, SecurityHeaders
-from api_service.live import PATH, LiveFeed
+from api_service.live import LiveFeed
 from api_service.live_hub import LiveHub
+from api_service.live_protocol import PATH
 from api_service.openapi import Application
 from api_service.problems import handle_problems
 from api_service.schemas import Mode

@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from api_service.asyncapi_bus import bus_channels, bus_operations, events_message
 from api_service.asyncapi_schemas import REF, plain, reference
 from api_service.live_protocol import (
+    PATH,
     PROTOCOL,
     SUBPROTOCOL,
     IndicatorTerms,
@@ -45,8 +46,6 @@ from market.intervals import INTERVALS
 Document: TypeAlias = dict[str, Any]
 
 FILE = Path(__file__).parent.parent / "docs" / "asyncapi.json"
-
-LIVE_PATH = "/v1/live"
 
 ABOUT = (
     "Two ways to hear events as they happen. The live feed is a WebSocket for anyone; prices and "
@@ -134,7 +133,7 @@ def written() -> str:
 
 def _live(names: Iterable[str]) -> Document:
     return {
-        "address": LIVE_PATH,
+        "address": PATH,
         "title": "Live feed",
         "description": "One JSON object a frame. A client subscribes to channels of it; each row "
         f"has a key, and a later one takes its place. Subprotocol: {SUBPROTOCOL}, or none.",

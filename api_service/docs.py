@@ -7,7 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
-from api_service.asyncapi import LIVE_PATH, written
+from api_service.asyncapi import written
+from api_service.live_protocol import PATH
 from api_service.problems import KINDS, ProblemError
 
 router = APIRouter(include_in_schema=False)
@@ -26,7 +27,7 @@ async def docs(request: Request) -> HTMLResponse:
         f"CryptoTracker {document['info']['version']}",
         f"<p>{escape(document['info']['description'])}</p>",
         '<p>Machines read <a href="/openapi.json">/openapi.json</a>. '
-        f"Live values come over a WebSocket at <code>{LIVE_PATH}</code>, which "
+        f"Live values come over a WebSocket at <code>{PATH}</code>, which "
         '<a href="/v1/asyncapi.json">/v1/asyncapi.json</a> describes.</p>',
         *paths,
         "<h2>Problems</h2><ul>",

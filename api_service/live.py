@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from api_service.answers import Api
 from api_service.live_client import LiveClient
 from api_service.live_protocol import (
+    PATH,
     PROTOCOL,
     SUBPROTOCOL,
     Message,
@@ -30,7 +31,6 @@ from api_service.problems import ProblemError, fault, problem_response
 from api_service.rows import rfc3339
 from api_service.streams import Stream
 
-PATH = "/v1/live"
 SUBSCRIPTIONS_AT_MOST = 200
 INDICATORS_AT_MOST = 20
 CLOSE_TIMEOUT_S = 0.5

@@ -9,6 +9,7 @@ from api_service.live_words import Delivery, Id, Told
 from api_service.problems import ProblemError, fault
 from api_service.selection import RouteSort, RouteTerms
 
+PATH = "/v1/live"
 PROTOCOL = 1
 SUBPROTOCOL = "cryptotracker.v1"
 

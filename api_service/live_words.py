@@ -160,32 +160,29 @@ class Closing(TypedDict):
 Told: TypeAlias = Welcome | Ack | Missed | Heartbeat | Pong | Refusal | Closing
 """All messages but those with rows."""
 
-SNAPSHOTS: dict[str, Any] = {
-    "books": Snapshot[BookRow],
-    "candles": Snapshot[CandleRow],
-    "episodes": Snapshot[EpisodeRow],
-    "indicators": IndicatorsSnapshot,
-    "premiums": Snapshot[PremiumRow],
-    "quotes": Snapshot[QuoteRow],
-    "routes": RoutesSnapshot,
-    "signals": Snapshot[SignalRow],
-    "status": Snapshot[StatusSubject],
-    "summaries": Snapshot[SummaryRow],
-    "trades": Snapshot[TradeRow],
+ROWS: dict[str, Any] = {
+    "books": BookRow,
+    "candles": CandleRow,
+    "episodes": EpisodeRow,
+    "indicators": IndicatorRow,
+    "premiums": PremiumRow,
+    "quotes": QuoteRow,
+    "routes": RouteRow,
+    "signals": SignalRow,
+    "status": StatusSubject,
+    "summaries": SummaryRow,
+    "trades": TradeRow,
 }
+"""The rows of each channel."""
+
+
+def _of(message: Any, **special: Any) -> dict[str, Any]:
+    """Return the message of each channel, of its rows where there is no special one."""
+    return {channel: message[row] for channel, row in ROWS.items()} | special
+
+
+SNAPSHOTS = _of(Snapshot, indicators=IndicatorsSnapshot, routes=RoutesSnapshot)
 """The snapshots of each channel."""
 
-UPDATES: dict[str, Any] = {
-    "books": Update[BookRow],
-    "candles": Update[CandleRow],
-    "episodes": Update[EpisodeRow],
-    "indicators": IndicatorsUpdate,
-    "premiums": Update[PremiumRow],
-    "quotes": Update[QuoteRow],
-    "routes": RoutesUpdate,
-    "signals": Update[SignalRow],
-    "status": Update[StatusSubject],
-    "summaries": Update[SummaryRow],
-    "trades": Update[TradeRow],
-}
+UPDATES = _of(Update, indicators=IndicatorsUpdate, routes=RoutesUpdate)
 """The updates of each channel."""

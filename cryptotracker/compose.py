@@ -235,6 +235,7 @@ class System:
         polled_age_s = {venue.name: settings.max_bank_rate_age_s for venue in self.polled}
         view = LatestView(bus, max_age_s=settings.max_quote_age_s, polled_age_s=polled_age_s)
         archive = _archive(settings)
+        # Apart from the one of the endpoints: no page waits in line behind indicators' pasts.
         indicators = IndicatorBoard(view, History(store, archive, clock=view.clock))
         self.view, hub = view, LiveHub(view, indicators)
         self.measured.append(hub)
