@@ -9,10 +9,6 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import ClassVar, Generic, TypeAlias, TypeVar
 
-from analytics.indicators.runs import Told
-from api_service.indicator_board import IndicatorBoard
-from api_service.indicator_rows import indicator_row, of_row
-from api_service.indicator_terms import Question
 from api_service.route_rows import PREMIUM_STALE_AFTER_NS, premium_row, route_row
 from api_service.rows import (
     actor_row,
@@ -21,7 +17,6 @@ from api_service.rows import (
     decimal,
     gap_row,
     quote_row,
-    rfc3339,
     summary_row,
     symbol_of,
 )
@@ -247,51 +242,6 @@ class CandlesChannel(LatestChannel[Candle]):
 
     def forgets(self, _state: Candle) -> bool:
         """See `LatestChannel.forgets`; an old candle stays true."""
-        return False
-
-
-IndicatorState: TypeAlias = tuple[Question, Told, bool]
-"""What is told of a candle, and whether that is closed."""
-
-
-class IndicatorsChannel(LatestChannel[IndicatorState]):
-    """An indicator at the newest closes, and as the open candle grows.
-
-    What it waits for is said beside the rows, which there are none of before.
-    """
-
-    name = "indicators"
-    kinds = ()
-    max_hz = 2
-
-    def __init__(self, view: LatestView, board: IndicatorBoard) -> None:
-        super().__init__(view)
-        self.board = board
-
-    def current(self, wanted: Filter, now_ns: int) -> dict[str, IndicatorState]:
-        """See `LatestChannel.current`."""
-        del now_ns
-        question = wanted.indicator
-        if question is None:
-            return {}
-        rows = self.board.rows(question)[-wanted.limit :]
-        return {rfc3339(told.start_ns): (question, told, closed) for told, closed in rows}
-
-    def row(self, state: IndicatorState, now_ns: int) -> object:
-        """See `LatestChannel.row`."""
-        del now_ns
-        question, told, closed = state
-        return indicator_row(question, told, decimal, closed=closed)
-
-    def about(self, wanted: Filter) -> Mapping[str, object]:
-        """See `LatestChannel.about`."""
-        if wanted.indicator is None:
-            return {}
-        waits_for = self.board.waits_for(wanted.indicator)
-        return {"indicator": of_row(wanted.indicator), "waits_for": waits_for}
-
-    def forgets(self, _state: IndicatorState) -> bool:
-        """See `LatestChannel.forgets`; an old value stays true."""
         return False
 
 

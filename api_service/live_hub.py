@@ -15,7 +15,6 @@ from typing import TypeAlias
 from api_service.channels import (
     BooksChannel,
     CandlesChannel,
-    IndicatorsChannel,
     LatestChannel,
     PremiumsChannel,
     QuotesChannel,
@@ -26,6 +25,7 @@ from api_service.channels import (
     SummariesChannel,
 )
 from api_service.indicator_board import IndicatorBoard
+from api_service.indicator_channel import IndicatorsChannel
 from api_service.indicator_terms import Question
 from api_service.live_client import LiveClient
 from api_service.live_protocol import write
