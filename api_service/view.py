@@ -101,6 +101,7 @@ class LatestView(Actor[Event]):
     )
     overflow = Overflow.DROP_OLDEST
     capacity = 200_000
+    pause_s = 0.005
 
     def __init__(
         self,

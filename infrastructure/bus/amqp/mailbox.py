@@ -17,7 +17,7 @@ from infrastructure.retry import backoff
 from market import BusUnavailableError, Event, codec
 from market.routing import Selection
 
-ACK_EVERY_S = 0.01
+ACK_EVERY_S = 0.05
 """At most so often, or the broker works as much at acknowledgements as at messages."""
 
 CLOSE_S = 1.0
