@@ -48,7 +48,8 @@ class FastSocket(WSListener):
         self._parts = bytearray()
         self._arrived = asyncio.Event()
         self._is_paused = False
-        self._is_over = False
+        self._is_over = True
+        self._is_unwanted = False
         self._why = ""
         self._transport: WSTransport
 
@@ -83,7 +84,11 @@ class FastSocket(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """See `WSListener`."""
+        if self._is_unwanted:
+            transport.disconnect(graceful=False)
+            return
         self._transport = transport
+        self._is_over = False
         self._ping_later()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -137,6 +142,12 @@ class FastSocket(WSListener):
             except (TimeoutError, WSError) as error:
                 log.debug("socket.goodbye_unanswered", why=repr(error))
         self._transport.disconnect(graceful=False)
+
+    def hang_up(self) -> None:
+        """Leave no connection open, nor one that comes about later."""
+        self._is_unwanted = True
+        if not self._is_over:
+            self._transport.disconnect(graceful=False)
 
     def _ping_later(self) -> None:
         loop = asyncio.get_running_loop()
@@ -210,7 +221,8 @@ async def open_fast_socket(  # noqa: PLR0913  # what `open_socket` knows
         async with asyncio.timeout(dial_timeout_s):
             await asyncio.shield(dialling)
     except BaseException:
-        await _hang_up(dialling)
+        socket.hang_up()
+        await _settled(dialling)
         raise
     try:
         yield socket
@@ -218,14 +230,14 @@ async def open_fast_socket(  # noqa: PLR0913  # what `open_socket` knows
         await socket.close()
 
 
-async def _hang_up(dialling: asyncio.Future[tuple[WSTransport, WSListener]]) -> None:
-    """Leave no connection open where dialling was cut short.
+async def _settled(dialling: asyncio.Future[tuple[WSTransport, WSListener]]) -> None:
+    """Wait for a while for how dialling ends that was cut short.
 
-    picows that is cancelled in its handshake keeps the connection, and goes on with it. So the
-    answer is waited for; if it does not come soon, picows hangs up once its own time is over.
+    picows that is cancelled in its handshake goes on with it: until the answer comes, when the
+    socket hangs up, or until its own time is over.
     """
-    await asyncio.wait({dialling}, timeout=CLOSE_TIMEOUT_S)
-    if not dialling.done():
+    dialling.add_done_callback(lambda dialled: dialled.cancelled() or dialled.exception())
+    try:
+        await asyncio.wait({dialling}, timeout=CLOSE_TIMEOUT_S)
+    finally:
         dialling.cancel()
-    elif not dialling.cancelled() and dialling.exception() is None:
-        dialling.result()[0].disconnect(graceful=False)

@@ -39,6 +39,42 @@ def transport(request: pytest.FixtureRequest) -> TransportName:
     return name
 
 
+class Hesitant:
+    """A venue that accepts a WebSocket once it is let."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.asked, self.answers, self.over = (asyncio.Event() for _ in range(3))
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = (await reader.readuntil(b"\r\n\r\n")).decode()
+        self.asked.set()
+        await self.answers.wait()
+        key = re.search("Sec-WebSocket-Key: (.*)\r", request, re.IGNORECASE)
+        assert key
+        with suppress(ConnectionError):
+            writer.write(
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Accept: " + accept_key(key[1]).encode() + b"\r\n\r\n"
+            )
+            await reader.read()
+        self.over.set()
+        writer.close()
+
+
+@asynccontextmanager
+async def hesitant() -> AsyncIterator[Hesitant]:
+    venue = Hesitant()
+    async with await asyncio.start_server(venue.answer, "127.0.0.1", 0) as server:
+        venue.url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        yield venue
+
+
+async def dial(url: str, transport: TransportName) -> None:
+    async with open_socket(url, transport=transport):
+        pytest.fail("nobody waited for it any more")
+
+
 @asynccontextmanager
 async def served(talk: Talk, context: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     async with serve(talk, "127.0.0.1", 0, compression=None, ssl=context) as server:
@@ -79,37 +115,33 @@ async def test_frames_of_every_length_come_between_pings(transport: TransportNam
 async def test_dialling_that_is_cut_short_leaves_no_connection_open(
     transport: TransportName,
 ) -> None:
-    asked, answers, over = asyncio.Event(), asyncio.Event(), asyncio.Event()
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        request = (await reader.readuntil(b"\r\n\r\n")).decode()
-        asked.set()
-        await answers.wait()
-        key = re.search("Sec-WebSocket-Key: (.*)\r", request, re.IGNORECASE)
-        assert key
-        with suppress(ConnectionError):
-            writer.write(
-                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                b"Sec-WebSocket-Accept: " + accept_key(key[1]).encode() + b"\r\n\r\n"
-            )
-            await reader.read()
-        over.set()
-        writer.close()
-
-    async def dial(url: str) -> None:
-        async with open_socket(url, transport=transport):
-            pytest.fail("nobody waited for it any more")
-
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        dialling = asyncio.create_task(dial(url))
-        await asked.wait()
+    async with hesitant() as venue:
+        dialling = asyncio.create_task(dial(venue.url, transport))
+        await venue.asked.wait()
         dialling.cancel()
         await asyncio.sleep(0)
-        answers.set()
+        venue.answers.set()
         async with asyncio.timeout(5):
             await asyncio.wait({dialling})
-            await over.wait()
+            await venue.over.wait()
+
+    assert dialling.cancelled()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_answer_that_comes_when_dialling_was_given_up_opens_no_connection(
+    transport: TransportName, times: int
+) -> None:
+    async with hesitant() as venue:
+        dialling = asyncio.create_task(dial(venue.url, transport))
+        await venue.asked.wait()
+        for _ in range(times):
+            dialling.cancel()
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            await asyncio.wait({dialling})
+            venue.answers.set()
+            await venue.over.wait()
 
     assert dialling.cancelled()
 
