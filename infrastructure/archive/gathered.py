@@ -25,7 +25,7 @@ from market import Instrument, Premium, Quote, Summary
 E = TypeVar("E", Premium, Quote, Summary)
 
 
-async def gathered(  # where, and what
+async def gathered(
     past: Past | None,
     files: Files | None,
     kind: type[E],

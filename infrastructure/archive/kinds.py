@@ -7,6 +7,7 @@ import msgspec
 from infrastructure.timeseries.batch import RANKED_BY, identity_fields
 from infrastructure.timeseries.port import Stored
 from infrastructure.timeseries.question import (
+    EXPIRING,
     PARTED,
     SecondCandle,
     columns_of,
@@ -15,26 +16,18 @@ from infrastructure.timeseries.question import (
     time_field,
 )
 from market import (
-    Book,
     Candle,
     Episode,
     Gap,
     Premium,
-    Quote,
     Signal,
-    Summary,
-    Trade,
     VenueCandle,
     VenueStatus,
 )
 from market.intervals import INTERVALS
 
-EXPIRING: tuple[type[Stored], ...] = (Quote, Trade, Book, Summary, VenueStatus)
-"""What stores keep for some days only."""
-
 KINDS: tuple[type[Stored], ...] = (
     *EXPIRING,
-    SecondCandle,
     Candle,
     VenueCandle,
     Gap,

@@ -5,6 +5,7 @@ A table has the fields of its events as columns, the instrument parted in two.
 
 from infrastructure.timeseries.port import Stored
 from infrastructure.timeseries.question import (
+    EXPIRING,
     SERIES_COLUMNS,
     SecondCandle,
     other_fields,
@@ -224,14 +225,6 @@ OUTDONE_SECONDS = (
 INSERTS = {
     kind: f"INSERT INTO {table_of(kind)} FROM arriving_{table_of(kind)}" for kind in REPLACES
 }
-EMPTIES: dict[type[Stored], str] = {
-    kind: (
-        f"CREATE OR REPLACE TEMP TABLE arriving_{table_of(kind)} AS FROM {table_of(kind)} LIMIT 0"
-    )
-    for kind in (*REPLACES, *MERGES)
-}
-"""Make the table of the rows that arrive anew; deleted rows would stay in its memory."""
-
 _WANTED = {
     VenueCandle: ' AND "interval" = $interval',
     Candle: ' AND "interval" = $interval AND closed',
@@ -242,7 +235,7 @@ EXPIRE = {
         f"DELETE FROM {table} WHERE rowid IN "  # noqa: S608  # as above
         f"(SELECT rowid FROM {table} WHERE event_ns < $before_ns LIMIT $at_most)"
     )
-    for table in ("quote", "trade", "book", "candle_second", "summary", "venue_status")
+    for table in map(table_of, EXPIRING)
 }
 EXPIRE_SECONDS = {
     table: (

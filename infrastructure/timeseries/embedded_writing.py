@@ -184,11 +184,12 @@ def _merge(connection: duckdb.DuckDBPyConnection, kind: type[Stored], rows: Sequ
 
 
 def _arrive(connection: duckdb.DuckDBPyConnection, kind: type[Stored], rows: Sequence[Row]) -> None:
-    """Have the rows, and no others, in the table of those that arrive."""
+    """Have the rows, and no others, in the table of those that arrive.
+
+    It is made anew: deleted rows would stay in its memory.
+    """
     table = table_of(kind)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE arriving_{table} AS FROM {table} LIMIT 0"
-    )  # as above
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE arriving_{table} AS FROM {table} LIMIT 0")
     _append(connection, f"arriving_{table}", kind, rows)
 
 

@@ -35,7 +35,7 @@ from infrastructure.timeseries.influx_server import Bucket, InfluxServer, reach
 from infrastructure.timeseries.line_protocol import mark_line
 from infrastructure.timeseries.past import Held, Row
 from infrastructure.timeseries.port import PROBE_WITHIN_S, GapTerms, SignalTerms, Stored
-from infrastructure.timeseries.question import S, SecondCandle, Series, Span, expires, made_of
+from infrastructure.timeseries.question import EXPIRING, S, Series, Span, expires, made_of
 from market import (
     Book,
     Candle,
@@ -55,9 +55,6 @@ from market import (
     VenueStatus,
 )
 from market.intervals import SECOND_NS
-
-EXPIRING = (Trade, Quote, Book, Summary, VenueStatus)
-"""Kinds that are kept for a while only."""
 
 PLAIN = (Gap, Episode, Premium, Signal)
 """Kinds that stay, and of which the later of two replaces the earlier whatever it says."""
@@ -313,7 +310,7 @@ class InfluxTimeSeries:
             )
 
     def _bucket_of(self, kind: type[Stored]) -> Bucket:
-        return self._raw if kind in (*EXPIRING, SecondCandle) else self._lasting
+        return self._raw if kind in EXPIRING else self._lasting
 
     async def _rewrite(self, events: Sequence[Ranked], bucket: Bucket) -> Refused:
         """Write what nothing in the bucket outdoes; where nothing can, it is not asked."""

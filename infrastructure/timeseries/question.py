@@ -5,6 +5,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from infrastructure.timeseries.port import Stored
 from market import (
     Book,
     Candle,
@@ -96,6 +97,10 @@ class SecondCandle(Candle, frozen=True, gc=False):
 
     They are many, and kept no longer than trades, so they are apart from the others.
     """
+
+
+EXPIRING: tuple[type[Stored], ...] = (Quote, Trade, Book, Summary, VenueStatus, SecondCandle)
+"""Kinds that are kept for a while only."""
 
 
 def kept_as(kind: type[K], interval: str) -> type[K] | type[SecondCandle]:
