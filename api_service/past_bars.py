@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from analytics.backtest import Bars, folded
 from analytics.folding import MADE_OF
+from infrastructure.archive.candle_arrays import CandleArrays
 from infrastructure.archive.joined_candles import PastCandles
-from infrastructure.archive.reading import CandleArrays
 from infrastructure.archive.sources import Span
 from market import Instrument
 

@@ -3,7 +3,7 @@
 Four years of one-minute candles of a hundred instruments of one venue (``--quick``: a tenth of the
 instruments and two years) are written as files of years. Each way answers in alternating rounds of
 one process and its median counts; that both answer the same is checked. One instrument-year is
-asked for as `Archive.read_candles` and as the SELECT that a person would write; the resample to
+asked for as `read_candles` and as the SELECT that a person would write; the resample to
 hours likewise.
 """
 
@@ -23,8 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.report import Figure, arguments, report
+from infrastructure.archive.candle_arrays import RESAMPLE, read_candles, resample
 from infrastructure.archive.places import Place, start_of_year
-from infrastructure.archive.reading import RESAMPLE, Archive, open_archive
+from infrastructure.archive.reading import Archive, open_archive
 from infrastructure.timeseries.embedded_tables import TABLES
 from market import Instrument
 from market.intervals import INTERVALS
@@ -111,7 +112,7 @@ def year_of_one(archive: Archive, files: list[Path], *, rounds: int) -> Figure:
     coin = Instrument("C004", "USDT")
 
     def ours() -> Columns:
-        found = archive.read_candles(VENUE, coin, "1m", **span)
+        found = read_candles(archive, VENUE, coin, "1m", **span)
         return {name: getattr(found, name) for name in found.__struct_fields__}
 
     with closing(duckdb.connect()) as connection:
@@ -133,7 +134,7 @@ def hours_of_all(archive: Archive, files: list[Path], *, rounds: int) -> Figure:
     given = {"files": [str(path) for path in files], "interval": "1m", **span}
     with closing(duckdb.connect()) as connection:
         mine, bare = alternated(
-            lambda: archive.resample(VENUE, "1h", start_ns=0, end_ns=2**62),
+            lambda: resample(archive, VENUE, "1h", start_ns=0, end_ns=2**62),
             lambda: connection.execute(text, given).fetchnumpy(),
             rounds=rounds,
         )

@@ -13,14 +13,19 @@ from typing import Any
 
 import numpy as np
 
+from infrastructure.archive.candle_arrays import (
+    COLUMNS,
+    CandleArrays,
+    count_candles,
+    read_candles,
+)
 from infrastructure.archive.files import Files
 from infrastructure.archive.joined import Wanted, parted
-from infrastructure.archive.reading import Archive, CandleArrays
+from infrastructure.archive.reading import Archive
 from infrastructure.archive.sources import Span
 from infrastructure.timeseries.past import Store
 from market import Candle, Instrument
 
-COLUMNS = ("start_ns", "open", "high", "low", "close", "volume", "trades")
 PIECE = 20_000
 """Candles that a store is asked for at a time."""
 
@@ -86,8 +91,8 @@ class PastCandles:
         series = wanted.venue, wanted.instrument, wanted.interval
         start_ns, end_ns = span.start_ns, span.end_ns
         if self._at_most is not None:
-            self._refuse_beyond(archive.count_candles(*series, start_ns=start_ns, end_ns=end_ns))
-        return archive.read_candles(*series, start_ns=start_ns, end_ns=end_ns)
+            self._refuse_beyond(count_candles(archive, *series, start_ns=start_ns, end_ns=end_ns))
+        return read_candles(archive, *series, start_ns=start_ns, end_ns=end_ns)
 
     async def _stored(self, wanted: Wanted, parts: Sequence[Span]) -> CandleArrays:
         """Read piece by piece from the newest back."""

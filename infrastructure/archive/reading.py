@@ -1,4 +1,4 @@
-"""Reads the archive: candles as arrays, events in batches, in order of time.
+"""Reads the archive: events in batches, in order of time; as arrays: see `candle_arrays`.
 
 While it reads, days may be folded: a file that was there when it looked is gone when it is opened.
 Then it looks again; all that is asked for at once comes from one look.
@@ -6,16 +6,14 @@ Then it looks again; all that is asked for at once comes from one look.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import duckdb
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from infrastructure.archive.files import Files, LocalFiles
 from infrastructure.archive.kinds import listed, order_in_time
@@ -23,13 +21,12 @@ from infrastructure.archive.places import DAY_NS, places_of, start_of_day, start
 from infrastructure.archive.rows import events
 from infrastructure.archive.sources import Given, Sources, Span, conditions, sources
 from infrastructure.timeseries.port import Stored
-from infrastructure.timeseries.question import codes_of, kept_as, table_of, time_field
-from market import ArchiveError, ArchiveUnavailableError, Candle, Instrument
+from infrastructure.timeseries.question import table_of, time_field
+from market import ArchiveError, ArchiveUnavailableError, Instrument
 from market.intervals import INTERVALS
 
 E = TypeVar("E", bound=Stored)
 R = TypeVar("R")
-T = TypeVar("T", bound=np.generic)
 Order = Literal["event_ns", "received_ns"]
 
 LOOKS = 5
@@ -38,16 +35,6 @@ LOOKS = 5
 ROWS_A_PART = 1_000_000
 """About how many rows are put in order at once."""
 
-RESAMPLE = """
-SELECT base, quote_currency, start_ns - start_ns % {length_ns} AS start_ns,
-    arg_min(open, candle.start_ns) AS open, max(high) AS high, min(low) AS low,
-    arg_max(close, candle.start_ns) AS close, sum(volume) AS volume, sum(trades) AS trades
-FROM ({candles}) AS candle
-WHERE "interval" = $interval AND candle.start_ns >= $start_ns AND candle.start_ns < $end_ns
-GROUP BY ALL ORDER BY ALL
-"""
-"""Longer candles of shorter ones, by instrument and start."""
-
 NAMED = 5
 """Files that are named where any of them may be damaged."""
 
@@ -55,24 +42,6 @@ _HOUR_NS = INTERVALS["1h"]
 _GONE = ("No files found", "Cannot open file", "No such file", "not found")
 _DAMAGED = (duckdb.InvalidInputException, duckdb.Error)
 """What is said of a file that cannot be read; the latter alone where not even its header can."""
-
-_COLUMNS = ("start_ns", "open", "high", "low", "close", "volume", "trades")
-
-
-class CandleArrays(msgspec.Struct, frozen=True, kw_only=True):
-    """Candles of one instrument and interval, an array a field, in order of time."""
-
-    interval: str
-    start_ns: NDArray[np.int64]
-    open: NDArray[np.float64]
-    high: NDArray[np.float64]
-    low: NDArray[np.float64]
-    close: NDArray[np.float64]
-    volume: NDArray[np.float64]
-    trades: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.start_ns)
 
 
 class Archive:
@@ -83,49 +52,8 @@ class Archive:
 
     def __init__(self, files: Files) -> None:
         self.files = files
-        self._connection = files.connect()
+        self.connection = files.connect()
         self._is_ended = False
-
-    def read_candles(
-        self, venue: str, instrument: Instrument, interval: str, *, start_ns: int, end_ns: int
-    ) -> CandleArrays:
-        """Return the candles that start in the range."""
-        columns = ", ".join(_COLUMNS)
-        found = self._of_series(columns, venue, instrument, interval, Span(start_ns, end_ns))
-        none: dict[str, NDArray[Any]] = {name: np.empty(0) for name in _COLUMNS}
-        return _in_order(interval, found or none)
-
-    def count_candles(
-        self, venue: str, instrument: Instrument, interval: str, *, start_ns: int, end_ns: int
-    ) -> int:
-        """Return how many candles start in the range."""
-        span = Span(start_ns, end_ns)
-        found = self._of_series("count(*) AS rows", venue, instrument, interval, span)
-        return int(found["rows"][0]) if found else 0
-
-    def resample(
-        self,
-        venue: str,
-        interval: str,
-        *,
-        start_ns: int,
-        end_ns: int,
-        source: str = "1m",
-    ) -> dict[str, NDArray[Any]]:
-        """Return candles of all instruments, made of shorter ones, as columns in order of both.
-
-        Volumes are sums of floats in whatever order, so their last bits may differ from run to run.
-        """
-        span = Span(start_ns, end_ns)
-        given: Given = {"start_ns": start_ns, "end_ns": end_ns, "interval": source}
-
-        def ask(held: Sources) -> dict[str, NDArray[Any]]:
-            text, files = held.text(self.files, "start_ns")
-            return self._connection.execute(
-                RESAMPLE.format(length_ns=INTERVALS[interval], candles=text), {**files, **given}
-            ).fetchnumpy()
-
-        return self._asked(_folder_of(source), (venue,), span, ask) or {}
 
     def read(  # noqa: PLR0913  # what and when
         self,
@@ -155,7 +83,7 @@ class Archive:
         order_by = listed(order_in_time(kind))
         where, given = _meant(instruments, interval)
 
-        cursor = self._connection.cursor()
+        cursor = self.connection.cursor()
 
         def ask(held: Sources, part: Span) -> Iterator[list[E]]:
             text, files = held.text(self.files, time_field(kind))
@@ -169,7 +97,7 @@ class Archive:
         for part in self._parts(kind, venues, Span(start_ns, end_ns), slack_ns):
             wide = Span(part.start_ns - slack_ns, part.end_ns + slack_ns)
             asking = partial(ask, part=part)
-            yield from self._asked(table_of(kind), venues, wide, asking) or ()
+            yield from self.asked(table_of(kind), venues, wide, asking) or ()
 
     def newest(  # noqa: PLR0913  # what and when
         self,
@@ -193,7 +121,7 @@ class Archive:
 
         def ask(held: Sources, part: Span) -> list[E]:
             text, files = held.text(self.files, time)
-            answer = self._connection.execute(
+            answer = self.connection.execute(
                 f"SELECT * FROM ({text}) WHERE {time} >= $start_ns "  # noqa: S608  # as above
                 f"AND {time} < $end_ns{where} ORDER BY {falling} LIMIT $at_most",
                 {
@@ -209,7 +137,7 @@ class Archive:
         there = self.span_of(kind, [venue])
         span = Span(max(start_ns, there.start_ns), min(end_ns, there.end_ns))
         for part in _backwards(span, limit * INTERVALS.get(interval or "", 0)):
-            found += self._asked(table_of(kind), [venue], part, partial(ask, part=part)) or []
+            found += self.asked(table_of(kind), [venue], part, partial(ask, part=part)) or []
             if len(found) >= limit:
                 break
         return found[::-1]
@@ -228,13 +156,13 @@ class Archive:
 
         def ask(held: Sources) -> list[tuple[str, str, str]]:
             text, files = held.text(self.files, time)
-            return self._connection.execute(
+            return self.connection.execute(
                 f"SELECT DISTINCT venue, base, quote_currency FROM ({text}) "  # noqa: S608  # as above
                 f"WHERE {time} >= $start_ns AND {time} < $end_ns AND base IN $bases ORDER BY ALL",
                 {**files, "start_ns": start_ns, "end_ns": end_ns, "bases": bases},
             ).fetchall()
 
-        rows = self._asked(table_of(kind), None, Span(start_ns, end_ns), ask) or []
+        rows = self.asked(table_of(kind), None, Span(start_ns, end_ns), ask) or []
         found = ((venue, Instrument(base, currency)) for venue, base, currency in rows)
         return [one for one in found if one[1] in instruments]
 
@@ -251,74 +179,25 @@ class Archive:
         ends += [start_of_year(year + 1) for year in years]
         return Span(min(starts), max(ends))
 
-    def interrupt(self) -> None:
-        """End the question that another thread asks, and all others; nobody waits for an answer.
-
-        DuckDB ends only what it is at. A thread that lists files meanwhile asks it nothing more.
-        """
-        self._is_ended = True
-        with suppress(duckdb.ConnectionException):  # it is answered, and closed
-            self._connection.interrupt()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
-
-    def _of_series(
-        self, what: str, venue: str, instrument: Instrument, interval: str, span: Span
-    ) -> dict[str, NDArray[Any]] | None:
-        """Return some columns of a series of candles; None: there are no files."""
-        base, quote_currency = codes_of(instrument)
-        series = {"base": base, "quote_currency": quote_currency, "interval": interval}
-
-        def ask(held: Sources) -> dict[str, NDArray[Any]]:
-            text, given = held.text(self.files, "start_ns")
-            return self._connection.execute(
-                f"SELECT {what} FROM ({text}) "  # noqa: S608  # constants and our own
-                f"WHERE start_ns >= $start_ns AND start_ns < $end_ns{conditions(series)}",
-                {**given, **series, "start_ns": span.start_ns, "end_ns": span.end_ns},
-            ).fetchnumpy()
-
-        return self._asked(_folder_of(interval), (venue,), span, ask)
-
-    def _parts(
-        self,
-        kind: type[msgspec.Struct],
-        venues: Collection[str] | None,
-        span: Span,
-        slack_ns: int,
-    ) -> Iterator[Span]:
-        """Part a range, as far as there are files of it, so that each can be put in order."""
-        there = self.span_of(kind, venues)
-        start_ns = max(span.start_ns, there.start_ns - slack_ns)
-        end_ns = min(span.end_ns, there.end_ns + slack_ns)
-        if start_ns >= end_ns:
-            return
-        counting = partial(self._rows_about, whole_ns=end_ns - start_ns)
-        rows = self._asked(table_of(kind), venues, Span(start_ns, end_ns), counting) or 0
-        step_ns = (end_ns - start_ns) // max(1, rows // ROWS_A_PART)
-        step_ns = max(_HOUR_NS, step_ns - step_ns % _HOUR_NS)
-        first_ns = start_ns - start_ns % _HOUR_NS
-        for part_ns in range(first_ns, end_ns, step_ns):
-            yield Span(max(part_ns, start_ns), min(part_ns + step_ns, end_ns))
-
-    def _rows_about(self, held: Sources, whole_ns: int) -> int:
-        """Return how many rows of the files a range may have, if all days were alike."""
-        ((rows,),) = self._connection.execute(
-            "SELECT sum(num_rows) FROM parquet_file_metadata($files)",
-            {"files": [self.files.address(place.name) for place in held.places]},
-        ).fetchall()
-        held_ns = sum(place.length_ns for place in held.places)
-        return int(rows) * whole_ns // max(whole_ns, held_ns)
-
-    def _asked(
+    def asked(
         self,
         kind: str,
         venues: Collection[str] | None,
         span: Span,
         ask: Callable[[Sources], R],
     ) -> R | None:
-        """Ask; where a file has gone since it was seen, look again. None: there are no files."""
+        """Ask of the files of a range; where one has gone since it was seen, look again.
+
+        Args:
+            kind: The folder of the files.
+            venues: None: all of them.
+            span: The range of time.
+            ask: Is told which files there are.
+
+        Returns:
+            What was answered; None: there are no files.
+
+        """
         for look in range(1, LOOKS + 1):
             held = sources(self.files, kind, venues, span)
             if self._is_ended:
@@ -335,6 +214,49 @@ class Archive:
                     raise
                 raise self._damaged(held, error) from error
         raise AssertionError("the last look returns or raises")
+
+    def interrupt(self) -> None:
+        """End the question that another thread asks, and all others; nobody waits for an answer.
+
+        DuckDB ends only what it is at. A thread that lists files meanwhile asks it nothing more.
+        """
+        self._is_ended = True
+        with suppress(duckdb.ConnectionException):  # it is answered, and closed
+            self.connection.interrupt()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+    def _parts(
+        self,
+        kind: type[msgspec.Struct],
+        venues: Collection[str] | None,
+        span: Span,
+        slack_ns: int,
+    ) -> Iterator[Span]:
+        """Part a range, as far as there are files of it, so that each can be put in order."""
+        there = self.span_of(kind, venues)
+        start_ns = max(span.start_ns, there.start_ns - slack_ns)
+        end_ns = min(span.end_ns, there.end_ns + slack_ns)
+        if start_ns >= end_ns:
+            return
+        counting = partial(self._rows_about, whole_ns=end_ns - start_ns)
+        rows = self.asked(table_of(kind), venues, Span(start_ns, end_ns), counting) or 0
+        step_ns = (end_ns - start_ns) // max(1, rows // ROWS_A_PART)
+        step_ns = max(_HOUR_NS, step_ns - step_ns % _HOUR_NS)
+        first_ns = start_ns - start_ns % _HOUR_NS
+        for part_ns in range(first_ns, end_ns, step_ns):
+            yield Span(max(part_ns, start_ns), min(part_ns + step_ns, end_ns))
+
+    def _rows_about(self, held: Sources, whole_ns: int) -> int:
+        """Return how many rows of the files a range may have, if all days were alike."""
+        ((rows,),) = self.connection.execute(
+            "SELECT sum(num_rows) FROM parquet_file_metadata($files)",
+            {"files": [self.files.address(place.name) for place in held.places]},
+        ).fetchall()
+        held_ns = sum(place.length_ns for place in held.places)
+        return int(rows) * whole_ns // max(whole_ns, held_ns)
 
     def _damaged(self, held: Sources, error: duckdb.Error) -> ArchiveError:
         """Say which file it is; where the database does not, one of those that were asked."""
@@ -379,11 +301,6 @@ def _backwards(span: Span, first_ns: int) -> Iterator[Span]:
         end_ns, length_ns = begin_ns, 4 * length_ns
 
 
-def _folder_of(interval: str) -> str:
-    """Return what the files of candles of an interval are among."""
-    return table_of(kept_as(Candle, interval))
-
-
 def _meant(instruments: Collection[Instrument] | None, interval: str | None) -> tuple[str, Given]:
     """Return the condition that rows are of these, and its values; None: no matter.
 
@@ -398,28 +315,6 @@ def _meant(instruments: Collection[Instrument] | None, interval: str | None) -> 
         where += " AND base >= $first_base AND base <= $last_base"
         where += " AND list_contains($instruments, base || '-' || quote_currency)"
     return where, given
-
-
-def _in_order(interval: str, columns: Mapping[str, NDArray[Any]]) -> CandleArrays:
-    """Return the candles in order of time, which rows of one file are in already."""
-    starts = columns["start_ns"]
-    if len(starts) and not bool(np.all(starts[1:] > starts[:-1])):
-        order = np.argsort(starts, kind="stable")
-        columns = {name: column[order] for name, column in columns.items()}
-    return CandleArrays(
-        interval=interval,
-        start_ns=_plain(columns["start_ns"], np.int64),
-        open=_plain(columns["open"], np.float64),
-        high=_plain(columns["high"], np.float64),
-        low=_plain(columns["low"], np.float64),
-        close=_plain(columns["close"], np.float64),
-        volume=_plain(columns["volume"], np.float64),
-        trades=_plain(columns["trades"], np.int64),
-    )
-
-
-def _plain(column: NDArray[Any], of: type[T]) -> NDArray[T]:
-    return np.ascontiguousarray(column, dtype=of)
 
 
 def _begun(batches: Iterator[list[E]]) -> Iterator[list[E]]:

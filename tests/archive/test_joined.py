@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from infrastructure.archive.candle_arrays import read_candles, resample
 from infrastructure.archive.day import archive_day
 from infrastructure.archive.files import LocalFiles
 from infrastructure.archive.formats import Format, written
@@ -117,8 +118,8 @@ async def test_candles_of_a_second_are_archived_apart_and_told_with_those_of_the
     assert await read(store, files, Wanted(Candle, "kraken", BTC, "1s")) == candles
     assert await read(store, files, Wanted(Candle, "kraken", BTC, "1m")) == [minute]
     with closing(Archive(files)) as archive:
-        arrays = archive.read_candles("kraken", BTC, "1s", start_ns=0, end_ns=2**62)
-        resampled = archive.resample("kraken", "1d", start_ns=0, end_ns=2**62, source="1s")
+        arrays = read_candles(archive, "kraken", BTC, "1s", start_ns=0, end_ns=2**62)
+        resampled = resample(archive, "kraken", "1d", start_ns=0, end_ns=2**62, source="1s")
     assert list(arrays.start_ns) == [one.start_ns for one in candles[:3]]
     assert list(resampled["trades"]) == [2, 1]
 

@@ -11,6 +11,7 @@ from typing import TypedDict
 
 import pytest
 
+from infrastructure.archive.candle_arrays import read_candles
 from infrastructure.archive.files import LocalFiles
 from infrastructure.archive.places import DAY_NS, place_of, start_of_day
 from infrastructure.archive.reading import Archive
@@ -64,7 +65,7 @@ def days_read(root: Path) -> Days:
     with closing(Archive(LocalFiles(root))) as archive:
         candles = [one.start_ns for batch in archive.read(Candle, **FOREVER) for one in batch]
         trades = [one.event_ns for batch in archive.read(Trade, **FOREVER) for one in batch]
-        arrays = archive.read_candles("kraken", BTC, "1m", **FOREVER)
+        arrays = read_candles(archive, "kraken", BTC, "1m", **FOREVER)
     assert len(set(candles)) == len(candles) == len(arrays)
     assert len(set(trades)) == len(trades)
     return _by_day(candles), _by_day(trades)

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from infrastructure.archive.candle_arrays import read_candles
 from infrastructure.archive.places import DAY_NS, Place, place_of, start_of_day
 from infrastructure.archive.reading import Archive, open_archive
 from infrastructure.archive.sources import Span
@@ -30,7 +31,7 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 def read_starts(
     archive: Archive, start_ns: int = SILVESTER, end_ns: int = NEW_YEAR + DAY_NS
 ) -> list[int]:
-    candles = archive.read_candles("kraken", BTC, "1m", start_ns=start_ns, end_ns=end_ns)
+    candles = read_candles(archive, "kraken", BTC, "1m", start_ns=start_ns, end_ns=end_ns)
     return [int(start) for start in candles.start_ns]
 
 
@@ -72,7 +73,7 @@ def test_candles_come_over_days_and_years_in_order(archive: Archive, tmp_path: P
 def test_figures_of_candles_come_back(archive: Archive, tmp_path: Path) -> None:
     keep_days(tmp_path, [a_candle(start_ns=NEW_YEAR, close=101.7, trades=3)])
 
-    found = archive.read_candles("kraken", BTC, "1m", start_ns=0, end_ns=2**62)
+    found = read_candles(archive, "kraken", BTC, "1m", start_ns=0, end_ns=2**62)
 
     assert (found.open[0], found.high[0], found.low[0]) == (100.0, 101.7, 100.0)
     assert (found.close[0], found.volume[0], found.trades[0]) == (101.7, 3.0, 3)
@@ -123,7 +124,7 @@ def test_file_of_a_day_counts_before_that_of_its_year(archive: Archive, tmp_path
     keep_years(tmp_path, [*first, *second])
     keep_days(tmp_path, minutes(SILVESTER, 3, close=107.0))
 
-    found = archive.read_candles("kraken", BTC, "1m", start_ns=0, end_ns=2**62)
+    found = read_candles(archive, "kraken", BTC, "1m", start_ns=0, end_ns=2**62)
 
     assert len(found) == len(first) + 3
     assert found.close.tolist() == [100.0, 100.0, 107.0, 107.0, 107.0]

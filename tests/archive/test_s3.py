@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from infrastructure.archive.candle_arrays import read_candles
 from infrastructure.archive.day import archive_day
 from infrastructure.archive.folding import fold
 from infrastructure.archive.manifest import whole_days
@@ -39,7 +40,7 @@ async def test_days_are_archived_folded_and_read(url: str) -> None:
         whole = [one for batch in archive.read(Candle, start_ns=0, end_ns=2**62) for one in batch]
         assert whole == candles
         (folded,) = fold(files, date(2026, 4, 8))
-        closes = archive.read_candles("kraken", BTC, "1m", start_ns=0, end_ns=2**62).close
+        closes = read_candles(archive, "kraken", BTC, "1m", start_ns=0, end_ns=2**62).close
 
     assert again.changed == 0
     assert whole_days(files) == {DAY}
