@@ -1,58 +1,16 @@
 """Which books are stored, and what of them."""
 
-import asyncio
 import math
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 
-import pytest
 from msgspec.structs import replace
 
 from infrastructure.bus.local import LocalBus
-from infrastructure.timeseries.embedded import EmbeddedTimeSeries
-from market import Book, Instrument, StoreUnavailableError
+from market import Book
 from storage_service.book_writer import BookWriter
-from tests.books import assert_kept
 from tests.making import SECOND, a_book
+from tests.storage.running import BTC, EVER, WatchedStore, running
 from tests.waiting import eventually
-
-BTC = Instrument("BTC", "USDT")
-EVER = {"start_ns": 0, "end_ns": 2**63 - 1, "limit": 10_000}
-
-
-class AwayFirst(BookWriter):
-    """Finds no store at first."""
-
-    tries = 0
-
-    async def receive(self, books: Sequence[Book], /) -> None:
-        self.tries += 1
-        if self.tries == 1:
-            raise StoreUnavailableError("away for a moment")
-        await super().receive(books)
-
-
-@pytest.fixture
-def local_bus() -> LocalBus:
-    return LocalBus()
-
-
-@pytest.fixture
-def embedded() -> Iterator[EmbeddedTimeSeries]:
-    store = EmbeddedTimeSeries.open(None)
-    yield store
-    store.close()
-
-
-@asynccontextmanager
-async def running(writer: BookWriter) -> AsyncIterator[None]:
-    """Run the writer for as long as the context lasts."""
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(writer.run())
-        await writer.listening.wait()
-        yield
-        assert_kept(writer.counts, "mailbox", "store")
-        task.cancel()
 
 
 async def told(bus: LocalBus, writer: BookWriter, books: Sequence[Book]) -> None:
@@ -70,7 +28,7 @@ def at(*seconds: float, instrument: str = "BTC-USDT") -> list[Book]:
 
 
 async def test_first_book_of_each_stretch_of_an_instrument_is_stored(
-    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+    local_bus: LocalBus, embedded: WatchedStore
 ) -> None:
     books, others = at(11, 12, 19.999, 20, 35, 36), at(12, instrument="ETH-USDT")
     writer = BookWriter(local_bus, embedded, every_s=10)
@@ -83,7 +41,7 @@ async def test_first_book_of_each_stretch_of_an_instrument_is_stored(
 
 
 async def test_late_book_stores_neither_its_stretch_again_nor_the_one_after_it(
-    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+    local_bus: LocalBus, embedded: WatchedStore
 ) -> None:
     books = at(11, 21, 19.9, 22, 29, 30)
 
@@ -92,9 +50,7 @@ async def test_late_book_stores_neither_its_stretch_again_nor_the_one_after_it(
     assert await embedded.books("kraken", BTC, **EVER) == [books[0], books[1], books[5]]
 
 
-async def test_only_the_best_levels_are_stored(
-    local_bus: LocalBus, embedded: EmbeddedTimeSeries
-) -> None:
+async def test_only_the_best_levels_are_stored(local_bus: LocalBus, embedded: WatchedStore) -> None:
     bids, asks = [(99.0 - n, 1.0) for n in range(10)], [(100.0, 2.0), (101.0, 3.0)]
     whole = a_book(bids=bids, asks=asks)
 
@@ -104,7 +60,7 @@ async def test_only_the_best_levels_are_stored(
 
 
 async def test_next_process_goes_on_with_the_stretch_where_the_last_one_ended(
-    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+    local_bus: LocalBus, embedded: WatchedStore
 ) -> None:
     books = at(11, 12, 13, 21)
 
@@ -117,7 +73,7 @@ async def test_next_process_goes_on_with_the_stretch_where_the_last_one_ended(
 
 
 async def test_two_processes_store_the_same_books(
-    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+    local_bus: LocalBus, embedded: WatchedStore
 ) -> None:
     books = at(11, 12, 21, 22)
     first, second = (BookWriter(local_bus, embedded, every_s=10) for _ in range(2))
@@ -130,19 +86,19 @@ async def test_two_processes_store_the_same_books(
 
 
 async def test_store_that_was_away_gets_the_same_books(
-    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+    local_bus: LocalBus, embedded: WatchedStore
 ) -> None:
     books = at(11, 12, 21)
-    writer = AwayFirst(local_bus, embedded, every_s=10)
+    embedded.away = 1
 
-    await told(local_bus, writer, books)
+    await told(local_bus, BookWriter(local_bus, embedded, every_s=10), books)
 
     assert await embedded.books("kraken", BTC, **EVER) == [books[0], books[2]]
-    assert writer.tries == 2
+    assert embedded.writes == 2
 
 
 async def test_book_that_cannot_be_stored_is_put_aside_and_its_neighbours_are_stored(
-    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+    local_bus: LocalBus, embedded: WatchedStore
 ) -> None:
     first, poison, last = (
         at(11)[0],

@@ -1,21 +1,18 @@
 """What becomes of events on their way from the bus to the store."""
 
-import asyncio
 import math
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, closing
+from collections.abc import Sequence
+from contextlib import closing
 
 import duckdb
-import pytest
 from msgspec.structs import replace
 
 from infrastructure.books import differences
 from infrastructure.bus.local import LocalBus
 from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from infrastructure.timeseries.port import SignalTerms, Stored
-from market import Instrument, StoreUnavailableError
+from market import Instrument
 from storage_service.writer import Writer
-from tests.books import assert_kept
 from tests.making import (
     MINUTE,
     SECOND,
@@ -32,51 +29,11 @@ from tests.making import (
     a_venue_candle,
     an_episode,
 )
+from tests.storage.running import BTC, EVER, WatchedStore, running
 from tests.waiting import eventually
 
-BTC = Instrument("BTC", "USDT")
-EVER = {"start_ns": 0, "end_ns": 2**63 - 1, "limit": 10_000}
 
-
-class WatchedWriter(Writer):
-    """Counts the batches that it is given; the first ``away`` of them find no store."""
-
-    away = 0
-    batches = 0
-
-    async def receive(self, events: Sequence[Stored], /) -> None:
-        self.batches += 1
-        if self.batches <= self.away:
-            raise StoreUnavailableError("away for a moment")
-        await super().receive(events)
-
-
-@pytest.fixture
-def local_bus() -> LocalBus:
-    return LocalBus()
-
-
-@pytest.fixture
-def embedded() -> Iterator[EmbeddedTimeSeries]:
-    store = EmbeddedTimeSeries.open(None)
-    yield store
-    store.close()
-
-
-@asynccontextmanager
-async def running(writer: Writer) -> AsyncIterator[None]:
-    """Run the writer for as long as the context lasts."""
-    async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(writer.run())
-        await writer.listening.wait()
-        yield
-        assert_kept(writer.counts, "mailbox", "store")
-        task.cancel()
-
-
-async def test_all_that_is_kept_is_stored(
-    local_bus: LocalBus, embedded: EmbeddedTimeSeries
-) -> None:
+async def test_all_that_is_kept_is_stored(local_bus: LocalBus, embedded: WatchedStore) -> None:
     writer = Writer(local_bus, embedded)
 
     async with running(writer):
@@ -95,7 +52,7 @@ async def test_all_that_is_kept_is_stored(
 
 
 async def test_candle_is_stored_once_it_is_closed(
-    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+    local_bus: LocalBus, embedded: WatchedStore
 ) -> None:
     writer = Writer(local_bus, embedded)
     ticking, final = a_candle(trades=5, closed=False), a_candle(trades=4)
@@ -108,7 +65,7 @@ async def test_candle_is_stored_once_it_is_closed(
 
 
 async def test_open_candles_of_the_venue_are_not_stored(
-    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+    local_bus: LocalBus, embedded: WatchedStore
 ) -> None:
     writer = Writer(local_bus, embedded)
 
@@ -120,7 +77,7 @@ async def test_open_candles_of_the_venue_are_not_stored(
 
 
 async def test_one_summary_a_minute_is_stored_of_each_instrument(
-    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+    local_bus: LocalBus, embedded: WatchedStore
 ) -> None:
     writer = Writer(local_bus, embedded)
     times = (5 * SECOND, 6 * SECOND, 59 * SECOND, MINUTE, MINUTE + SECOND)
@@ -137,7 +94,7 @@ async def test_one_summary_a_minute_is_stored_of_each_instrument(
 
 
 async def test_late_summary_stores_neither_its_minute_again_nor_the_one_after_it(
-    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+    local_bus: LocalBus, embedded: WatchedStore
 ) -> None:
     writer = Writer(local_bus, embedded)
     times = (SECOND, MINUTE, 59 * SECOND, MINUTE + SECOND, 2 * MINUTE)
@@ -152,7 +109,7 @@ async def test_late_summary_stores_neither_its_minute_again_nor_the_one_after_it
 
 
 async def test_how_a_venue_does_is_stored_once_a_minute_and_on_each_change(
-    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+    local_bus: LocalBus, embedded: WatchedStore
 ) -> None:
     writer = Writer(local_bus, embedded)
     told = [
@@ -171,7 +128,7 @@ async def test_how_a_venue_does_is_stored_once_a_minute_and_on_each_change(
 
 
 async def test_premium_is_stored_once_a_minute_a_comparison_and_every_episode(
-    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+    local_bus: LocalBus, embedded: WatchedStore
 ) -> None:
     writer = Writer(local_bus, embedded)
     premiums = [
@@ -192,7 +149,7 @@ async def test_premium_is_stored_once_a_minute_a_comparison_and_every_episode(
 
 
 async def test_signal_that_changes_nothing_is_not_stored_unless_it_takes_one_back(
-    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+    local_bus: LocalBus, embedded: WatchedStore
 ) -> None:
     writer = Writer(local_bus, embedded)
     told = [a_signal(side="buy"), a_signal(side="hold", start_ns=MINUTE)]
@@ -210,9 +167,9 @@ async def test_signal_that_changes_nothing_is_not_stored_unless_it_takes_one_bac
 
 
 async def test_poisonous_event_is_put_aside_and_its_neighbours_stored_in_one_write(
-    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+    local_bus: LocalBus, embedded: WatchedStore
 ) -> None:
-    writer = WatchedWriter(local_bus, embedded)
+    writer = Writer(local_bus, embedded)
     executions = [a_trade(number=n, at_ns=n) for n in range(1_000)]
     poison = a_trade(number=5_000, price=math.nan)
 
@@ -224,25 +181,25 @@ async def test_poisonous_event_is_put_aside_and_its_neighbours_stored_in_one_wri
     (dead,) = await local_bus.dead_letters(10)
     assert dead.event is poison
     assert "price cannot be nan" in dead.reason
-    assert (writer.dead, writer.batches) == (1, 1)
+    assert (writer.dead, embedded.writes) == (1, 1)
 
 
 async def test_events_wait_until_the_store_is_back(
-    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+    local_bus: LocalBus, embedded: WatchedStore
 ) -> None:
-    writer = WatchedWriter(local_bus, embedded)
-    writer.away = 2
+    writer = Writer(local_bus, embedded)
+    embedded.away = 2
 
     async with running(writer):
         await local_bus.publish([a_trade()])
         await eventually(lambda: writer.handled == 1)
 
     assert await embedded.trades("kraken", BTC, **EVER) == [a_trade()]
-    assert writer.batches == 3
+    assert embedded.writes == 3
 
 
 async def test_what_comes_too_late_for_the_store_is_on_the_books(
-    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+    local_bus: LocalBus, embedded: WatchedStore
 ) -> None:
     class Forgetful(EmbeddedTimeSeries):
         expired = 0
@@ -264,7 +221,7 @@ async def test_what_comes_too_late_for_the_store_is_on_the_books(
 
 
 async def test_events_that_come_while_nobody_writes_are_stored_on_return(
-    local_bus: LocalBus, embedded: EmbeddedTimeSeries
+    local_bus: LocalBus, embedded: WatchedStore
 ) -> None:
     async with running(Writer(local_bus, embedded)):
         pass
