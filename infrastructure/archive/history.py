@@ -14,12 +14,12 @@ from contextlib import closing
 from typing import TypeVar, cast
 
 from infrastructure.archive.files import Files
-from infrastructure.archive.joined import Wanted, order_of, take
+from infrastructure.archive.joined import order_of, take
 from infrastructure.archive.places import start_of_day, today
 from infrastructure.archive.reading import Archive
 from infrastructure.archive.sources import Span
 from infrastructure.timeseries.port import Stored, TimeSeries
-from infrastructure.timeseries.question import time_field
+from infrastructure.timeseries.question import S, Series, time_field
 from market import Candle, Instrument, Trade, VenueCandle
 
 AT_ONCE = 2
@@ -54,8 +54,8 @@ class History:
         rows = await self._store.trades(
             venue, instrument, start_ns=start_ns, end_ns=end_ns, limit=limit
         )
-        wanted = Wanted(Trade, venue, instrument)
-        return await self._joined(rows, wanted, Span(start_ns, end_ns), limit)
+        series = Series(Trade, venue, instrument)
+        return await self._joined(rows, series, Span(start_ns, end_ns), limit)
 
     async def candles(
         self,
@@ -71,8 +71,8 @@ class History:
         rows = await self._store.candles(
             venue, instrument, interval, start_ns=start_ns, end_ns=end_ns, limit=limit
         )
-        wanted = Wanted(Candle, venue, instrument, interval)
-        return await self._joined(rows, wanted, Span(start_ns, end_ns), limit)
+        series = Series(Candle, venue, instrument, interval)
+        return await self._joined(rows, series, Span(start_ns, end_ns), limit)
 
     async def venue_candles(
         self,
@@ -88,44 +88,36 @@ class History:
         rows = await self._store.venue_candles(
             venue, instrument, interval, start_ns=start_ns, end_ns=end_ns, limit=limit
         )
-        wanted = Wanted(VenueCandle, venue, instrument, interval)
-        return await self._joined(rows, wanted, Span(start_ns, end_ns), limit)
+        series = Series(VenueCandle, venue, instrument, interval)
+        return await self._joined(rows, series, Span(start_ns, end_ns), limit)
 
     async def _joined(
-        self, rows: Sequence[T], wanted: Wanted, span: Span, limit: int
+        self, rows: Sequence[T], series: Series[T], span: Span, limit: int
     ) -> Sequence[T]:
         """Return the newest of what the store answered and of what the archive has beside it."""
         first_ns = span.start_ns
         if len(rows) >= limit:
-            first_ns = getattr(rows[0], time_field(wanted.kind))
+            first_ns = getattr(rows[0], time_field(series.kind))
         rest = Span(first_ns, min(span.end_ns, start_of_day(today(self._clock()))))
         if self._files is None or not rest:
             return rows
         known: dict[Hashable, Stored] = {}
-        take(known, await self._archived(self._files, wanted, rest, limit))
+        take(known, await self._archived(self._files, series, rest, limit))
         take(known, rows)
         return cast("list[T]", sorted(known.values(), key=order_of)[-limit:])
 
     async def _archived(
-        self, files: Files, wanted: Wanted, span: Span, limit: int
+        self, files: Files, series: Series[S], span: Span, limit: int
     ) -> Sequence[Stored]:
         loop = asyncio.get_running_loop()
         archive = await loop.run_in_executor(self._threads, Archive, files)
         try:
-            return await loop.run_in_executor(self._threads, _newest, archive, wanted, span, limit)
+            return await loop.run_in_executor(self._threads, _newest, archive, series, span, limit)
         except asyncio.CancelledError:
             archive.interrupt()
             raise
 
 
-def _newest(archive: Archive, wanted: Wanted, span: Span, limit: int) -> Sequence[Stored]:
+def _newest(archive: Archive, series: Series[S], span: Span, limit: int) -> Sequence[Stored]:
     with closing(archive):
-        return archive.newest(
-            wanted.kept,
-            wanted.venue,
-            wanted.instrument,
-            interval=wanted.interval or None,
-            start_ns=span.start_ns,
-            end_ns=span.end_ns,
-            limit=limit,
-        )
+        return archive.newest(series, span, limit)

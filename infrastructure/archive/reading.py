@@ -21,7 +21,7 @@ from infrastructure.archive.places import DAY_NS, places_of, start_of_day, start
 from infrastructure.archive.rows import events
 from infrastructure.archive.sources import Given, Sources, Span, conditions, sources
 from infrastructure.timeseries.port import Stored
-from infrastructure.timeseries.question import table_of, time_field
+from infrastructure.timeseries.question import S, Series, table_of, time_field
 from market import ArchiveError, ArchiveUnavailableError, Instrument
 from market.intervals import INTERVALS
 
@@ -99,27 +99,19 @@ class Archive:
             asking = partial(ask, part=part)
             yield from self.asked(table_of(kind), venues, wide, asking) or ()
 
-    def newest(  # noqa: PLR0913  # what and when
-        self,
-        kind: type[E],
-        venue: str,
-        instrument: Instrument,
-        *,
-        interval: str | None = None,
-        start_ns: int,
-        end_ns: int,
-        limit: int,
-    ) -> list[E]:
+    def newest(self, series: Series[S], span: Span, limit: int) -> list[Stored]:
         """Return the newest ``limit`` events of a series in the range, oldest first.
 
         It goes back by ever longer times, as far as it must.
         """
+        kind: type[Stored] = series.kept
         time = time_field(kind)
         falling = ", ".join(f'"{column}" DESC' for column in order_in_time(kind))
-        where, given = _meant([instrument], interval)
-        found: list[E] = []
+        instruments = None if series.instrument is None else [series.instrument]
+        where, given = _meant(instruments, series.interval or None)
+        found: list[Stored] = []
 
-        def ask(held: Sources, part: Span) -> list[E]:
+        def ask(held: Sources, part: Span) -> list[Stored]:
             text, files = held.text(self.files, time)
             answer = self.connection.execute(
                 f"SELECT * FROM ({text}) WHERE {time} >= $start_ns "  # noqa: S608  # as above
@@ -134,10 +126,11 @@ class Archive:
             )
             return [event for batch in events(kind, answer) for event in batch]
 
-        there = self.span_of(kind, [venue])
-        span = Span(max(start_ns, there.start_ns), min(end_ns, there.end_ns))
-        for part in _backwards(span, limit * INTERVALS.get(interval or "", 0)):
-            found += self.asked(table_of(kind), [venue], part, partial(ask, part=part)) or []
+        venues = [series.venue]
+        there = self.span_of(kind, venues)
+        span = Span(max(span.start_ns, there.start_ns), min(span.end_ns, there.end_ns))
+        for part in _backwards(span, limit * INTERVALS.get(series.interval, 0)):
+            found += self.asked(table_of(kind), venues, part, partial(ask, part=part)) or []
             if len(found) >= limit:
                 break
         return found[::-1]

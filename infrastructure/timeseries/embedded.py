@@ -45,7 +45,6 @@ from infrastructure.timeseries.question import (
     Series,
     Span,
     codes_of,
-    kept_as,
     of_any_series,
     signal_of,
 )
@@ -377,8 +376,7 @@ def _read(connection: duckdb.DuckDBPyConnection, series: Series[S], span: Span) 
     }
     if series.interval:
         given["interval"] = series.interval
-    kept: type[Stored] = kept_as(series.kind, series.interval)
-    rows = _rows(connection, NEWEST[kept], given)
+    rows = _rows(connection, NEWEST[series.kept], given)
     return [series.event(row) for row in in_turns(reversed(rows))]
 
 

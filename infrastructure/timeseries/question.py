@@ -59,6 +59,11 @@ class Series(msgspec.Struct, Generic[S], frozen=True):
         base, quote_currency = codes_of(self.instrument)
         return {"venue": self.venue, "base": base, "quote_currency": quote_currency}
 
+    @property
+    def kept(self) -> type[S] | type["SecondCandle"]:
+        """The kind that names where they are kept."""
+        return kept_as(self.kind, self.interval)
+
     def event(self, others: Mapping[str, object]) -> S:
         """Make an event of its other fields, by name; whole numbers do for floats.
 
