@@ -1,4 +1,4 @@
-"""What the refresher's tests share: running a part, hearing a bus, a clock that is set by hand."""
+"""What the refresher's tests share: running a part, hearing a bus, a clock set by hand, trades."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,11 @@ from typing import TypeVar
 from infrastructure.bus.local import LocalBus
 from infrastructure.bus.port import Overflow
 from infrastructure.supervisor import Supervised
-from market import Event
+from market import Candle, Event, Trade
+from tests.making import MINUTE, SECOND, a_trade
+
+NOON = 12 * 60 * MINUTE
+"""The start of the minute that most trades here lie in."""
 
 E = TypeVar("E", bound=Event)
 
@@ -59,3 +63,16 @@ async def running(part: Supervised) -> AsyncIterator[None]:
             await part.listening.wait()
         yield
         task.cancel()
+
+
+def at(second: float, *, number: int, size: float = 1.0, price: float = 100.0) -> Trade:
+    """A trade so many seconds after noon."""
+    return a_trade(number=number, size=size, price=price, at_ns=NOON + round(second * SECOND))
+
+
+def closed(heard: Heard) -> list[Candle]:
+    return [candle for candle in heard.of(Candle) if candle.closed]
+
+
+def growing(heard: Heard) -> list[Candle]:
+    return [candle for candle in heard.of(Candle) if not candle.closed]

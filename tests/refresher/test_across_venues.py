@@ -1,7 +1,5 @@
 """Minutes of markets on the bus become candles of an asset across them, whatever restarts."""
 
-from collections.abc import Iterator
-
 import pytest
 from msgspec.structs import replace
 
@@ -10,28 +8,10 @@ from infrastructure.timeseries.embedded import EmbeddedTimeSeries
 from market import Candle, Instrument
 from refresher_service.across_venues import AcrossVenues
 from tests.making import MINUTE, SECOND, a_candle, a_listed, a_status
-from tests.refresher.listening import HandClock, Heard, hearing, running
+from tests.refresher.listening import NOON, HandClock, Heard, hearing, running
 from tests.waiting import eventually
 
-NOON = 12 * 60 * MINUTE
 BTC = Instrument("BTC", "USD")
-
-
-@pytest.fixture
-def bus() -> LocalBus:
-    return LocalBus()
-
-
-@pytest.fixture
-def clock() -> HandClock:
-    return HandClock(NOON)
-
-
-@pytest.fixture
-def store() -> Iterator[EmbeddedTimeSeries]:
-    store = EmbeddedTimeSeries.open(None)
-    yield store
-    store.close()
 
 
 def a_minute(venue: str, instrument: str, close: float, *, number: int = 0) -> Candle:

@@ -126,13 +126,6 @@ def _by_market(signal: Signal) -> tuple[str, int]:
     return signal.venue, signal.start_ns
 
 
-@pytest.fixture
-def store() -> Iterator[EmbeddedTimeSeries]:
-    store = EmbeddedTimeSeries.open(None)
-    yield store
-    store.close()
-
-
 def undisturbed(events: list[Event]) -> list[list[Event]]:
     return [events]
 

@@ -1,9 +1,7 @@
 """Quotes of two venues live, then the stored past as a backtest: the same signals of premiums."""
 
-from collections.abc import Iterator
 from math import sin
 
-import pytest
 from msgspec.structs import replace
 
 from analytics.backtest import bars_of
@@ -44,13 +42,6 @@ def quoted(number: int) -> list[Event]:
         a_quote("binance", bid=99.9, ask=100.1, at_ns=at_ns),
         a_quote("kraken", bid=price, ask=price + 0.1, at_ns=at_ns),
     ]
-
-
-@pytest.fixture
-def store() -> Iterator[EmbeddedTimeSeries]:
-    store = EmbeddedTimeSeries.open(None)
-    yield store
-    store.close()
 
 
 async def test_signals_of_premiums_are_those_of_a_backtest(store: EmbeddedTimeSeries) -> None:

@@ -36,11 +36,6 @@ def clock() -> HandClock:
 
 
 @pytest.fixture
-def bus() -> LocalBus:
-    return LocalBus()
-
-
-@pytest.fixture
 async def heard(bus: LocalBus, clock: HandClock) -> AsyncIterator[Heard]:
     """What is heard of routes while a refresher runs on two live venues."""
     refresher = Refresher(bus, FREE, TERMS, clock=clock)

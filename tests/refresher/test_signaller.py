@@ -1,6 +1,6 @@
 """Candles, quotes and premiums on the bus become signals on the bus, the same whatever restarts."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from math import sin
 from typing import Any, ClassVar
 
@@ -37,18 +37,6 @@ WAVE = [
     a_candle(start_ns=NOON + n * MINUTE, close=100.0 + 5.0 * sin(n / 3.0), trades=3)
     for n in range(120)
 ]
-
-
-@pytest.fixture
-def bus() -> LocalBus:
-    return LocalBus()
-
-
-@pytest.fixture
-def store() -> Iterator[EmbeddedTimeSeries]:
-    store = EmbeddedTimeSeries.open(None)
-    yield store
-    store.close()
 
 
 def bars(candles: Iterable[Candle]) -> list[Bar]:
