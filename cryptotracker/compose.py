@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import (
     AsyncExitStack,
     closing,
@@ -24,13 +24,13 @@ from api_service.view import LatestView
 from cryptotracker import __version__
 from cryptotracker.adapters import open_bus, open_store
 from cryptotracker.board_terms import board_terms
-from cryptotracker.choice import chosen_polled, chosen_venues, with_keys
+from cryptotracker.choice import chosen_polled, chosen_venues
 from cryptotracker.costs import read_costs
 from cryptotracker.offered_strategies import offered
 from cryptotracker.premium_terms import premium_terms
 from cryptotracker.settings import Settings
-from cryptotracker.simulating import simulating
 from cryptotracker.strategies import strategies_set, take_terms
+from cryptotracker.streaming import Streams
 from infrastructure.actor import patterns_of
 from infrastructure.archive.files import Files
 from infrastructure.archive.history import History
@@ -42,7 +42,7 @@ from infrastructure.probes import bus_probe, store_probe
 from infrastructure.sharing import Share
 from infrastructure.supervisor import Supervised, Supervisor
 from infrastructure.timeseries.past import Store
-from market.spread import ANY, shard_name, shard_of
+from market.spread import ANY
 from refresher_service.across_venues import AcrossVenues
 from refresher_service.candle_builder import CandleBuilder
 from refresher_service.refresher import Refresher
@@ -51,15 +51,9 @@ from refresher_service.signaller import Signaller
 from storage_service.archivist import Archivist
 from storage_service.book_writer import BookWriter
 from storage_service.writer import Writer
-from stream_service.connection import VenueConnection
-from stream_service.gathering import Outlet, gathered
+from stream_service.gathering import gathered
 from stream_service.intake import Tap
 from stream_service.part import Part
-from stream_service.past_candles import history_of
-from stream_service.polled import PolledVenue
-from stream_service.polling import VenuePolling
-from stream_service.simulator.server import simulated, simulated_polled
-from stream_service.venue import Venue
 
 Role: TypeAlias = Literal["simulate", "stream", "store", "refresh", "serve"]
 
@@ -68,9 +62,6 @@ Ready: TypeAlias = Callable[[LatestView, str], None]
 
 KEPT = (Writer, CandleBuilder)
 """Readers whose mailboxes gather from the first event on."""
-
-SPOOL = "spool"
-"""Folder of the state folder that keeps what streams told while the broker is away."""
 
 STOP_WITHIN_S, DRAIN_WITHIN_S = 2.5, 1.5
 """How long a process may take to stop, and what is on its way to the store, out of that."""
@@ -117,18 +108,21 @@ class System:
         """Open bus and store, run the parts until cancelled, close what was opened."""
         async with AsyncExitStack() as opened:
             await self._take_part(opened)
+            streams, is_stream = self._streams(), "stream" in self.roles
             metrics = self._metrics_listener(opened)
-            bus = await opened.enter_async_context(open_bus(self.settings, spool=self._spool))
+            spool = streams.spool if is_stream else None
+            bus = await opened.enter_async_context(open_bus(self.settings, spool=spool))
             if self.roles & {"stream", "refresh"} and self.settings.is_distributed:
                 for reader in KEPT:  # whoever listens may start later than we
                     await bus.keep(reader.name, patterns_of(reader.handles))
             store = None
             if self.roles & {"store", "refresh", "serve"}:
                 store = await opened.enter_async_context(open_store(self.settings))
-            simulators, address = await self._simulators(opened)
+            simulators, address = await streams.simulators(opened, fault_every_s=self.fault_every_s)
             tiers = [] if store is None else self._listeners(bus, store, ready)
             outlet = await opened.enter_async_context(gathered(bus))
-            tiers.append([*simulators, *self._connections(bus, outlet, address)])
+            heard = streams.connections(bus, outlet, address) if is_stream else []
+            tiers.append([*simulators, *heard])
             distributed = self.settings.is_distributed
             drain_s = DRAIN_WITH_SERVERS_WITHIN_S if distributed else DRAIN_WITHIN_S
             supervisor = Supervisor(bus, drain_s=drain_s)
@@ -256,76 +250,16 @@ class System:
             ready(view, f"http://{settings.host}:{listener.getsockname()[1]}/")
         return [view, indicators, server]
 
-    def _connections(self, bus: Bus, outlet: Outlet, address: str) -> list[Supervised]:
-        if "stream" not in self.roles:
-            return []
-        settings = self.settings
-        venues = with_keys(settings, self.venues)
-        polled = with_keys(settings, _of_shard(self.shard, self.polled))
-        if address:
-            venues = [simulated(venue, address) for venue in venues]
-            polled = [simulated_polled(venue, address) for venue in polled]
-        return [
-            *(self._connection(venue, outlet) for venue in venues),
-            *(self._polling(one, bus) for one in polled),
-        ]
-
-    def _connection(self, venue: Venue, outlet: Outlet) -> VenueConnection:
-        settings = self.settings
-        return VenueConnection(
-            venue,
-            settings.instruments,
-            outlet,
-            channels=settings.followed,
-            state=self._past,
-            transport=settings.transport,
-            tap=self.tap,
-            history=self._history,
+    def _streams(self) -> Streams:
+        """Make what hears venues, once the part of the instruments is known."""
+        return Streams(
+            self.settings,
+            venues=self.venues,
+            polled=self.polled,
             shard=self.shard,
+            is_simulating="simulate" in self.roles,
+            tap=self.tap,
         )
-
-    @property
-    def _history(self) -> dict[str, int]:
-        """How far back venues are asked for candles; simulated ones begin with us."""
-        days = self.settings.candle_history_days
-        return history_of(days) if self.settings.mode == "live" else {}
-
-    @property
-    def _spool(self) -> Path | None:
-        """Where what venues told waits for a broker that is away; None: there is none."""
-        if self._past is None or "stream" not in self.roles or not self.settings.is_distributed:
-            return None
-        return self._past / SPOOL
-
-    @property
-    def _past(self) -> Path | None:
-        """Where streams keep what they know; None: the simulated past ends with this process."""
-        if "simulate" in self.roles:
-            return None
-        return self.settings.state_folder / shard_name(self.shard)
-
-    def _polling(self, venue: PolledVenue, bus: Bus) -> VenuePolling:
-        state = self.settings.state_dir if self.settings.mode == "live" else None
-        tap = partial(self.tap.answer, venue.name) if self.tap else None
-        return VenuePolling(venue, self.settings.instruments, bus, state=state, tap=tap)
-
-    async def _simulators(self, opened: AsyncExitStack) -> tuple[list[Supervised], str]:
-        """Serve simulated venues where that is this process's part; return their address too."""
-        if self.settings.mode == "live":
-            return [], ""
-        if "simulate" not in self.roles:
-            return [], self.settings.simulator
-        served = simulating(
-            self.settings, self.venues, self.polled, fault_every_s=self.fault_every_s
-        )
-        simulator, address = await opened.enter_async_context(served)
-        return [simulator], address
-
-
-def _of_shard(shard: str, polled: Sequence[PolledVenue]) -> list[PolledVenue]:
-    """Return those that one process asks: a budget of calls cannot be shared out."""
-    number, _, count = shard.partition("/")
-    return [one for one in polled if not shard or shard_of(one.name, int(count)) == int(number) - 1]
 
 
 def writing(bus: Bus, store: Store) -> Supervised:
