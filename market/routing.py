@@ -141,6 +141,7 @@ class _Keys(dict[_Address, str]):
 _keys = _Keys()
 
 
+@cache
 def _first_words(key: str, words: int) -> str:
     return ".".join(key.split(".", words)[:words])
 

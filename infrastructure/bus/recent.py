@@ -28,10 +28,9 @@ class Recent:
         if kept := [event for event in events if type(event) in _OF_MARKETS]:
             self._changed.update(zip(map(_market, kept), kept, strict=True))
             self.came.set()
-        for event in events:
-            if type(event) is Routes:
-                self._changed[event.base] = event
-                self.came.set()
+        if Routes in map(type, events):
+            self._changed.update((event.base, event) for event in events if type(event) is Routes)
+            self.came.set()
 
     def meet(self, events: Sequence[Event]) -> None:
         """Take in what several processes told, in whatever order: the one received last is kept."""

@@ -21,7 +21,7 @@ LARGEST_BODY = 1024**2
 SAMPLED = 64
 """So many of the events at most show how large all of them are, and one in `FEW` of fewer."""
 
-FEW = 16
+FEW = 32
 
 
 class Batch(NamedTuple):
