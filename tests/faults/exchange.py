@@ -60,6 +60,7 @@ class Exchange:
         self.world = world
         self.rate = CALM
         self.told: defaultdict[Key, dict[str, Trade]] = defaultdict(dict)
+        self.known_since_ns = 0
 
     @classmethod
     @asynccontextmanager
@@ -97,9 +98,11 @@ class Exchange:
 
     def forget(self) -> None:
         """Leave out of the ledger what is older than some minutes."""
-        oldest_ns = time.time_ns() - KEPT_NS
+        self.known_since_ns = time.time_ns() - KEPT_NS
         for key, told in self.told.items():
-            self.told[key] = {name: one for name, one in told.items() if one.event_ns > oldest_ns}
+            self.told[key] = {
+                name: one for name, one in told.items() if one.event_ns > self.known_since_ns
+            }
 
     async def _play(self) -> None:
         owed = 0.0

@@ -27,6 +27,9 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
     stall_s: float
     shuffled_s: float
     slow_s: float
+    slow_lag_s: float
+    """How late trades may be stored over slow and thin wires."""
+
     slack_s: float
     """What a machine that does more than this may add to what is promised."""
 
@@ -49,6 +52,7 @@ SHORT = Form(
     stall_s=8.0,
     shuffled_s=4.0,
     slow_s=4.0,
+    slow_lag_s=10.0,
     slack_s=2.0,
 )
 
@@ -70,6 +74,7 @@ FULL = Form(
     stall_s=30.0,
     shuffled_s=30.0,
     slow_s=20.0,
+    slow_lag_s=20.0,
     slack_s=0.0,
 )
 

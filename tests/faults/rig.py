@@ -153,7 +153,7 @@ class Rig:
                 await service.start()
             await until_ready(port, services["serve"], within_s=120)
             await rig.until_stored(time.time_ns())
-            rig.first_whole_minute_ns = start_of(time.time_ns(), "1m") + INTERVALS["1m"]
+            rig.first_whole_minute_ns = _minute_after(time.time_ns())
             yield rig
 
     @asynccontextmanager
@@ -161,6 +161,8 @@ class Rig:
         """See the module."""
         self.is_sound = False
         self.exchange.forget()
+        whole_ns = _minute_after(self.exchange.known_since_ns)
+        self.first_whole_minute_ns = max(self.first_whole_minute_ns, whole_ns)
         self._since_ns = _millisecond(time.time_ns()) + MS
         self.exchange.rate = FORM.trades_per_s
         blow = Blow()
@@ -199,7 +201,7 @@ class Rig:
         return (time.time_ns() - time_ns) / 1e9
 
     async def until_a_minute_is_whole(self) -> None:
-        """Wait for the first minute that the rig has known from its beginning."""
+        """Wait for the first minute that the ledger has from its beginning."""
         await asyncio.sleep(max(0.0, (self.first_whole_minute_ns - time.time_ns()) / 1e9))
 
     async def status(self) -> dict[str, Any]:
@@ -306,6 +308,10 @@ class Rig:
 
 def _millisecond(time_ns: int) -> int:
     return time_ns - time_ns % MS
+
+
+def _minute_after(time_ns: int) -> int:
+    return start_of(time_ns, "1m") + INTERVALS["1m"]
 
 
 def _count(trades: Mapping[Key, Mapping[str, Trade]]) -> int:

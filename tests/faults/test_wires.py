@@ -39,7 +39,6 @@ TOLD_WITHIN_S = 0.5 + FORM.slack_s
 FRESH_WITHIN_S = 3.0 + FORM.slack_s
 """Until all quotes are: each market quotes some times a second here."""
 
-STORED_BY_SLOW_WIRES_WITHIN_S = 10.0
 LIVE_WITHIN_S = 2.0
 SUMS = ("open", "high", "low", "close", "volume", "trades")
 
@@ -156,7 +155,7 @@ async def test_slow_and_thin_wires_delay_trades_and_lose_none(rig: Rig, wires: W
         blow.over()
         blow.note = f"{lag_s:.1f} s from venue to store meanwhile"
 
-    assert lag_s < STORED_BY_SLOW_WIRES_WITHIN_S
+    assert lag_s < FORM.slow_lag_s
 
 
 async def test_slow_store_holds_up_nobody_but_the_writer(rig: Rig, wires: Wires) -> None:
