@@ -11,7 +11,7 @@ from infrastructure.bus.local import LocalBus
 from infrastructure.bus.port import Bus
 from infrastructure.retry import patience
 from infrastructure.timeseries.past import Store
-from market import StoreUnavailableError
+from market import StoreUnavailableError, codec
 
 DEAD_LETTERS = "dead_letters.jsonl"
 """File of the state folder that keeps what was put aside where the bus is no server."""
@@ -28,6 +28,7 @@ async def open_bus(settings: Settings, *, spool: Path | None = None) -> AsyncIte
             connect_timeout_s=settings.connect_timeout_s,
             partitions=settings.partitions,
             declares=settings.bus_declares,
+            content_type=codec.MSGPACK if settings.bus_format == "msgpack" else codec.JSON,
             spool=spool,
         ) as amqp:
             yield amqp

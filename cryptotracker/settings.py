@@ -65,6 +65,11 @@ class Settings(BaseSettings):
         description="Whether exchanges and queues are declared; false: the broker was given them "
         "(definitions.json) and its users may not",
     )
+    bus_format: Literal["msgpack", "json"] = Field(
+        "msgpack",
+        description="What messages to RabbitMQ are written in; both are read. JSON can be read on "
+        "its management page, and costs a tenth more",
+    )
     partitions: int = Field(
         1,
         ge=1,

@@ -19,7 +19,7 @@ from infrastructure.bus.amqp.spool import Spool
 from infrastructure.bus.amqp.topology import Topology
 from infrastructure.bus.recent import Recent
 from market import BusUnavailableError
-from market.codec import JSON, ContentType
+from market.codec import MSGPACK, ContentType
 
 LAST_FLUSH_S = 2.0
 """How long leaving the bus waits for confirms; a process that stops has little time."""
@@ -50,7 +50,7 @@ async def connect_amqp(  # noqa: PLR0913  # what an operator chooses, all with d
     url: str,
     *,
     exchange: str = EXCHANGE,
-    content_type: ContentType = JSON,
+    content_type: ContentType = MSGPACK,
     confirm_timeout_s: float = 5.0,
     connect_timeout_s: float = 30.0,
     limits: AmqpLimits = DEFAULT_LIMITS,
