@@ -3,7 +3,8 @@
 import asyncio
 from contextlib import AbstractAsyncContextManager
 
-from aio_pika.abc import AbstractIncomingMessage, AbstractQueue
+from aio_pika.abc import AbstractQueue
+from aiormq.abc import DeliveredMessage
 
 from infrastructure.bus.amqp.broker import ANSWER_S, Broker, Link
 from infrastructure.bus.amqp.faults import told_as_ours
@@ -61,10 +62,13 @@ class Consumer:
         return await self._topology.view(link.channel, name, patterns, self._capacity)
 
     async def _consume(self, queue: AbstractQueue, link: Link) -> None:
-        async def arrived(message: AbstractIncomingMessage) -> None:
+        """Have messages come as the driver reads them: what aio-pika makes of them takes longer."""
+
+        async def arrived(message: DeliveredMessage) -> None:
             self._mailbox.arrived(message, link)
 
-        await queue.consume(arrived)
+        channel = await link.channel.get_underlay_channel()
+        await channel.basic_consume(queue.name, arrived)
 
 
 async def _prove(queue: AbstractQueue, link: Link) -> None:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 
-from aio_pika.abc import AbstractIncomingMessage
+from aiormq.abc import DeliveredMessage
 
 from infrastructure.bus.amqp.batch import EVENTS_HEADER
 from infrastructure.bus.amqp.broker import Link
@@ -29,9 +29,13 @@ class _Delivery:
     It is read when it is its turn: bytes take less room than events.
     """
 
-    def __init__(self, message: AbstractIncomingMessage) -> None:
-        self.message = message
+    def __init__(self, message: DeliveredMessage) -> None:
+        self.body = message.body
+        self.content_type = message.header.properties.content_type
         self.fault = ""
+        self._headers = message.header.properties.headers or {}
+        self._tag = message.delivery_tag
+        self._channel = message.channel
         self._events: Sequence[Event] | None = None
         self._handed_on = 0
         self._done = 0
@@ -45,7 +49,7 @@ class _Delivery:
         if self._events is not None:
             return
         try:
-            self._events = wanted.of(codec.decode(self.message.body, self.message.content_type))
+            self._events = wanted.of(codec.decode(self.body, self.content_type))
         except UNREADABLE as error:
             self._events, self.fault = (), repr(error)
 
@@ -54,7 +58,7 @@ class _Delivery:
         """How many events are to be handed on; as long as it is not read, as its header says."""
         if self._events is not None:
             return len(self._events) - self._handed_on
-        told = self.message.headers.get(EVENTS_HEADER)
+        told = self._headers.get(EVENTS_HEADER)
         return told if isinstance(told, int) else 0
 
     def hand_on(self, at_most: int) -> Sequence[Event]:
@@ -69,6 +73,10 @@ class _Delivery:
 
     def take_back(self) -> None:
         self._handed_on = self._done
+
+    async def acknowledge(self, *, and_all_before: bool = False) -> None:
+        if self._tag is not None:
+            await self._channel.basic_ack(self._tag, multiple=and_all_before)
 
 
 class AmqpMailbox:
@@ -168,7 +176,7 @@ class AmqpMailbox:
             async with asyncio.timeout(CLOSE_S):
                 await self._acknowledge()
 
-    def arrived(self, message: AbstractIncomingMessage, link: Link) -> None:
+    def arrived(self, message: DeliveredMessage, link: Link) -> None:
         """Put a message at the end of what waits, unless its link is lost already."""
         if link is self._link:
             self._waiting.append(_Delivery(message))
@@ -191,7 +199,7 @@ class AmqpMailbox:
         if done:
             self._acknowledged_s = time.monotonic()
             with suppress(BusUnavailableError), told_as_ours(self.name):
-                await done[-1].message.ack(multiple=True)
+                await done[-1].acknowledge(and_all_before=True)
 
     def _take(self, at_most: int) -> Sequence[Event]:
         self._received_over = self._link
@@ -209,10 +217,9 @@ class AmqpMailbox:
     async def _put_aside_unreadable(self, delivery: _Delivery) -> None:
         if (link := self._link) is None:
             return
-        message = delivery.message
-        await self._put_aside(message.body, message.content_type or "", delivery.fault, link)
+        await self._put_aside(delivery.body, delivery.content_type or "", delivery.fault, link)
         with suppress(BusUnavailableError), told_as_ours(self.name):
-            await message.ack()
+            await delivery.acknowledge()
         if self._waiting and self._waiting[0] is delivery:
             self._waiting.popleft()
 
