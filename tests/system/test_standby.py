@@ -25,7 +25,7 @@ LIFE_S = 0.9
 TICK_S = 0.05
 TAKEN_OVER_WITHIN_S = 5.0
 SLOT_NS = 6 * SECOND // 10
-"""Of what comes within a slot only the last is looked at, so an end may be that much later."""
+"""How much later an end may be told: of a slot only the last is looked at, and that takes time."""
 
 
 class Market(msgspec.Struct):
