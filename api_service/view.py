@@ -102,6 +102,7 @@ class LatestView(Actor[Event]):
     overflow = Overflow.DROP_OLDEST
     capacity = 200_000
     pause_s = 0.005
+    """Of many messages a second several are shown as one update, which costs every client less."""
 
     def __init__(
         self,

@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class _OneLongAtATime(LoadFileScheduling):  # type: ignore[misc]  # the library has no types
-    """Give each process a file at a time, and all long tests to one: they share no processor."""
+    """Give each process a file at a time, and all long tests to one: no two of them run at once."""
 
     def _split_scope(self, nodeid: str) -> str:
         file: str = super()._split_scope(nodeid)

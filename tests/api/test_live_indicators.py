@@ -85,6 +85,18 @@ async def until_told(
 
 
 @asynccontextmanager
+async def following_a_mean(
+    server: ApiServer, client: httpx2.AsyncClient
+) -> AsyncIterator[tuple[LiveSocket, dict[str, Rows]]]:
+    """Follow one indicator of one market; what history tells is told already."""
+    async with live(server) as socket:
+        await socket.subscribe("indicators", **MARKET, indicator=asked("ema"), max_hz=20)
+        following = {"s1": Rows(f"ema?{OF_BTC}")}
+        await until_told(socket, following, client)
+        yield socket, following
+
+
+@asynccontextmanager
 async def on(bus: Bus, store: Store) -> AsyncIterator[tuple[LatestView, ApiServer]]:
     """Serve an API on a bus and a store."""
     view = LatestView(bus)
@@ -165,10 +177,7 @@ async def test_a_candle_that_is_corrected_corrects_what_follows_from_it(
     await api.store.write(past)
     await api.feed(*past[-20:])
 
-    async with live(server) as socket:
-        await socket.subscribe("indicators", **MARKET, indicator=asked("ema"), max_hz=20)
-        following = {"s1": Rows(f"ema?{OF_BTC}")}
-        await until_told(socket, following, client)
+    async with following_a_mean(server, client) as (socket, following):
         before = following["s1"].newest(20)
         for corrected in (past[-3], past[-200]):  # one that the view knows, one that it forgot
             await api.feed(replace(corrected, close=corrected.close * 2, trades=9))
@@ -311,10 +320,7 @@ async def test_a_candle_that_nobody_told_is_found_in_the_store(
     await api.store.write(known)
     await api.feed(*known[-10:])
 
-    async with live(server) as socket:
-        await socket.subscribe("indicators", **MARKET, indicator=asked("ema"), max_hz=20)
-        following = {"s1": Rows(f"ema?{OF_BTC}")}
-        await until_told(socket, following, client)
+    async with following_a_mean(server, client) as (socket, following):
         await api.store.write([missed, newest])
         await api.feed(newest)
         await until_told(socket, following, client)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aio_pika
+import aiormq
 import pytest
 from aio_pika.abc import AbstractChannel
 from msgspec.structs import replace
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 from infrastructure.bus.amqp import connect_amqp
 from infrastructure.bus.port import Bus, DeadLetter, Overflow
 from market import BusUnavailableError, Event, SettingsError
-from market.codec import MSGPACK
+from market.codec import JSON, MSGPACK
 from tests.mailboxes import (
     WITHIN_S,
     a_mailbox,
@@ -25,6 +26,7 @@ from tests.mailboxes import (
 from tests.making import a_quote, a_status, a_trade
 from tests.servers.proxy import Proxy, a_certificate
 from tests.servers.rabbitmq import SMALL, Connect
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.rabbitmq
 
@@ -89,7 +91,7 @@ async def test_queue_of_another_size_is_refused_by_name(connect: Connect, exchan
 
 async def test_json_and_messagepack_are_read_side_by_side(connect: Connect) -> None:
     async with (
-        connect() as json,
+        connect(content_type=JSON) as json,
         connect(content_type=MSGPACK) as msgpack,
         a_mailbox(json) as mailbox,
     ):
@@ -121,6 +123,48 @@ async def test_nobody_waits_for_more_than_the_broker_sends_ahead(connect: Connec
 
         assert mailbox.waiting == 2
         assert await read_until_seen(mailbox, {trades_numbered(3)[-1]}) == trades_numbered(3)
+
+
+async def test_what_is_done_is_acknowledged_together_and_before_the_mailbox_closes(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infrastructure.bus.amqp.mailbox.ACK_EVERY_S", 2 * WITHIN_S)
+    told: list[int] = []
+    acknowledge = aiormq.Channel.basic_ack
+
+    async def tell(channel: aiormq.Channel, tag: int, *, multiple: bool) -> None:
+        told.append(tag)
+        await acknowledge(channel, tag, multiple=multiple)
+
+    monkeypatch.setattr(aiormq.Channel, "basic_ack", tell)
+    async with connect() as bus:
+        async with a_mailbox(bus) as mailbox:
+            for trade in trades_numbered(5):
+                await bus.publish([trade])
+                await read_until_seen(mailbox, {trade})
+            while_open = list(told)
+        async with a_mailbox(bus) as mailbox:
+            await bus.publish([a_trade(number=6)])
+            read = await read_until_seen(mailbox, {a_trade(number=6)})
+
+    assert while_open == [1]
+    assert told[:2] == [1, 5]
+    assert read == [a_trade(number=6)]
+
+
+async def test_what_is_done_is_acknowledged_though_nothing_follows(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infrastructure.bus.amqp.mailbox.ACK_EVERY_S", 0.5)
+    async with connect() as bus, a_mailbox(bus, capacity=4) as mailbox:
+        for trade in trades_numbered(6):
+            await bus.publish([trade])
+            await bus.flush()
+        for _ in range(2):
+            await mailbox.receive(1)
+            await mailbox.done()
+
+        await eventually(lambda: mailbox.waiting == 4, within_s=WITHIN_S)
 
 
 @pytest.mark.parametrize("overflow", Overflow)

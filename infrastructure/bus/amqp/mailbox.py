@@ -18,9 +18,13 @@ from market import BusUnavailableError, Event, codec
 from market.routing import Selection
 
 ACK_EVERY_S = 0.05
-"""At most so often, or the broker works as much at acknowledgements as at messages."""
+"""How long what is done may wait for more of it, up to half of what the broker sends ahead.
+
+Each acknowledgement costs the broker what a message does: it is an entry of the queue's log too.
+"""
 
 CLOSE_S = 1.0
+"""How long the last one may take."""
 
 
 class _Delivery:
@@ -80,7 +84,7 @@ class _Delivery:
 
 
 class AmqpMailbox:
-    """Hands on events in slices of messages; acknowledges a message once all of it is done.
+    """Hands on events in slices of messages; acknowledges a message soon after all of it is done.
 
     When the link to the broker is lost, all that is unacknowledged is forgotten here and comes
     again over the next one: `done`, `failed` and `dead_letter` of what came before do nothing.
@@ -101,6 +105,7 @@ class AmqpMailbox:
         self._to_acknowledge: list[_Delivery] = []
         self._acknowledged_s = 0.0
         self._acknowledging: asyncio.Task[None] | None = None
+        self._in_order = asyncio.Lock()
         self._something_came = asyncio.Event()
         self._all_came = asyncio.Event()
 
@@ -131,7 +136,7 @@ class AmqpMailbox:
                     await self._all_came.wait()
 
     async def done(self) -> None:
-        """See `Mailbox.done`; one acknowledgement covers every message that is finished."""
+        """See `Mailbox.done`; one acknowledgement covers all that is finished by then."""
         finished, self._finished = self._finished, []
         if self._waiting:
             self._waiting[0].keep()
@@ -195,11 +200,12 @@ class AmqpMailbox:
         await self._acknowledge()
 
     async def _acknowledge(self) -> None:
-        done, self._to_acknowledge = self._to_acknowledge, []
-        if done:
-            self._acknowledged_s = time.monotonic()
-            with suppress(BusUnavailableError), told_as_ours(self.name):
-                await done[-1].acknowledge(and_all_before=True)
+        async with self._in_order:  # the broker takes an older one that comes later for a fault
+            done, self._to_acknowledge = self._to_acknowledge, []
+            if done:
+                self._acknowledged_s = time.monotonic()
+                with suppress(BusUnavailableError), told_as_ours(self.name):
+                    await done[-1].acknowledge(and_all_before=True)
 
     def _take(self, at_most: int) -> Sequence[Event]:
         self._received_over = self._link

@@ -225,14 +225,14 @@ class Publisher:
         batch = batch_of(events, self._content_type, self._headers_of(lane))
         self._outbox.give_back(lane, len(events) - len(batch.events))
         pauses = Pauses(longest_s=2.0)
-        while not await self._is_taken(lane, live, batch, link):  # noqa: ASYNC110  # nobody says when
+        while not await self._send(lane, live, batch, link):  # noqa: ASYNC110  # nobody says when
             await asyncio.sleep(pauses.failed())
         self._outbox.settle(lane, len(batch.events))
         self._counters.confirmed += len(batch.events)
         self._counters.messages += 1
 
-    async def _is_taken(self, lane: Lane, live: AbstractExchange, batch: Batch, link: Link) -> bool:
-        """Send a batch; tell whether the broker took it."""
+    async def _send(self, lane: Lane, live: AbstractExchange, batch: Batch, link: Link) -> bool:
+        """Send a batch; return whether the broker took it."""
         began = self._sent_at[lane] = time.monotonic()
         try:
             with told_as_ours(link.to):
