@@ -67,10 +67,16 @@ class FailureWindow:
     """
 
     def __init__(
-        self, limit: int, window_s: float, *, clock: Callable[[], float] = time.monotonic
+        self,
+        limit: float,
+        window_s: float,
+        *,
+        longest_s: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.limit = limit
         self.window_s = window_s
+        self.longest_s = longest_s
         self._clock = clock
         self._failures: deque[float] = deque()
 
@@ -90,8 +96,8 @@ class FailureWindow:
         return self.recent > self.limit
 
     def wait(self, _state: RetryCallState) -> float:
-        """Return the seconds to wait: they double with each recent failure, up to ten."""
-        return float(min(0.1 * 2 ** max(self.recent - 1, 0), 10.0))
+        """Return the seconds to wait: they double with each recent failure."""
+        return float(min(0.1 * 2 ** max(self.recent - 1, 0), self.longest_s))
 
 
 def _log_retry(state: RetryCallState) -> None:

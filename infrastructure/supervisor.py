@@ -5,6 +5,7 @@ it are listening, and stops before them; they are left to deal with what it publ
 """
 
 import asyncio
+import math
 import os
 import socket
 import time
@@ -18,11 +19,20 @@ from tenacity import AsyncRetrying, RetryError, retry_if_exception
 
 from infrastructure.bus.port import Bus
 from infrastructure.retry import FailureWindow
-from market import ActorStatus, BusUnavailableError, GaveUpError, SettingsError
+from market import (
+    ActorStatus,
+    BusUnavailableError,
+    GaveUpError,
+    SettingsError,
+    UnavailableError,
+)
 
 log = structlog.get_logger()
 
 TELL_WITHIN_S = 0.5
+
+LONGEST_WAIT_S = 5.0
+"""For what a part stands on, between two attempts."""
 
 PROCESS = f"{socket.gethostname()}:{os.getpid()}"
 
@@ -58,6 +68,7 @@ class Supervisor:
     Args:
         bus: Where the state of each part is told, on each change and every ``heartbeat_s``.
         restarts: Failures of one part within ``window_s`` that are forgiven; one more ends all.
+            Where what it stands on is away, it has not failed: it is tried again, for ever.
         process: Names this process in what is told.
         drain_s: How long all tiers but the first may take to stop and be dealt with; then all that
             still runs is stopped.
@@ -156,14 +167,17 @@ class Supervisor:
 
     async def _keep_running(self, part: Supervised) -> None:
         window = FailureWindow(self.restarts, self.window_s)
+        away = FailureWindow(math.inf, self.window_s, longest_s=LONGEST_WAIT_S)
         self._note(part, "starting")
         retrying = AsyncRetrying(
-            retry=retry_if_exception(_may_heal), stop=window.stop, wait=window.wait
+            retry=retry_if_exception(_may_heal),
+            stop=window.stop,
+            wait=lambda state: max(window.wait(state), away.wait(state)),
         )
         try:
             async for attempt in retrying:
                 with attempt:
-                    await self._run_once(part, window)
+                    await self._run_once(part, window, away)
         except RetryError as error:
             cause = error.last_attempt.exception()
             self._note(part, "gave_up", repr(cause))
@@ -177,7 +191,7 @@ class Supervisor:
             await self._tell(part)
             raise
 
-    async def _run_once(self, part: Supervised, window: FailureWindow) -> None:
+    async def _run_once(self, part: Supervised, window: FailureWindow, away: FailureWindow) -> None:
         ended: Exception
         try:
             await part.run()
@@ -192,18 +206,21 @@ class Supervisor:
         if _is_cancelled():  # it was to end, and is not started again for ending badly
             log.error("actor.stopped_badly", actor=part.name, exc_info=ended)
             raise asyncio.CancelledError from ended
-        await self._note_failure(part, window, ended)
+        part.listening.clear()
+        if _is_absence(ended):
+            away.failed()
+            self._note(part, "waiting", str(ended))
+            log.warning("actor.waiting", actor=part.name, why=str(ended))
+        else:
+            window.failed()
+            self._note_failure(part, ended, window.recent)
+        await self._tell(part)
         raise ended
 
-    async def _note_failure(
-        self, part: Supervised, window: FailureWindow, error: Exception
-    ) -> None:
-        window.failed()
-        part.listening.clear()
+    def _note_failure(self, part: Supervised, error: Exception, recent: int) -> None:
         restarts = self._status[part.name][2] + 1
         self._status[part.name] = ("restarting", repr(error), restarts)
-        log.error("actor.restarting", actor=part.name, recent=window.recent, exc_info=error)
-        await self._tell(part)
+        log.error("actor.restarting", actor=part.name, recent=recent, exc_info=error)
 
     def _note(self, part: Supervised, state: State, reason: str = "") -> None:
         restarts = self._status.get(part.name, ("", "", 0))[2]
@@ -262,6 +279,13 @@ def _may_heal(error: BaseException) -> bool:
     if isinstance(error, ExceptionGroup):
         return error.subgroup(SettingsError) is None
     return isinstance(error, Exception) and not isinstance(error, SettingsError)
+
+
+def _is_absence(error: Exception) -> bool:
+    """Tell whether all that went wrong is that something else is away."""
+    if isinstance(error, ExceptionGroup):
+        return error.split(UnavailableError)[1] is None
+    return isinstance(error, UnavailableError)
 
 
 def _is_cancelled() -> bool:

@@ -9,7 +9,13 @@ import pytest
 from infrastructure.bus.local import LocalBus
 from infrastructure.bus.port import Mailbox, Overflow
 from infrastructure.supervisor import PROCESS, Supervised, Supervisor
-from market import ActorStatus, GaveUpError, SettingsError
+from market import (
+    ActorStatus,
+    BusUnavailableError,
+    GaveUpError,
+    SettingsError,
+    StoreUnavailableError,
+)
 from tests.waiting import eventually
 
 QUICK_S = 0.02
@@ -97,6 +103,33 @@ async def test_part_that_fails_too_often_ends_all_with_its_last_error() -> None:
     assert "number 3" in str(error)
     assert failing.runs == 3
     assert not sound.listening.is_set()
+
+
+async def test_part_waits_for_what_it_stands_on_however_often_that_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("infrastructure.supervisor.LONGEST_WAIT_S", QUICK_S)
+    away = BusUnavailableError("the broker is away")
+    several = ExceptionGroup("parts of it", [away, StoreUnavailableError("so is the store")])
+    part = Part(failures=[away, several] * 10)
+    supervisor = Supervisor(LocalBus(), restarts=2)
+
+    async with _running(supervisor.run([part])):
+        await eventually(lambda: [s.state for s in supervisor.statuses()] == ["waiting"])
+        (waiting,) = supervisor.statuses()
+        await eventually(part.listening.is_set)
+
+    assert "away" in waiting.reason
+    assert (waiting.restarts, part.runs) == (0, 21)
+
+
+async def test_part_that_fails_while_something_is_away_has_failed() -> None:
+    both = ExceptionGroup("parts of it", [BusUnavailableError("away"), ValueError("ours")])
+
+    with pytest.raises(ExceptionGroup) as raised:
+        await Supervisor(LocalBus(), restarts=1).run([Part(failures=[both] * 9)])
+
+    assert "test.part failed 2 times" in str(raised.value.exceptions[0])
 
 
 async def test_part_that_returns_has_failed() -> None:
