@@ -1,4 +1,8 @@
-"""A private RabbitMQ node with its own folder, ports and epmd; it can be killed and restarted."""
+"""A private RabbitMQ node with its own folder, ports and epmd; it can be killed and restarted.
+
+It is Debian's of this machine, or the one in the folder that ``CRYPTOTRACKER_TEST_RABBITMQ_ROOT``
+names: the root of another Debian, see ``scripts/other_rabbitmq.sh``.
+"""
 
 import os
 import secrets
@@ -18,6 +22,27 @@ BINARIES = Path("/usr/lib/rabbitmq/bin")
 
 EPMD = Path("/usr/bin/epmd")
 ERL_CALL = Path("/usr/bin/erl_call")
+
+NOT_DEPRECATED = """
+deprecated_features.permit.amqp_address_v1 = false
+deprecated_features.permit.global_qos = false
+deprecated_features.permit.queue_master_locator = false
+deprecated_features.permit.transient_nonexcl_queues = false
+"""
+"""What a node of RabbitMQ 4 is told besides: none of what a later one will not have."""
+
+ROOT_VARIABLE = "CRYPTOTRACKER_TEST_RABBITMQ_ROOT"
+
+ENTER = """
+for folder in /proc /dev "$1"; do
+    mkdir -p "$0$folder" && mount --rbind "$folder" "$0$folder" || exit 1
+done
+root=$0; shift; exec chroot "$root" "$@"
+"""
+"""Enters another root, ``$0``, that shares the folder ``$1`` with this one; runs the rest there.
+
+It is run with mounts of its own, so nobody else sees these and they go with it.
+"""
 
 STATE = """
 Of = fun(Name) -> string:prefix(Name, "%s") =/= nomatch end,
@@ -87,6 +112,7 @@ class RabbitMQServer:
         self._place = place
         self._folder = None if folder else tempfile.TemporaryDirectory(prefix="rabbitmq-")
         self._root = Path(self._folder.name) if self._folder else folder or Path()
+        self.version = _version()
         self._cookie = place.cookie or secrets.token_hex(20)
         self._port, self._dist_port, self._epmd_port = place.ports()
         self.name = f"test{self._port}@{'localhost' if place.is_here else place.address}"
@@ -98,8 +124,13 @@ class RabbitMQServer:
     @staticmethod
     def why_not() -> str:
         """Return why no node can be started on this machine; empty if one can."""
-        missing = [str(path) for path in (BINARIES / "rabbitmq-server", EPMD) if not path.exists()]
-        return f"{', '.join(missing)} is missing: apt-get install rabbitmq-server" * bool(missing)
+        root = os.environ.get(ROOT_VARIABLE, "")
+        if root and os.geteuid():
+            return f"only root can enter {root}, which {ROOT_VARIABLE} names"
+        paths = [Path(f"{root}{path}") for path in (BINARIES / "rabbitmq-server", EPMD)]
+        missing = [str(path) for path in paths if not path.exists()]
+        remedy = "scripts/other_rabbitmq.sh makes it" if root else "apt-get install rabbitmq-server"
+        return f"{', '.join(missing)} is missing: {remedy}" * bool(missing)
 
     @property
     def url(self) -> str:
@@ -128,7 +159,7 @@ class RabbitMQServer:
         if self._epmd is None:
             self._start_epmd()
         self._server = subprocess.Popen(  # noqa: S603  # a constant path
-            [*self._place.within, BINARIES / "rabbitmq-server"],
+            self._command(BINARIES / "rabbitmq-server"),
             env=self._environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -196,7 +227,7 @@ class RabbitMQServer:
         where = f'[{{port, {port}}}, {{ip, "127.0.0.1"}}]'
         self.ctl("eval", f"application:set_env(rabbitmq_prometheus, tcp_config, {where}).")
         subprocess.run(  # noqa: S603  # a constant path
-            [BINARIES / "rabbitmq-plugins", "-q", "enable", "rabbitmq_prometheus"],
+            self._command(BINARIES / "rabbitmq-plugins", "-q", "enable", "rabbitmq_prometheus"),
             env=self._environment(),
             capture_output=True,
             timeout=60,
@@ -208,7 +239,7 @@ class RabbitMQServer:
     def ctl(self, *arguments: str) -> str:
         """Run ``rabbitmqctl`` on the node and return what it says."""
         done = subprocess.run(  # noqa: S603  # arguments of our own tests
-            [*self._place.within, BINARIES / "rabbitmqctl", "-q", "-n", self.name, *arguments],
+            self._command(BINARIES / "rabbitmqctl", "-q", "-n", self.name, *arguments),
             env=self._base_environment(),
             capture_output=True,
             text=True,
@@ -238,7 +269,7 @@ class RabbitMQServer:
         name = ("-sname" if self._place.is_here else "-name", self.name)
         told = ("-c", self._cookie, "-timeout", f"{within_s:.0f}", "-e")
         done = subprocess.run(  # noqa: S603  # expressions of our own tests
-            [*self._place.within, ERL_CALL, *name, *told],
+            self._command(ERL_CALL, *name, *told),
             env=self._base_environment(),
             input=f"{expression.strip()}\n",
             capture_output=True,
@@ -258,9 +289,17 @@ class RabbitMQServer:
         cookie.chmod(0o400)
         (self._root / "environment").touch()
         (self._root / "enabled_plugins").write_text("[].")
-        (self._root / "rabbitmq.conf").write_text(
-            CONFIG.format(address=self._place.address, port=self._port) + self._place.config
-        )
+        config = CONFIG.format(address=self._place.address, port=self._port) + self._place.config
+        if self.version >= (4,):
+            config += NOT_DEPRECATED
+        (self._root / "rabbitmq.conf").write_text(config)
+
+    def _command(self, program: Path, *arguments: str) -> list[str]:
+        """Return what runs a program of RabbitMQ's where the node runs."""
+        command = [*self._place.within]
+        if root := os.environ.get(ROOT_VARIABLE):
+            command += ["unshare", "--mount", "sh", "-c", ENTER, root, tempfile.gettempdir()]
+        return [*command, str(program), *arguments]
 
     def _base_environment(self) -> dict[str, str]:
         return {
@@ -294,10 +333,7 @@ class RabbitMQServer:
 
     def _start_epmd(self) -> None:
         self._epmd = subprocess.Popen(  # noqa: S603  # a constant path
-            [
-                *self._place.within,
-                *(EPMD, "-port", str(self._epmd_port), "-address", self._place.address),
-            ],
+            self._command(EPMD, "-port", str(self._epmd_port), "-address", self._place.address),
             env=self._base_environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -323,6 +359,12 @@ class RabbitMQServer:
         except subprocess.TimeoutExpired:
             os.killpg(server.pid, signal.SIGKILL)
             server.wait()
+
+
+def _version() -> tuple[int, ...]:
+    library = Path(f"{os.environ.get(ROOT_VARIABLE, '')}{BINARIES.parent}/lib")
+    (server,) = library.glob("rabbitmq_server-*")
+    return tuple(int(part) for part in server.name.partition("-")[2].split("."))
 
 
 def free_ports(count: int) -> list[int]:

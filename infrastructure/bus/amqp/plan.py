@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Literal, TypeAlias, TypeVar
 
 from aio_pika.abc import AbstractChannel
+from aiormq.abc import AbstractChannel as UnderlayChannel
+from aiormq.abc import AbstractConnection
+from aiormq.exceptions import ChannelAccessRefused
 from msgspec import Struct
 
 T = TypeVar("T")
@@ -69,12 +73,33 @@ class Plan(Struct, frozen=True):
         for binding in self.bindings:
             await _bind(binding, channel)
 
-    async def look(self, channel: AbstractChannel) -> None:
-        """Ask whether exchanges and queues are there, which needs no permission."""
+    async def look(self, channel: AbstractChannel, *, but: str) -> None:
+        """Ask whether exchanges and queues are there, but for those of one name.
+
+        What the broker does not say is taken to be there, and missed when it is used. Up to 4.1 it
+        says that to everybody, since then to who may use them in any way; 4.2.6 and 4.3.0 say it to
+        nobody who may not make them, see https://github.com/rabbitmq/rabbitmq-server/pull/16272.
+        """
+        connection = (await channel.get_underlay_channel()).connection
         for exchange in self.exchanges:
-            await channel.declare_exchange(exchange.name, passive=True)
+            if exchange.name != but:
+                async with _asking(connection) as asking:
+                    await asking.exchange_declare(exchange.name, passive=True)
         for queue in self.queues:
-            await channel.declare_queue(queue.name, passive=True)
+            if queue.name != but:
+                async with _asking(connection) as asking:
+                    await asking.queue_declare(queue.name, passive=True)
+
+
+@asynccontextmanager
+async def _asking(connection: AbstractConnection) -> AsyncIterator[UnderlayChannel]:
+    """Open a channel for one question: a refusal ends it."""
+    channel = await connection.channel()
+    try:
+        yield channel
+    except ChannelAccessRefused:
+        return
+    await channel.close()
 
 
 async def _bind(binding: Binding, channel: AbstractChannel) -> None:

@@ -106,4 +106,4 @@ class Topology(Layout, frozen=True):
         if self.declares:
             await plan.declare(channel)
         else:
-            await plan.look(channel)
+            await plan.look(channel, but=self.unrouted)  # which the broker alone uses
