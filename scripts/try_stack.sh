@@ -50,7 +50,7 @@ all_healthy() {
 told() { curl -fsS --max-time 5 "$api$1" 2>/dev/null; }
 venues_are_live() { told /v1/venues | grep -q '"state":"live"' && ! told /v1/venues | grep -qE '"state":"(down|connecting|refused)"'; }
 trades_are_stored() { told '/v1/trades?venue=binance&symbol=BTC-USDT&limit=1' | grep -q '"id"'; }
-candles_are_stored() { told '/v1/candles?venue=binance&symbol=BTC-USDT&limit=1' | grep -q '"closed":true'; }
+candles_are_stored() { told '/v1/candles?venue=binance&symbol=BTC-USDT&limit=2' | grep -q '"closed":true'; }
 
 prometheus() {
     docker exec "$(container prometheus)" wget -q -O - "http://127.0.0.1:9090/api/v1/$1"
