@@ -31,7 +31,7 @@ from benchmarks.bus_round import Floor, Round, one_round
 from benchmarks.report import Figure, arguments, percentile, report
 from infrastructure.log import configure_logging
 from market import codec
-from tests.servers.rabbitmq_node import RabbitMQServer
+from tests.servers.rabbitmq_node import WAL_BYTES, Place, RabbitMQServer
 
 RATE = 20_000
 GOAL_PER_S = 100_000
@@ -57,7 +57,7 @@ async def measure(*, quick: bool) -> Rounds:
     rounds = Rounds()
     with ExitStack() as running:
         folder = Path(running.enter_context(TemporaryDirectory(prefix="bus-")))
-        broker = RabbitMQServer(folder)
+        broker = RabbitMQServer(folder, Place(wal_bytes=WAL_BYTES))
         running.callback(broker.remove)
         floor = running.enter_context(compiled_floor())
         broker.start()

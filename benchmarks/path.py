@@ -40,7 +40,7 @@ from stream_service.transport import Socket, open_socket
 from stream_service.venues import load_venues
 from tests.processes import Service, free_port, until_ready
 from tests.servers.influx_server import InfluxServer
-from tests.servers.rabbitmq_node import RabbitMQServer
+from tests.servers.rabbitmq_node import WAL_BYTES, Place, RabbitMQServer
 
 EVENTS_PER_S = 20_000.0
 WARM_UP_S = 3.0
@@ -219,7 +219,7 @@ class Plan(msgspec.Struct):
 
 async def measure(plan: Plan) -> list[Figure]:
     """Run the rounds and return the figures."""
-    broker, database = RabbitMQServer(), InfluxServer()
+    broker, database = RabbitMQServer(place=Place(wal_bytes=WAL_BYTES)), InfluxServer()
     with ExitStack() as running:
         ways: list[Embedded | Distributed] = []
         if Embedded.name in plan.ways:

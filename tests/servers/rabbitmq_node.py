@@ -70,21 +70,29 @@ log.file.level = warning
 vm_memory_high_watermark.absolute = 512MB
 disk_free_limit.absolute = 50MB
 num_acceptors.tcp = 2
-raft.wal_max_size_bytes = 16000000
+raft.wal_max_size_bytes = {wal_bytes}
 """
+
+SMALL_WAL_BYTES = 16_000_000
+"""Nodes of tests have little room; they move their log to segments, which takes a moment, often."""
+
+WAL_BYTES = 128_000_000
+"""As docker-compose.yml has it."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where a node runs: on loopback here, or on a host that has its ports for itself.
 
     ``within`` is what a command is put behind to run on that host. Nodes of one cluster share the
-    ``cookie``; ``config`` are more lines of their configuration.
+    ``cookie``; ``config`` are more lines of their configuration. ``wal_bytes`` of log are written
+    before they are moved to the segments of their queues.
     """
 
     address: str = "127.0.0.1"
     within: tuple[str, ...] = ()
     cookie: str = ""
     config: str = ""
+    wal_bytes: int = SMALL_WAL_BYTES
 
     @property
     def is_here(self) -> bool:
@@ -289,7 +297,9 @@ class RabbitMQServer:
         cookie.chmod(0o400)
         (self._root / "environment").touch()
         (self._root / "enabled_plugins").write_text("[].")
-        config = CONFIG.format(address=self._place.address, port=self._port) + self._place.config
+        place = self._place
+        config = CONFIG.format(address=place.address, port=self._port, wal_bytes=place.wal_bytes)
+        config += place.config
         if self.version >= (4,):
             config += NOT_DEPRECATED
         (self._root / "rabbitmq.conf").write_text(config)
