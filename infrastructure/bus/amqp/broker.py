@@ -15,9 +15,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, TimeoutType
+from aiormq.abc import ConfirmationFrameType
 from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
 from yarl import URL
 
+from infrastructure.bus.amqp.batch import Batch
 from infrastructure.bus.amqp.faults import told_as_ours
 from market import BusUnavailableError, SettingsError
 
@@ -73,6 +75,24 @@ class Link:
     def give_up(self, why: str) -> NoReturn:
         """Declare the link dead."""
         raise BusUnavailableError(f"RabbitMQ at {self.to} {why}")
+
+    async def send(
+        self, batch: Batch, exchange: str, key: str, *, mandatory: bool
+    ) -> ConfirmationFrameType | None:
+        """Publish a batch and wait for its confirm; one that no queue took comes back.
+
+        Raises:
+            DeliveryError: the broker rejects it.
+
+        """
+        channel = await self.channel.get_underlay_channel()
+        return await channel.basic_publish(
+            batch.body,
+            exchange=exchange,
+            routing_key=key,
+            properties=batch.properties,
+            mandatory=mandatory,
+        )
 
     async def is_blocked(self) -> bool:
         """Tell whether an alarm of the broker (memory, disk) holds back what we publish."""

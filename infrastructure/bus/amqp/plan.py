@@ -76,9 +76,8 @@ class Plan(Struct, frozen=True):
     async def look(self, channel: AbstractChannel, *, but: str) -> None:
         """Ask whether exchanges and queues are there, but for those of one name.
 
-        What the broker does not say is taken to be there, and missed when it is used. Up to 4.1 it
-        says that to everybody, since then to who may use them in any way; 4.2.6 and 4.3.0 say it to
-        nobody who may not make them, see https://github.com/rabbitmq/rabbitmq-server/pull/16272.
+        Up to 4.1 a broker says that to everybody, since then to whoever may use them in any way.
+        What it does not say is taken to be there, and missed when it is used.
         """
         connection = (await channel.get_underlay_channel()).connection
         for exchange in self.exchanges:

@@ -185,12 +185,12 @@ class Publisher:
         async with self._broker.link("publisher", confirms=True) as link:
             with told_as_ours(link.to):
                 async with asyncio.timeout(ANSWER_S):
-                    live, self._dead = await self._topology.exchanges(link.channel)
+                    _, self._dead = await self._topology.exchanges(link.channel)
             self._any_queue = link.channel.default_exchange
             self._rejections.begin()
             self._is_hurried = self._broker.has_others and not self._is_hurried
             self._sessions.note_up()
-            sending = [self._send_all(lane, live, link) for lane in self._outbox.lanes]
+            sending = [self._send_all(lane, link) for lane in self._outbox.lanes]
             try:
                 async with beside(self._watch(link), *sending, name="bus.publisher"):
                     await link.lost()
@@ -210,33 +210,33 @@ class Publisher:
             if time.monotonic() - oldest > limit_s:
                 link.give_up(f"did not confirm a message within {limit_s:g} s")
 
-    async def _send_all(self, lane: Lane, live: AbstractExchange, link: Link) -> None:
+    async def _send_all(self, lane: Lane, link: Link) -> None:
         """Send what is in the lane and what comes; what is unconfirmed in the end is given back."""
         try:
             while True:
-                await self._send_next(lane, live, link)
+                await self._send_next(lane, link)
         finally:
             unconfirmed = lane.taken - lane.settled
             self._counters.resent += unconfirmed
             self._outbox.give_back(lane, unconfirmed)
 
-    async def _send_next(self, lane: Lane, live: AbstractExchange, link: Link) -> None:
+    async def _send_next(self, lane: Lane, link: Link) -> None:
         events = await self._outbox.take(lane, EVENTS_AT_MOST)
         batch = batch_of(events, self._content_type, self._headers_of(lane))
         self._outbox.give_back(lane, len(events) - len(batch.events))
         pauses = Pauses(longest_s=2.0)
-        while not await self._send(lane, live, batch, link):  # noqa: ASYNC110  # nobody says when
+        while not await self._send(lane, batch, link):  # noqa: ASYNC110  # nobody says when
             await asyncio.sleep(pauses.failed())
         self._outbox.settle(lane, len(batch.events))
         self._counters.confirmed += len(batch.events)
         self._counters.messages += 1
 
-    async def _send(self, lane: Lane, live: AbstractExchange, batch: Batch, link: Link) -> bool:
+    async def _send(self, lane: Lane, batch: Batch, link: Link) -> bool:
         """Send a batch; return whether the broker took it."""
         began = self._sent_at[lane] = time.monotonic()
         try:
             with told_as_ours(link.to):
-                answer = await live.publish(batch.message, batch.key, mandatory=True)
+                answer = await link.send(batch, self._topology.exchange, batch.key, mandatory=True)
         except DeliveryError:
             self._rejections.note(lane, len(batch.events), to=link.to)
             self._counters.resent += len(batch.events)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
 import structlog
-from aio_pika.abc import AbstractExchange, AbstractIncomingMessage
+from aio_pika.abc import AbstractIncomingMessage
 from aio_pika.exceptions import DeliveryError
 
 from infrastructure.bus.amqp.batch import EVENTS_AT_MOST, batch_of
@@ -78,14 +78,14 @@ class Reteller:
         async with self._broker.link("recent", confirms=True) as link:
             with told_as_ours(link.to):
                 async with asyncio.timeout(ANSWER_S):
-                    exchange = await self._topology.recent_exchange(link.channel)
+                    await self._topology.recent_exchange(link.channel)
             self._sessions.note_up()
             all_told_at = 0.0
             while True:
                 changed = self._recent.changed()
                 if (now := time.monotonic()) - all_told_at > ALL_EVERY_S:
                     changed, all_told_at = self._recent.of(["#"]), now
-                await self._tell(changed, exchange, link)
+                await self._tell(changed, link)
                 await link.lost(within_s=CHANGED_EVERY_S)
                 await self._something_new(link)
 
@@ -98,13 +98,13 @@ class Reteller:
             except TimeoutError:
                 return
 
-    async def _tell(self, events: Sequence[Event], exchange: AbstractExchange, link: Link) -> None:
+    async def _tell(self, events: Sequence[Event], link: Link) -> None:
         while events:
             batch = batch_of(events[:EVENTS_AT_MOST], self._content_type, {})
             try:
                 with told_as_ours(link.to):
                     async with asyncio.timeout(ANSWER_S):
-                        await exchange.publish(batch.message, "", mandatory=False)
+                        await link.send(batch, self._topology.recent, "", mandatory=False)
             except DeliveryError:
                 link.give_up(f"does not take what {self._topology.recent} is told")
             events = events[len(batch.events) :]
