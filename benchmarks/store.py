@@ -44,6 +44,9 @@ from storage_service.writer import Writer
 from tests.servers.influx_server import InfluxServer
 
 LINES_A_BODY = 5_000
+SETTLE_S = 2.0
+"""Before each round; else the server is still at what the round before has left it to do."""
+
 GOAL_OF_CURL = 0.7
 GOAL_TIMES_CLIENT = 4.0
 GOAL_CPU_US = 6.0
@@ -179,6 +182,7 @@ async def influx_figures(*, quick: bool) -> list[Figure]:
             events = list(made_events(count, start_ns=start_ns, step_ns=20_000))
             for name, way in ways.items():
                 prefix = f"{name}-{number}"
+                await asyncio.sleep(SETTLE_S)
                 taken[name].append(await way(server, prefix, events))
                 if (stored := await _stored(server, prefix)) != count:
                     raise RuntimeError(f"{name} stored {stored:,} of {count:,} points")
