@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Literal, TypeAlias, TypeVar
 
 from aio_pika.abc import AbstractChannel
-from aiormq.abc import AbstractChannel as UnderlayChannel
-from aiormq.abc import AbstractConnection
 from aiormq.exceptions import ChannelAccessRefused
 from msgspec import Struct
 
@@ -80,25 +77,16 @@ class Plan(Struct, frozen=True):
         What it does not say is taken to be there, and missed when it is used.
         """
         connection = (await channel.get_underlay_channel()).connection
-        for exchange in self.exchanges:
-            if exchange.name != but:
-                async with _asking(connection) as asking:
-                    await asking.exchange_declare(exchange.name, passive=True)
-        for queue in self.queues:
-            if queue.name != but:
-                async with _asking(connection) as asking:
-                    await asking.queue_declare(queue.name, passive=True)
-
-
-@asynccontextmanager
-async def _asking(connection: AbstractConnection) -> AsyncIterator[UnderlayChannel]:
-    """Open a channel for one question: a refusal ends it."""
-    channel = await connection.channel()
-    try:
-        yield channel
-    except ChannelAccessRefused:
-        return
-    await channel.close()
+        asking = await connection.channel(publisher_confirms=False)
+        named: tuple[Exchange | Queue, ...] = (*self.exchanges, *self.queues)
+        for one in named:
+            ask = asking.exchange_declare if isinstance(one, Exchange) else asking.queue_declare
+            if one.name != but:
+                try:
+                    await ask(one.name, passive=True)
+                except ChannelAccessRefused:  # which ends the channel, so this is not the caller's
+                    asking = await connection.channel(publisher_confirms=False)
+        await asking.close()
 
 
 async def _bind(binding: Binding, channel: AbstractChannel) -> None:

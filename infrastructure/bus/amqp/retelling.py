@@ -78,7 +78,7 @@ class Reteller:
         async with self._broker.link("recent", confirms=True) as link:
             with told_as_ours(link.to):
                 async with asyncio.timeout(ANSWER_S):
-                    await self._topology.recent_exchange(link.channel)
+                    await self._topology.keep_recent(link.channel)
             self._sessions.note_up()
             all_told_at = 0.0
             while True:

@@ -59,10 +59,9 @@ class Topology(Layout, frozen=True):
         await self._ensure(self.core(), channel)
         return await channel.get_queue(self.dead)
 
-    async def recent_exchange(self, channel: AbstractChannel) -> AbstractExchange:
-        """Return the exchange of what is told again; it is there, and its stream too."""
+    async def keep_recent(self, channel: AbstractChannel) -> None:
+        """Have the exchange of what is told again, and its stream."""
         await self._ensure(self.recent_plan(), channel)
-        return await channel.get_exchange(self.recent, ensure=False)
 
     async def recent_stream(self, channel: AbstractChannel) -> AbstractQueue:
         """Return the stream of what is told again."""
