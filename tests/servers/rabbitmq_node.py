@@ -27,9 +27,14 @@ NOT_DEPRECATED = """
 deprecated_features.permit.amqp_address_v1 = false
 deprecated_features.permit.global_qos = false
 deprecated_features.permit.queue_master_locator = false
-deprecated_features.permit.transient_nonexcl_queues = false
 """
 """What a node of RabbitMQ 4 is told besides: none of what a later one will not have."""
+
+NOT_TRANSIENT = """
+deprecated_features.permit.transient_nonexcl_queues = false
+"""
+"""And what one of 4.2 is told. Killed, a node of 4.0 may not start again with it: it looks for such
+queues before it has its tables, and takes that it cannot look for that it found some."""
 
 ROOT_VARIABLE = "CRYPTOTRACKER_TEST_RABBITMQ_ROOT"
 
@@ -302,6 +307,8 @@ class RabbitMQServer:
         config += place.config
         if self.version >= (4,):
             config += NOT_DEPRECATED
+        if self.version >= (4, 2):
+            config += NOT_TRANSIENT
         (self._root / "rabbitmq.conf").write_text(config)
 
     def _command(self, program: Path, *arguments: str) -> list[str]:
